@@ -1,0 +1,54 @@
+# Every target sets up what it needs and reuses it afterwards.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+INPUTS := pyproject.toml constraints.txt
+WORKERS ?= 2
+
+export HAYSTACK_TELEMETRY_ENABLED := false
+
+.PHONY: demo test lint format clean lock
+
+# `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
+demo: $(VENV)/.demo
+	@$(BIN)/requesty-adapters demo $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy integrations
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.pip: $(INPUTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "requesty-adapters needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade -c constraints.txt "pip>=25.1"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pip
+	@echo "Setting up the demo environment (first run only) ..."
+	@$(PIP) install -c constraints.txt -e ".[langchain,cli]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.pip
+	@echo "Setting up the development environment (first run only) ..."
+	@$(PIP) install -c constraints.txt -e ".[all]" --group dev
+	@touch $@ $(VENV)/.demo
+
+# Recompile the lock. It names packages and versions only, never where they come from.
+lock: $(VENV)/.pip
+	@$(PIP) install uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --upgrade \
+	  --no-header --no-emit-index-url --no-emit-find-links --no-annotate -q -o constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist site .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

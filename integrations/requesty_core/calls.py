@@ -1,0 +1,239 @@
+"""What a client does before any IO: settings, routes, and the exchange of each kind of call."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from .accumulate import read_completion
+from .config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
+from .errors import ConfigurationError
+from .exchange import Accounts, StreamExchange, UnaryExchange, Wired
+from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_from
+from .model_id import check_model
+from .observe import Observer
+from .options import RequestyOptions, check_headers, merge_headers
+from .reply import ChatReply
+from .request import chat_body, declared_tools
+from .transport import URL
+from .usage import Budget, CostLedger, Usage
+
+__all__ = ["CallOptions", "ClientSettings", "Route"]
+
+T = TypeVar("T")
+
+_CALL_OPTIONS = frozenset(
+    ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one kind of call goes: method, full URL, headers of its own, and a body that is not JSON, if it has one."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+    streams: bool = False
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """Settings of one call, laid over the client's."""
+
+    steps: tuple[Step, ...]
+    policy: FallbackPolicy
+    timeouts: Timeouts
+    max_retries: int
+    options: RequestyOptions
+    extra_headers: Mapping[str, str]
+    extra_body: Mapping[str, Any]
+
+
+_UNSET: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Everything a client was told, checked. Immutable but for the shared health board, ledger and budget."""
+
+    config: Config
+    fallbacks: tuple[Step, ...] = ()
+    policy: FallbackPolicy = field(default_factory=FallbackPolicy)
+    options: RequestyOptions = field(default_factory=RequestyOptions)
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    ledger: CostLedger | None = None
+    budget: Budget | None = None
+    on_event: Observer | None = None
+    window: Callable[[str], int | None] | None = None
+    health: HealthBoard = field(default_factory=HealthBoard)
+    chat_route: Route = field(init=False)
+    stream_route: Route = field(init=False)
+
+    def __post_init__(self) -> None:
+        url = URL(f"{self.config.base_url}/chat/completions")
+        object.__setattr__(self, "chat_route", Route("POST", url, _JSON_HEADERS))
+        object.__setattr__(self, "stream_route", Route("POST", url, _STREAM_HEADERS, streams=True))
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        api_key: Any = None,
+        base_url: str | None = None,
+        region: str | None = None,
+        management_url: str | None = None,
+        timeout: Timeouts | float | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        fallbacks: Sequence[str | Step | dict[str, Any]] = (),
+        fallback_policy: FallbackPolicy | None = None,
+        options: RequestyOptions | Mapping[str, Any] | None = None,
+        app_url: str | None = None,
+        app_title: str | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        ledger: CostLedger | None = None,
+        budget: Budget | None = None,
+        on_event: Observer | None = None,
+        window: Callable[[str], int | None] | None = None,
+    ) -> ClientSettings:
+        """Check and collect. Raises :class:`ConfigurationError` naming the setting."""
+        return cls(
+            config=Config.build(
+                api_key=api_key,
+                base_url=base_url,
+                region=region,
+                management_url=management_url,
+                timeout=timeout,
+                max_retries=max_retries,
+                app_url=app_url,
+                app_title=app_title,
+                extra_headers=extra_headers,
+            ),
+            fallbacks=steps_from(fallbacks),
+            policy=fallback_policy or FallbackPolicy(),
+            options=RequestyOptions.coerce(options),
+            extra_body=_mapping(extra_body, "extra_body"),
+            ledger=ledger,
+            budget=budget,
+            on_event=on_event,
+            window=window,
+        )
+
+    def call_options(
+        self,
+        model: str,
+        *,
+        timeout: Timeouts | float | None = _UNSET,
+        max_retries: int | None = None,
+        fallbacks: Sequence[str | Step | dict[str, Any]] | None = None,
+        fallback_policy: FallbackPolicy | None = None,
+        options: RequestyOptions | Mapping[str, Any] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        step: Step | None = None,
+    ) -> CallOptions:
+        """One call's settings: what it gives, over what the client has."""
+        first = step or Step(check_model(model))
+        rest = self.fallbacks if fallbacks is None else steps_from(fallbacks)
+        return CallOptions(
+            steps=(first, *rest),
+            policy=fallback_policy or self.policy,
+            timeouts=self.config.timeouts if timeout is _UNSET else Timeouts.coerce(timeout),
+            max_retries=self.config.max_retries if max_retries is None else check_count(max_retries, "max_retries"),
+            options=self.options.merged(options),
+            extra_headers=check_headers(extra_headers),
+            extra_body={**self.extra_body, **_mapping(extra_body, "extra_body")},
+        )
+
+    def engine(self, call: CallOptions) -> FallbackEngine:
+        """The decisions of one call."""
+        return FallbackEngine(
+            call.steps,
+            policy=call.policy,
+            timeouts=call.timeouts,
+            max_retries=call.max_retries,
+            health=self.health,
+            random=_random,
+            now=time.monotonic(),
+            window=self.window,
+        )
+
+    def accounts(self, call: CallOptions) -> Accounts:
+        """Where one call is booked."""
+        return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id)
+
+    def headers_for(self, route: Route, call: CallOptions) -> dict[str, str]:
+        """Header layers of one request; the key is added by the authentication."""
+        if not call.extra_headers:
+            return {**route.headers, **self.config.headers}
+        return merge_headers(route.headers, self.config.headers, call.extra_headers)
+
+    def chat(
+        self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
+    ) -> tuple[UnaryExchange[ChatReply], CallOptions]:
+        """The exchange of a complete chat answer."""
+        call, body = self._chat_call(model, messages, params, stream=False)
+        declared = declared_tools(body)
+
+        def read(wired: Wired) -> tuple[ChatReply, Usage | None]:
+            reply = read_completion(wired.json(), wired.model, declared, wired.context())
+            return reply, reply.usage
+
+        exchange = ChatExchange(self.engine(call), body, read, accounts=self.accounts(call), observer=self.on_event)
+        return exchange, call
+
+    def chat_stream(
+        self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
+    ) -> tuple[StreamExchange, CallOptions]:
+        """The exchange of a streamed chat answer."""
+        call, body = self._chat_call(model, messages, params, stream=True)
+        exchange = StreamExchange(
+            self.engine(call),
+            body,
+            declared_tools=declared_tools(body),
+            accounts=self.accounts(call),
+            observer=self.on_event,
+        )
+        return exchange, call
+
+    def _chat_call(
+        self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool
+    ) -> tuple[CallOptions, dict[str, Any]]:
+        own = {name: params.pop(name) for name in _CALL_OPTIONS & params.keys()}
+        if "region" in own:
+            raise ConfigurationError("region: is a setting of the client, not of a call; use 'model@region' ids")
+        call = self.call_options(model, **own)
+        body = chat_body(messages, params, stream=stream, options=call.options, extra_body=call.extra_body)
+        body.pop("model", None)
+        return call, body
+
+
+class ChatExchange(UnaryExchange[ChatReply]):
+    """A unary chat call; its reply knows every attempt."""
+
+    def received(self, running: Any, wired: Wired) -> bool:
+        """As the base; the attempts go into the reply."""
+        if not super().received(running, wired):
+            return False
+        assert self.result is not None
+        self.result = replace(self.result, attempts=tuple(self.attempts))
+        return True
+
+
+_JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+# Compression of a stream would delay its tokens and cost more than it saves.
+_STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
+_random = random.Random()
+
+
+def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{setting}: {value!r} is not a mapping of JSON fields")
+    return value

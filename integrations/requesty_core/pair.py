@@ -1,0 +1,75 @@
+"""What adapters share: a sync and an async client over one set of settings, error recasting, and common metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .attempts import attempt_dict
+from .calls import ClientSettings
+from .client import AsyncRequestyClient, RequestyClient
+from .errors import ErrorKind, RequestyError, recast
+from .reply import ChatReply
+from .transport import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
+
+__all__ = ["ClientPair", "raising_as", "reply_metadata"]
+
+
+class ClientPair:
+    """Both clients of an adapter object. Copies share settings, health, ledger and budget; pickles lack the key.
+
+    Args:
+        transport, async_transport: passed to the clients; ``None`` uses the shared ones.
+        settings: arguments of :class:`RequestyClient`.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport | HTTPClient | None = None,
+        async_transport: AsyncTransport | AsyncHTTPClient | None = None,
+        **settings: Any,
+    ) -> None:
+        shared = ClientSettings.build(**settings)
+        self.settings = shared
+        self.sync = RequestyClient(settings=shared, transport=transport)
+        self.aio = AsyncRequestyClient(settings=shared, transport=async_transport)
+
+    def close(self) -> None:
+        """Close the sync transport, if one was given."""
+        self.sync.close()
+
+    async def aclose(self) -> None:
+        """Close both transports, if they were given."""
+        self.sync.close()
+        await self.aio.close()
+
+
+@contextmanager
+def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> Generator[None]:
+    """Within the block, errors of the core leave as the adapter's class for their kind, every detail kept."""
+    try:
+        yield
+    except RequestyError as error:
+        cls = classes.get(error.kind)
+        if cls is None or isinstance(error, cls):
+            raise
+        raise recast(error, cls) from error.__cause__
+
+
+def reply_metadata(reply: ChatReply) -> dict[str, Any]:
+    """What every framework's metadata should hold, as plain JSON values; keys without a value are left out.
+
+    ``cost`` is USD as a float (the exact ``Decimal`` is in ``reply.usage.cost``).
+    """
+    usage = reply.usage
+    values = {
+        "requested_model": reply.requested_model,
+        "served_model": reply.served_model,
+        "provider": reply.provider,
+        "request_id": reply.request_id,
+        "cost": None if usage is None or usage.cost is None else float(usage.cost),
+        "attempts": [attempt_dict(a) for a in reply.attempts],
+    }
+    return {key: value for key, value in values.items() if value is not None}

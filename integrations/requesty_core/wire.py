@@ -1,0 +1,124 @@
+"""What the gateway sends and accepts: JSON in and out, and the shapes of the chat-completions route.
+
+The shapes are ``TypedDict``s: documentation for people and type checkers that costs nothing per chunk. The gateway's
+replies vary by provider and change often, so nothing is validated against them; readers accept every variant that the
+wire contract lists as seen or in conflict, and unknown fields stay in the decoded object.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+import msgspec
+
+__all__ = [
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ErrorObject",
+    "JSONDecodeError",
+    "WireUsage",
+    "decode_json",
+    "encode_json",
+]
+
+
+class JSONDecodeError(ValueError):
+    """The bytes are not one JSON document in UTF-8."""
+
+
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+
+
+def decode_json(data: bytes | bytearray | memoryview | str) -> Any:
+    """Decode one JSON document. Raises :class:`JSONDecodeError` for anything else, however broken."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, ValueError) as exc:
+        raise JSONDecodeError(str(exc)) from None
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode to compact UTF-8 JSON. Raises ``TypeError`` or ``ValueError`` for values JSON cannot hold."""
+    return _encoder.encode(value)
+
+
+class FunctionCall(TypedDict, total=False):
+    """``arguments`` is JSON text; objects and ``null`` have been seen and are accepted on input."""
+
+    name: str
+    arguments: str
+
+
+class WireToolCall(TypedDict, total=False):
+    """A tool call or a piece of one. ``index`` and ``type`` may be missing, ``id`` only on the first piece."""
+
+    index: int
+    id: str | None
+    type: Literal["function"]
+    function: FunctionCall
+
+
+class WireMessage(TypedDict, total=False):
+    """A message, or a delta of one. ``reasoning`` is an alternative spelling of ``reasoning_content``."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None
+    reasoning_content: str | None
+    reasoning: str | None
+    reasoning_signature: str | None
+    refusal: str | None
+    tool_calls: list[WireToolCall] | None
+    annotations: list[dict[str, Any]] | None
+    images: list[dict[str, Any]] | None
+
+
+class WireUsage(TypedDict, total=False):
+    """Token counts and cost. ``cached_tokens`` (read) and ``caching_tokens`` (write) are part of ``prompt_tokens``.
+
+    ``cost`` is USD; absent on some routes and providers, zero for free models, sometimes a string.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: dict[str, Any] | None
+    completion_tokens_details: dict[str, Any] | None
+    cost: float | str | None
+
+
+class Choice(TypedDict, total=False):
+    """One choice; ``message`` when complete, ``delta`` in a stream. ``finish_reason`` may be missing or null."""
+
+    index: int
+    message: WireMessage
+    delta: WireMessage
+    finish_reason: str | None
+    logprobs: dict[str, Any] | None
+
+
+class ErrorObject(TypedDict, total=False):
+    """``origin`` is router or provider; provider errors may add ``code``, ``type`` and ``param``."""
+
+    origin: str
+    message: str
+    code: int | str
+    type: str
+    param: str
+
+
+class ChatCompletion(TypedDict, total=False):
+    """Body of a chat completion. ``model`` names what served the call, often without its provider prefix."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: WireUsage | None
+    system_fingerprint: str | None
+    error: ErrorObject | str
+
+
+class ChatCompletionChunk(ChatCompletion):
+    """One chunk of a streamed chat completion; usage may be on every chunk (cumulative), the last, or absent."""
