@@ -1,0 +1,87 @@
+"""What the emulator remembers about each request it saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class RecordedRequest:
+    """One request as received and how it was answered.
+
+    ``started`` and ``finished`` are Unix seconds; ``cost`` is USD actually billed, ``None`` when the
+    request was not billed; ``attempts`` lists ``(model, status)`` of a routing policy's tries.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+    body: Any = None
+    query: dict[str, str] = field(default_factory=dict)
+    model: str | None = None
+    status: int | None = None
+    response_model: str | None = None
+    provider: str | None = None
+    usage: dict[str, Any] | None = None
+    cost: Decimal | None = None
+    started: float = 0.0
+    finished: float | None = None
+    disconnected: bool = False
+    stream: bool = False
+    key_id: str | None = None
+    request_id: str = ""
+    response_id: str | None = None
+    unknown_fields: tuple[str, ...] = ()
+    attempts: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first byte received to the last byte sent, once finished."""
+        return None if self.finished is None else self.finished - self.started
+
+    @property
+    def requesty(self) -> dict[str, Any]:
+        """The ``requesty`` metadata object of the body, or an empty dict."""
+        value = self.body.get("requesty") if isinstance(self.body, dict) else None
+        return value if isinstance(value, dict) else {}
+
+
+@dataclass(slots=True)
+class LedgerEntry:
+    """One billed call, as the management API reports it."""
+
+    at: datetime
+    kind: str
+    key_id: str
+    group_id: str | None
+    model_requested: str
+    model_used: str
+    provider_used: str
+    spend: Decimal
+    input_tokens: int
+    output_tokens: int
+    user_id: str | None = None
+    trace_id: str | None = None
+    origin_title: str | None = None
+    tags: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+
+    def value(self, group_by: str) -> str:
+        """The entry's value for a documented ``group_by`` name (``extra.FIELD`` included)."""
+        if group_by.startswith("extra."):
+            return str(self.extra.get(group_by[6:], ""))
+        if group_by == "api_key_id":
+            return self.key_id
+        if group_by == "is_byok":
+            return "false"
+        return str(getattr(self, group_by, None) or "")
+
+
+def now() -> datetime:
+    """Current time, UTC."""
+    return datetime.now(UTC)
