@@ -10,6 +10,7 @@ from ._version import __version__
 from .attempts import Attempt, attempt_dict
 from .client import AsyncChatStream, AsyncRequestyClient, ChatStream, RequestyClient
 from .config import ApiKey, Config, Timeouts
+from .embeddings import EmbeddingsError, EmbeddingsReply
 from .errors import (
     AuthenticationError,
     BadRequestError,
@@ -79,6 +80,8 @@ __all__ = [
     "ConnectionFailedError",
     "ContextOverflowError",
     "CostLedger",
+    "EmbeddingsError",
+    "EmbeddingsReply",
     "EmptyChoicesError",
     "ErrorBodyError",
     "ErrorKind",

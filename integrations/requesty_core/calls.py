@@ -10,6 +10,15 @@ from typing import Any, TypeVar
 
 from .accumulate import read_completion
 from .config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
+from .embeddings import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_MAX_IN_FLIGHT,
+    Batch,
+    BatchResult,
+    EmbeddingInput,
+    EmbeddingsPlan,
+    read_embeddings,
+)
 from .errors import ConfigurationError
 from .exchange import Accounts, StreamExchange, UnaryExchange, Wired
 from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_from
@@ -17,7 +26,7 @@ from .model_id import check_model
 from .observe import Observer
 from .options import RequestyOptions, check_headers, merge_headers
 from .reply import ChatReply
-from .request import chat_body, declared_tools
+from .request import build_body, chat_body, declared_tools
 from .transport import URL
 from .usage import Budget, CostLedger, Usage
 
@@ -73,11 +82,14 @@ class ClientSettings:
     health: HealthBoard = field(default_factory=HealthBoard)
     chat_route: Route = field(init=False)
     stream_route: Route = field(init=False)
+    embeddings_route: Route = field(init=False)
 
     def __post_init__(self) -> None:
         url = URL(f"{self.config.base_url}/chat/completions")
         object.__setattr__(self, "chat_route", Route("POST", url, _JSON_HEADERS))
         object.__setattr__(self, "stream_route", Route("POST", url, _STREAM_HEADERS, streams=True))
+        embeddings = URL(f"{self.config.base_url}/embeddings")
+        object.__setattr__(self, "embeddings_route", Route("POST", embeddings, _JSON_HEADERS))
 
     @classmethod
     def build(
@@ -200,6 +212,40 @@ class ClientSettings:
             observer=self.on_event,
         )
         return exchange, call
+
+    def embeddings(
+        self, model: str, inputs: EmbeddingInput, params: dict[str, Any]
+    ) -> tuple[EmbeddingsPlan, Callable[[Batch], UnaryExchange[BatchResult]], CallOptions]:
+        """Batches of an embeddings call, and the exchange of each."""
+        own = {name: params.pop(name) for name in _CALL_OPTIONS & params.keys()}
+        batch_size = params.pop("batch_size", None)
+        max_in_flight = params.pop("max_in_flight", None)
+        # The client's fallbacks are chat models; vectors of different models must never be mixed.
+        own.setdefault("fallbacks", ())
+        call = self.call_options(model, **own)
+        plan = EmbeddingsPlan(
+            model,
+            inputs,
+            DEFAULT_BATCH_SIZE if batch_size is None else batch_size,
+            DEFAULT_MAX_IN_FLIGHT if max_in_flight is None else max_in_flight,
+        )
+        fields = build_body({"encoding_format": "base64", **params}, call.options, call.extra_body)
+        fields.pop("model", None)
+
+        def exchange(batch: Batch) -> UnaryExchange[BatchResult]:
+            def read(wired: Wired) -> tuple[BatchResult, Usage | None]:
+                result = read_embeddings(wired, len(batch.items))
+                return result, result.usage
+
+            return UnaryExchange(
+                self.engine(call),
+                {"input": list(batch.items), **fields},
+                read,
+                accounts=self.accounts(call),
+                observer=self.on_event,
+            )
+
+        return plan, exchange, call
 
     def _chat_call(
         self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool

@@ -11,13 +11,16 @@ import asyncio
 import contextlib
 import copy
 import socket
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 from .alarm import NO_ALARM, Alarm, set_alarm
 from .auth import RequestyAuth
 from .calls import CallOptions, ClientSettings, Route
+from .embeddings import Batch, EmbeddingInput, EmbeddingsReply
 from .errors import ConfigurationError, RequestyError
 from .exchange import Exchange, Expired, Reader, StreamExchange, UnaryExchange, Wired, total_error
 from .fallback import Send, Wait
@@ -162,6 +165,45 @@ class RequestyClient(_BaseClient):
         """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read."""
         exchange, options = self._settings.chat_stream(model, messages, params)
         return ChatStream(self, exchange, options)
+
+    def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
+        """Embed texts (or token ids), in as many requests as needed.
+
+        Args:
+            model: embedding model id.
+            input: one text or several; an empty list makes no request.
+            params: wire fields (``dimensions``, ``user``, ``encoding_format``), ``batch_size`` (inputs per request,
+                default 256), ``max_in_flight`` (requests at a time, default 4), and the call-time options of
+                :meth:`chat`. The client's ``fallbacks`` do not apply: vectors of different models do not mix.
+
+        Raises:
+            EmbeddingsError: some of several batches failed; it names the inputs and holds the vectors that came.
+            RequestyError: the only batch failed.
+        """
+        plan, exchange, options = self._settings.embeddings(model, input, params)
+
+        def embed(batch: Batch) -> None:
+            call = exchange(batch)
+            try:
+                plan.done(batch, self.run(call, self._settings.embeddings_route, options), call.attempts)
+            except RequestyError as error:
+                plan.failed(batch, error)
+
+        if len(plan.batches) <= 1 or plan.max_in_flight == 1:
+            for batch in plan.todo():
+                embed(batch)
+        else:
+            with ThreadPoolExecutor(plan.max_in_flight, "requesty-embeddings") as pool:
+                room = threading.Semaphore(plan.max_in_flight)
+                jobs = []
+                for batch in plan.todo():
+                    room.acquire()
+                    job = pool.submit(embed, batch)
+                    job.add_done_callback(lambda _: room.release())
+                    jobs.append(job)
+                for job in jobs:
+                    job.result()
+        return plan.reply()
 
     def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""
@@ -362,6 +404,28 @@ class AsyncRequestyClient(_BaseClient):
         """As :meth:`RequestyClient.stream`; not a coroutine, iterate it with ``async for``."""
         exchange, options = self._settings.chat_stream(model, messages, params)
         return AsyncChatStream(self, exchange, options)
+
+    async def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
+        """As :meth:`RequestyClient.embeddings`; batches run concurrently on the loop."""
+        plan, exchange, options = self._settings.embeddings(model, input, params)
+
+        async def work(batches: Iterator[Batch]) -> None:
+            for batch in batches:
+                call = exchange(batch)
+                try:
+                    plan.done(batch, await self.run(call, self._settings.embeddings_route, options), call.attempts)
+                except RequestyError as error:
+                    plan.failed(batch, error)
+
+        batches = plan.todo()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(plan.max_in_flight, len(plan.batches))):
+                    group.create_task(work(batches))
+        except BaseExceptionGroup as errors:
+            # What is no RequestyError comes from the caller's own callbacks: let it out as it was raised.
+            raise errors.exceptions[0] from None
+        return plan.reply()
 
     async def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""

@@ -1,0 +1,1 @@
+"""The `requesty-adapters` command."""

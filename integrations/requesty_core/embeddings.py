@@ -1,0 +1,276 @@
+"""Embeddings, without IO: inputs into batches, each batch's answer into vectors, everything back in order.
+
+Base64 transfer is asked for because it is several times cheaper to decode than JSON numbers; floats are accepted all
+the same. Answers are put in order by their ``index`` (documented; the order of ``data`` is not promised).
+"""
+
+from __future__ import annotations
+
+import binascii
+import sys
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .attempts import Attempt
+from .config import check_count
+from .errors import ConfigurationError, MalformedResponseError, RequestyError, error_from_body
+from .exchange import Wired
+from .usage import Usage, parse_usage, sum_usage
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+__all__ = ["Batch", "EmbeddingInput", "EmbeddingsError", "EmbeddingsPlan", "EmbeddingsReply"]
+
+EmbeddingInput = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
+"""One text, several texts, one text as token ids, or several texts as token ids."""
+
+DEFAULT_BATCH_SIZE = 256
+DEFAULT_MAX_IN_FLIGHT = 4
+
+
+@dataclass(frozen=True)
+class EmbeddingsReply:
+    """Vectors in the order of the inputs, and what they cost.
+
+    Attributes:
+        arrays: one ``array('f')`` (or list of floats, where the gateway sent numbers) per input.
+        usage: tokens and cost summed over all batches; the cost is ``None`` if any batch did not tell it.
+        requested_model: the id asked for, as the caller wrote it.
+        served_model: the model the gateway names, of the first batch.
+        request_id: gateway id of the first batch.
+        attempts: every attempt of every batch.
+    """
+
+    arrays: Sequence[array[float] | list[float]] = field(repr=False)
+    usage: Usage | None = None
+    requested_model: str = ""
+    served_model: str | None = None
+    provider: str | None = None
+    request_id: str | None = None
+    attempts: Sequence[Attempt] = ()
+
+    @cached_property
+    def vectors(self) -> list[list[float]]:
+        """The vectors as lists of floats, one per input."""
+        return [v.tolist() if isinstance(v, array) else v for v in self.arrays]
+
+    def numpy(self) -> NDArray[float32]:
+        """The vectors as one float32 matrix of shape (inputs, dimensions). Needs numpy installed."""
+        import numpy
+
+        return numpy.stack([numpy.asarray(v, dtype=numpy.float32) for v in self.arrays])
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+class EmbeddingsError(RequestyError):
+    """Some inputs could not be embedded. Its ``kind`` is that of the first failure, which is also its cause.
+
+    Attributes:
+        failed_inputs: positions of the inputs without a vector.
+        vectors: one entry per input, ``None`` where it failed.
+        usage: what the batches that succeeded used.
+        errors: the failure of each failed batch.
+    """
+
+    failed_inputs: tuple[int, ...] = ()
+    vectors: tuple[list[float] | None, ...] = ()
+    usage: Usage | None = None
+    errors: tuple[RequestyError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request's worth of inputs, beginning at position ``start``."""
+
+    start: int
+    items: Sequence[Any]
+
+    @property
+    def positions(self) -> range:
+        """Positions of its inputs among all."""
+        return range(self.start, self.start + len(self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What one batch gave."""
+
+    arrays: Sequence[array[float] | list[float]]
+    usage: Usage | None
+    served_model: str | None
+    provider: str | None
+    request_id: str | None
+
+
+class EmbeddingsPlan:
+    """Splits inputs into batches and puts their results together.
+
+    Raises :class:`ConfigurationError` for inputs that are neither texts nor token ids.
+    """
+
+    def __init__(self, model: str, inputs: EmbeddingInput, batch_size: int, max_in_flight: int) -> None:
+        if check_count(batch_size, "batch_size") < 1:
+            raise ConfigurationError("batch_size: 0 is too small; give 1 or more")
+        if check_count(max_in_flight, "max_in_flight") < 1:
+            raise ConfigurationError("max_in_flight: 0 is too small; give 1 or more")
+        self.model = model
+        items = _items(inputs)
+        self._count = len(items)
+        self.max_in_flight = max_in_flight
+        self.batches = [Batch(i, items[i : i + batch_size]) for i in range(0, len(items), batch_size)]
+        self._results: dict[int, BatchResult] = {}
+        self._errors: dict[int, RequestyError] = {}
+        self._attempts: dict[int, Sequence[Attempt]] = {}
+
+    def todo(self) -> Iterator[Batch]:
+        """Batches to send; ends early once one failed in a way that the others would too."""
+        for batch in self.batches:
+            if any(not e.is_retryable for e in self._errors.values()):
+                return
+            yield batch
+
+    def done(self, batch: Batch, result: BatchResult, attempts: Sequence[Attempt]) -> None:
+        """A batch was answered."""
+        self._results[batch.start] = result
+        self._attempts[batch.start] = attempts
+
+    def failed(self, batch: Batch, error: RequestyError) -> None:
+        """A batch failed for good."""
+        self._errors[batch.start] = error
+        self._attempts[batch.start] = error.attempts
+
+    def reply(self) -> EmbeddingsReply:
+        """All vectors. Raises the failure if there was one: the error itself if it was the only batch."""
+        results = [self._results[s] for s in sorted(self._results)]
+        usage = sum_usage(r.usage or Usage() for r in results)
+        attempts = tuple(a for s in sorted(self._attempts) for a in self._attempts[s])
+        if self._errors:
+            raise self._error(usage, attempts)
+        first = results[0] if results else None
+        return EmbeddingsReply(
+            arrays=[v for r in results for v in r.arrays],
+            usage=usage,
+            requested_model=self.model,
+            served_model=first.served_model if first else None,
+            provider=first.provider if first else None,
+            request_id=first.request_id if first else None,
+            attempts=attempts,
+        )
+
+    def _error(self, usage: Usage | None, attempts: Sequence[Attempt]) -> RequestyError:
+        first = self._errors[min(self._errors)]
+        if len(self.batches) == 1:
+            return first
+        vectors: list[list[float] | None] = [None] * self._count
+        for batch in self.batches:
+            result = self._results.get(batch.start)
+            for position, vector in zip(batch.positions, result.arrays if result else (), strict=False):
+                vectors[position] = vector.tolist() if isinstance(vector, array) else vector
+        failed = tuple(i for i, v in enumerate(vectors) if v is None)
+        error = EmbeddingsError(
+            f"{len(failed)} of {self._count} inputs were not embedded ({_ranges(failed)}): {first.message}",
+            status=first.status,
+            origin=first.origin,
+            request_id=first.request_id,
+            response=first.response,
+            body=first.body,
+            retry_after=first.retry_after,
+            requested_model=self.model,
+            attempts=attempts,
+        )
+        error.__dict__["kind"] = first.kind
+        error.__dict__["is_retryable"] = first.is_retryable
+        error.failed_inputs = failed
+        error.vectors = tuple(vectors)
+        error.usage = usage
+        error.errors = tuple(self._errors[s] for s in sorted(self._errors))
+        error.__cause__ = first
+        return error
+
+
+def _items(inputs: EmbeddingInput) -> Sequence[Any]:
+    if isinstance(inputs, str):
+        return [inputs]
+    if isinstance(inputs, (bytes, Mapping)) or not isinstance(inputs, Sequence):
+        raise ConfigurationError(f"input: a {type(inputs).__name__} cannot be embedded; give a text or a list of texts")
+    if inputs and all(isinstance(i, int) and not isinstance(i, bool) for i in inputs):
+        return [inputs]
+    for position, item in enumerate(inputs):
+        if not isinstance(item, str) and not _is_token_ids(item):
+            raise ConfigurationError(f"input[{position}]: {type(item).__name__} is neither a text nor token ids")
+    return inputs
+
+
+def _is_token_ids(item: object) -> bool:
+    return isinstance(item, Sequence) and not isinstance(item, (str, bytes)) and all(type(t) is int for t in item)
+
+
+def _ranges(positions: Sequence[int]) -> str:
+    """Positions in short: ``0-3, 7``."""
+    parts: list[str] = []
+    start = previous = None
+    for position in (*positions, None):
+        if previous is not None and position == previous + 1:
+            previous = position
+            continue
+        if start is not None:
+            parts.append(f"{start}" if start == previous else f"{start}-{previous}")
+        start = previous = position
+    shown = ", ".join(parts[:8])
+    return f"inputs {shown}{', …' if len(parts) > 8 else ''}"
+
+
+def read_embeddings(wired: Wired, count: int) -> BatchResult:
+    """The vectors of one answer, ordered by index. Raises typed errors for anything but ``count`` vectors."""
+    body = wired.json()
+    if not isinstance(body, dict):
+        raise MalformedResponseError("the answer is JSON but not an embeddings answer; check base_url")
+    data = body.get("data")
+    if data is None and body.get("error") is not None:
+        raise error_from_body(body["error"], in_stream=False, requested_model=wired.model)
+    if not isinstance(data, list) or len(data) != count:
+        got = len(data) if isinstance(data, list) else 0
+        raise MalformedResponseError(f"{count} inputs were sent but {got} embeddings came back")
+    arrays: list[array[float] | list[float] | None] = [None] * count
+    for place, item in enumerate(data):
+        if not isinstance(item, dict):
+            raise MalformedResponseError("an embedding is not an object")
+        index = item.get("index", place)
+        if type(index) is not int or not 0 <= index < count or arrays[index] is not None:
+            raise MalformedResponseError(f"an embedding has the index {index!r}, which is out of range or taken")
+        arrays[index] = _vector(item.get("embedding"))
+    model = body.get("model")
+    return BatchResult(
+        arrays=[a for a in arrays if a is not None],
+        usage=parse_usage(body.get("usage")),
+        served_model=model if isinstance(model, str) else None,
+        provider=wired.provider,
+        request_id=wired.request_id,
+    )
+
+
+def _vector(value: object) -> array[float] | list[float]:
+    if isinstance(value, str):
+        floats = array("f")
+        try:
+            floats.frombytes(binascii.a2b_base64(value))
+        except (ValueError, binascii.Error) as exc:
+            raise MalformedResponseError(f"an embedding is not base64 of float32 ({exc})") from None
+        if sys.byteorder == "big":
+            floats.byteswap()
+        return floats
+    if isinstance(value, list) and value and all(map(_is_number, value)):
+        return value
+    raise MalformedResponseError(f"an embedding is neither numbers nor base64 but {type(value).__name__}")
+
+
+def _is_number(value: object) -> bool:
+    kind = type(value)
+    return kind is float or kind is int
