@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -171,7 +170,6 @@ class ClientSettings:
             max_retries=call.max_retries,
             health=self.health,
             random=_random,
-            now=time.monotonic(),
             window=self.window,
         )
 

@@ -207,33 +207,40 @@ class RequestyClient(_BaseClient):
 
     def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""
-        while True:
-            action = exchange.next()
-            if isinstance(action, Wait):
-                time.sleep(action.seconds)
-                continue
-            request = self.prepare(exchange, route, action, options)
-            running = exchange.begin(action)
-            try:
-                response = self.send(request)
-            except TransportError as exc:
-                exchange.fail(running, transport_error(exc, opened=False, model=running.model))
-                continue
-            alarm = _watch(response, action.timeouts.total, running.started)
-            try:
-                content = response.read()
-            except TransportError as exc:
-                expired = alarm.went_off
-                error = (
-                    total_error(action.timeouts) if expired else transport_error(exc, opened=True, model=running.model)
-                )
-                exchange.fail(running, error)
-                continue
-            finally:
-                alarm.cancel()
-                response.close()
-            if exchange.received(running, _wired(response, content, running.model)):
-                return exchange.result  # type: ignore[return-value]
+        try:
+            while True:
+                action = exchange.next()
+                if isinstance(action, Wait):
+                    time.sleep(action.seconds)
+                    continue
+                request = self.prepare(exchange, route, action, options)
+                running = exchange.begin(action)
+                try:
+                    response = self.send(request)
+                except TransportError as exc:
+                    exchange.fail(running, transport_error(exc, opened=False, model=running.model))
+                    continue
+                alarm = _watch(response, action.timeouts.total, running.started)
+                try:
+                    content = response.read()
+                    if alarm.went_off:
+                        # Where the length is not announced, a cut looks like the end of the body.
+                        raise EOFError
+                except (*TransportError, EOFError) as exc:
+                    exchange.fail(
+                        running,
+                        total_error(action.timeouts)
+                        if alarm.went_off
+                        else transport_error(exc, opened=True, model=running.model),
+                    )
+                    continue
+                finally:
+                    alarm.cancel()
+                    response.close()
+                if exchange.received(running, _wired(response, content, running.model)):
+                    return exchange.result  # type: ignore[return-value]
+        finally:
+            exchange.stop()
 
     def prepare(self, exchange: Exchange, route: Route, send: Send, options: CallOptions) -> Request:
         """The request of one attempt, with the key."""
@@ -429,32 +436,32 @@ class AsyncRequestyClient(_BaseClient):
 
     async def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""
-        while True:
-            action = exchange.next()
-            if isinstance(action, Wait):
-                await asyncio.sleep(action.seconds)
-                continue
-            request = await self.prepare(exchange, route, action, options)
-            running = exchange.begin(action)
-            response: Response | None = None
-            try:
-                async with asyncio.timeout(action.timeouts.total):
-                    response = await self.send(request)
-                    content = await response.aread()
-            except TransportError as exc:
-                exchange.fail(running, transport_error(exc, opened=response is not None, model=running.model))
-                continue
-            except TimeoutError:
-                exchange.fail(running, total_error(action.timeouts))
-                continue
-            except asyncio.CancelledError:
-                exchange.cancel(running)
-                raise
-            finally:
-                if response is not None:
-                    await response.aclose()
-            if exchange.received(running, _wired(response, content, running.model)):
-                return exchange.result  # type: ignore[return-value]
+        try:
+            while True:
+                action = exchange.next()
+                if isinstance(action, Wait):
+                    await asyncio.sleep(action.seconds)
+                    continue
+                request = await self.prepare(exchange, route, action, options)
+                running = exchange.begin(action)
+                response: Response | None = None
+                try:
+                    async with asyncio.timeout(action.timeouts.total):
+                        response = await self.send(request)
+                        content = await response.aread()
+                except TransportError as exc:
+                    exchange.fail(running, transport_error(exc, opened=response is not None, model=running.model))
+                    continue
+                except TimeoutError:
+                    exchange.fail(running, total_error(action.timeouts))
+                    continue
+                finally:
+                    if response is not None:
+                        await response.aclose()
+                if exchange.received(running, _wired(response, content, running.model)):
+                    return exchange.result  # type: ignore[return-value]
+        finally:
+            exchange.stop()
 
     async def prepare(self, exchange: Exchange, route: Route, send: Send, options: CallOptions) -> Request:
         """The request of one attempt, with the key."""

@@ -26,7 +26,7 @@ from .errors import (
     error_from_status,
 )
 from .fallback import Action, FallbackEngine, Send
-from .observe import AttemptFinished, AttemptStarted, CallCommitted, FellBack, Observer
+from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack, Observer
 from .reply import (
     ChatReply,
     Message,
@@ -37,7 +37,7 @@ from .reply import (
 )
 from .request import encode_body
 from .retry import parse_retry_after
-from .sse import SSEDecoder
+from .sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
 from .transport import transport_error
 from .usage import Budget, CostLedger, Usage, parse_usage
 from .wire import JSONDecodeError, decode_json
@@ -123,13 +123,14 @@ class Accounts:
 class Running:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "send", "started", "wired")
+    __slots__ = ("first_token", "reader", "send", "started", "wired")
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
         self.started = started
         self.first_token: float | None = None
         self.wired: Wired | None = None
+        self.reader: Reader | None = None
 
     @property
     def model(self) -> str:
@@ -166,10 +167,13 @@ class Exchange:
         self._encoded: tuple[str, bytes] | None = None
         self._names_model = True
         self._last_failed: str | None = None
+        self._live: list[Running] = []
+        self._observer_error: Exception | None = None
         accounts.check()
 
     def next(self) -> Action:
         """The next action. Raises the call's final error, all attempts attached, when nothing is left."""
+        self._check_observer()
         try:
             return self.engine.next(self.clock())
         except RequestyError as error:
@@ -189,12 +193,28 @@ class Exchange:
         """An attempt is about to be sent."""
         if self._observer is not None:
             if self._last_failed is not None and self._last_failed != send.step.model:
-                self._observer(FellBack(self._last_failed, send.step.model))
-            self._observer(AttemptStarted(send.step.model, send.number))
-        return Running(send, self.clock())
+                self._tell(FellBack(self._last_failed, send.step.model))
+            self._tell(AttemptStarted(send.step.model, send.number))
+        running = Running(send, self.clock())
+        self._live.append(running)
+        return running
+
+    def _tell(self, event: CallEvent) -> None:
+        if self._observer is not None:
+            try:
+                self._observer(event)
+            except Exception as exc:
+                self._observer_error = exc
+                raise
+
+    def _check_observer(self) -> None:
+        # What the caller's own hook raised ends the call, whatever its class: it must not look like a failed attempt.
+        if self._observer_error is not None:
+            raise self._observer_error
 
     def fail(self, running: Running, error: RequestyError, *, others_running: bool = False) -> None:
         """An attempt failed: record it and let the engine decide what is next."""
+        self._check_observer()
         now = self.clock()
         wired = running.wired
         if error.requested_model is None:
@@ -217,17 +237,19 @@ class Exchange:
         )
         if usage is not None:
             self.accounts.book(running.model, usage)
-        self._record(attempt)
-        self._last_failed = running.model
-        error.attempts = tuple(self.attempts)
         self.engine.failed(running.model, error, now, others_running=others_running)
+        self._last_failed = running.model
+        self._record(running, attempt)
+        error.attempts = tuple(self.attempts)
 
     def cancel(self, running: Running, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""
         if usage is not None:
             self.accounts.book(running.model, usage)
         ttft = None if running.first_token is None else running.first_token - running.started
+        self.engine.cancelled(running.model)
         self._record(
+            running,
             Attempt(
                 running.model,
                 running.send.number,
@@ -237,9 +259,20 @@ class Exchange:
                 latency=self.clock() - running.started,
                 time_to_first_token=ttft,
                 usage=usage,
-            )
+            ),
         )
-        self.engine.cancelled(running.model)
+
+    def stop(self) -> None:
+        """The call is over, however it ended. Attempts still under way were given up by the caller: what was told of
+        their usage is booked.
+        """
+        if self._observer_error is None:
+            for running in tuple(self._live):
+                partial = None if running.reader is None else running.reader.partial()
+                if running.reader is not None:
+                    running.reader.is_over = True
+                self.cancel(running, None if partial is None else partial.usage)
+        self.engine.close()
 
     def _succeed(self, running: Running, usage: Usage | None) -> None:
         now = self.clock()
@@ -247,6 +280,7 @@ class Exchange:
         self.engine.succeeded(running.model)
         self.accounts.book(running.model, usage)
         self._record(
+            running,
             Attempt(
                 running.model,
                 running.send.number,
@@ -256,13 +290,13 @@ class Exchange:
                 latency=now - running.started,
                 time_to_first_token=None if running.first_token is None else running.first_token - running.started,
                 usage=usage,
-            )
+            ),
         )
 
-    def _record(self, attempt: Attempt) -> None:
+    def _record(self, running: Running, attempt: Attempt) -> None:
+        self._live.remove(running)
         self.attempts.append(attempt)
-        if self._observer is not None:
-            self._observer(AttemptFinished(attempt))
+        self._tell(AttemptFinished(attempt))
 
     def reject(self, running: Running, wired: Wired, *, others_running: bool = False) -> None:
         """A response whose status is not 2xx arrived whole."""
@@ -335,14 +369,14 @@ class StreamExchange(Exchange):
         if not 200 <= status < 300:
             return None
         running.wired = Wired(status, headers, b"", running.model)
-        return Reader(self, running, self._declared)
+        running.reader = Reader(self, running, self._declared)
+        return running.reader
 
     def commit(self, reader: Reader) -> None:
         """The reader's attempt is the one the caller sees from now on."""
         self.committed = reader
         reader.release()
-        if self._observer is not None:
-            self._observer(CallCommitted(reader.running.model, reader.running.send.number))
+        self._tell(CallCommitted(reader.running.model, reader.running.send.number))
 
     def lost(self, running: Running, reader: Reader | None, error: RequestyError, others_running: bool = False) -> None:
         """An attempt ended in ``error``; raises it if the caller has already seen part of this attempt."""
@@ -365,13 +399,17 @@ class StreamExchange(Exchange):
         others_running: bool = False,
     ) -> Sequence[StreamEvent]:
         """The transport failed, or a time limit ``expired``. Returns the last events if the answer had ended before."""
+        self._check_observer()
         if reader is not None and reader.is_over:
             return ()
-        if reader is not None and reader.is_complete and expired != "first_token":
-            return reader.ended()
         timeouts = running.send.timeouts
-        if expired == "first_token":
-            error: RequestyError = RequestTimeoutError(
+        if reader is not None and reader.is_complete and expired != "first_token":
+            try:
+                return reader.ended()
+            except RequestyError as incomplete:
+                error: RequestyError = incomplete
+        elif expired == "first_token":
+            error = RequestTimeoutError(
                 f"timeout: no first token within {timeouts.first_token} s (first_token_timeout)"
             )
         elif expired == "total":
@@ -380,14 +418,6 @@ class StreamExchange(Exchange):
             error = transport_error(exc, opened=opened, model=running.model)
         self.lost(running, reader, error, others_running)
         return ()
-
-    def stop(self) -> None:
-        """The caller stopped reading before the end; what was told of usage is booked."""
-        reader = self.committed
-        if reader is not None and self.reply is None and not reader.is_over:
-            partial = reader.partial()
-            reader.is_over = True
-            self.cancel(reader.running, None if partial is None else partial.usage)
 
     def complete(self, reader: Reader, reply: ChatReply) -> ChatReply:
         """The attempt ended well."""
@@ -410,6 +440,8 @@ class Reader:
         "_exchange",
         "_held",
         "_plain",
+        "_size",
+        "_undecided",
         "failure",
         "is_over",
         "running",
@@ -428,6 +460,8 @@ class Reader:
         self._done = False
         self._held: list[StreamEvent] | None = []
         self._plain: list[bytes] | None = None
+        self._size = 0
+        self._undecided = True
 
     @property
     def is_done(self) -> bool:
@@ -450,11 +484,11 @@ class Reader:
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """Take bytes; return the events the caller may see. An error among them ends up in ``failure``."""
-        if self._held is not None and self._is_plain(data):
-            return ()
         events: list[StreamEvent] = []
         feed = self._accumulator.feed
         try:
+            if self._held is not None and self._is_plain(data):
+                return ()
             for event in self._decoder.feed(data):
                 payload = event.data
                 if payload == b"[DONE]":
@@ -464,9 +498,7 @@ class Reader:
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
                     raise self._malformed(payload, exc) from None
-                if event.event == b"error" and type(chunk) is dict and "error" not in chunk:
-                    chunk = {"error": chunk}
-                events += feed(chunk)
+                events += feed(_chunk(event, chunk))
         except RequestyError as error:
             if error.partial is None:
                 error.partial = self.partial()
@@ -508,15 +540,23 @@ class Reader:
                 if self._accumulator.is_finished:
                     continue
                 raise TruncatedStreamError("the stream was cut inside an event", partial=self.partial()) from None
-            events += self._accumulator.feed(chunk)
+            events += self._accumulator.feed(_chunk(event, chunk))
         return events
 
     def _is_plain(self, data: bytes) -> bool:
+        """Whether the body is no event stream; its first visible character decides, wherever the pieces are cut."""
         if self._plain is None:
-            if self._accumulator.is_started or data.lstrip()[:1] not in (b"{", b"<"):
+            first = data.lstrip()[:1] if self._undecided else b""
+            if first:
+                self._undecided = False
+            if first not in (b"{", b"<"):
                 return False
             self._plain = []
         self._plain.append(data)
+        self._size += len(data)
+        if self._size > MAX_EVENT_BYTES:
+            self._plain.clear()
+            raise MalformedResponseError(f"the body is no event stream and longer than {MAX_EVENT_BYTES} bytes")
         return True
 
     def _read_plain(self) -> list[StreamEvent]:
@@ -536,6 +576,13 @@ class Reader:
     def _malformed(self, payload: bytes, exc: Exception) -> RequestyError:
         excerpt = payload[:120].decode("utf-8", "replace")
         return MalformedResponseError(f"an event of the stream is not JSON ({exc}): {excerpt}")
+
+
+def _chunk(event: ServerSentEvent, chunk: object) -> object:
+    """The chunk of an event; an ``event: error`` line makes an error of a chunk that does not say so itself."""
+    if event.event == b"error" and type(chunk) is dict and "error" not in chunk:
+        return {"error": chunk}
+    return chunk
 
 
 def _is_meaningful(event: StreamEvent) -> bool:

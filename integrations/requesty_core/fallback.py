@@ -4,7 +4,8 @@ Theory of operation. A call walks a chain of steps. The engine is told how each 
 answers with the next action: ``Send`` to a model, ``Wait`` some seconds, or the error to raise. One step is tried
 ``1 + retries`` times while its errors are retryable; then, if the error is one that another model may not have, the
 next step begins. Models that failed recently are cooling down and are passed over while another step is left. The
-total deadline and the attempt budget bound everything.
+total deadline and the attempt budget bound everything. Steps are chosen when the request is about to be sent, not
+earlier, so that a call that is never made, or ends before, takes no probe from others.
 
 Health is kept per model on a board shared by all calls of one client: closed (healthy), open (cooling down), and half
 open (one call may probe it). The gateway's own ``policy/NAME`` does all this closer to the providers and is the first
@@ -230,7 +231,9 @@ class FallbackEngine:
         health: the board shared between calls.
         random: source of jitter.
         window: context window of a model in tokens, ``None`` if unknown; decides where an overflow may go.
-        now: the current time on the clock that all later calls use (seconds, monotonic).
+
+    ``now`` is everywhere the current time of one monotonic clock in seconds. The deadline counts from the first
+    :meth:`next`.
     """
 
     def __init__(
@@ -242,7 +245,6 @@ class FallbackEngine:
         max_retries: int,
         health: HealthBoard,
         random: Random,
-        now: float,
         window: Callable[[str], int | None] | None = None,
     ) -> None:
         if not steps:
@@ -254,16 +256,17 @@ class FallbackEngine:
         self._health = health
         self._random = random
         self._window = window
-        self._deadline = None if policy.deadline is None else now + policy.deadline
+        self._deadline: float | None = None
         self._index = -1
+        self._moving = True
         self._tried: set[int] = set()
+        self._pending: list[str] = []
         self._failures = 0
         self._sent = 0
         self._wait = 0.0
         self._min_window: int | None = None
         self._errors: list[RequestyError] = []
         self._over = False
-        self._advance(now)
 
     @property
     def errors(self) -> Sequence[RequestyError]:
@@ -277,12 +280,18 @@ class FallbackEngine:
         if self._wait > 0:
             seconds, self._wait = self._wait, 0.0
             return Wait(seconds)
+        if self._index < 0 and self._policy.deadline is not None:
+            self._deadline = now + self._policy.deadline
         if self._deadline is not None and now >= self._deadline:
             self._over = True
             raise self._final()
-        step = self._steps[self._index]
-        self._sent += 1
-        return Send(step, self._sent, self._cut(step, now))
+        if self._moving:
+            candidate = self._candidate(now)
+            if candidate is None:
+                self._over = True
+                raise self._final()
+            self._go_to(candidate)
+        return self._send(now)
 
     def hedge(self, now: float) -> Send | None:
         """The next step, to be started beside the running one; ``None`` if there is none or no attempt is left."""
@@ -293,21 +302,25 @@ class FallbackEngine:
         candidate = self._candidate(now)
         if candidate is None:
             return None
-        self._index = candidate
-        self._tried.add(candidate)
-        self._failures = 0
-        self._sent += 1
-        step = self._steps[candidate]
-        return Send(step, self._sent, self._cut(step, now))
+        self._go_to(candidate)
+        return self._send(now)
 
     def succeeded(self, model: str) -> None:
         """The attempt on ``model`` answered."""
         self._over = True
+        self._settle(model)
         self._health.succeeded(model)
 
     def cancelled(self, model: str) -> None:
         """The attempt on ``model`` was given up without a verdict."""
+        self._settle(model)
         self._health.released(model)
+
+    def close(self) -> None:
+        """The call is over, however it ended: probes that never got a verdict are open to other calls again."""
+        self._over = True
+        while self._pending:
+            self._health.released(self._pending.pop())
 
     def failed(self, model: str, error: RequestyError, now: float, *, others_running: bool = False) -> None:
         """The attempt on ``model`` failed with ``error``; decide what comes next.
@@ -315,6 +328,7 @@ class FallbackEngine:
         With ``others_running`` (hedging) nothing new is planned: the attempt still running is the next step.
         """
         self._errors.append(error)
+        self._settle(model)
         if error.kind in COOLING_KINDS:
             self._health.failed(model, now, self._policy, error)
         else:
@@ -327,7 +341,8 @@ class FallbackEngine:
             return
         step = self._steps[self._index]
         retries = self._default_retries if step.retries is None else step.retries
-        if error.is_retryable and self._failures < retries:
+        # After a hedge the attempt that failed last need not be the one of the current step.
+        if error.is_retryable and self._failures < retries and step.model == model:
             delay = self._policy.retry.delay(self._failures + 1, error, self._random)
             if self._deadline is None or now + delay < self._deadline:
                 self._failures += 1
@@ -337,28 +352,34 @@ class FallbackEngine:
             self._over = True
             return
         if error.kind is ErrorKind.CONTEXT_OVERFLOW and self._window is not None:
-            self._min_window = self._window(model)
-        self._advance(now)
+            window = self._window(model)
+            if window is not None:
+                self._min_window = max(window, self._min_window or 0)
+        self._moving = True
 
-    def _advance(self, now: float) -> None:
-        candidate = self._candidate(now)
-        if candidate is None:
-            self._over = True
-            return
-        self._index = candidate
-        self._tried.add(candidate)
+    def _go_to(self, index: int) -> None:
+        self._index = index
+        self._tried.add(index)
         self._failures = 0
+        self._moving = False
+
+    def _send(self, now: float) -> Send:
+        step = self._steps[self._index]
+        self._sent += 1
+        self._pending.append(step.model)
+        return Send(step, self._sent, self._cut(step, now))
+
+    def _settle(self, model: str) -> None:
+        if model in self._pending:
+            self._pending.remove(model)
 
     def _candidate(self, now: float) -> int | None:
-        """The next untried step that fits; a cooling one only if every other is cooling too."""
-        left = [i for i in range(self._index + 1, len(self._steps)) if i not in self._tried and self._fits(i)]
-        if len(left) == 1 and len(self._steps) == 1:
-            return left[0]
-        for i in left:
-            if self._health.admit(self._steps[i].model, now):
-                return i
-        if self._index >= 0 and left:
-            return left[0]
+        """The first untried step that fits; a cooling one only if every other is tried or cooling too."""
+        left = [i for i in range(len(self._steps)) if i not in self._tried and self._fits(i)]
+        if len(self._steps) > 1:
+            for i in left:
+                if self._health.admit(self._steps[i].model, now):
+                    return i
         return left[0] if left else None
 
     def _fits(self, index: int) -> bool:
