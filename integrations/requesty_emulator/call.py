@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from requesty_emulator.billing import Usage
 from requesty_emulator.catalogue import Model
-from requesty_emulator.core import Core, logger
+from requesty_emulator.core import Core
 from requesty_emulator.delivery import Reply, deliver, error_reply
 from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.faults import Fault
@@ -23,6 +24,7 @@ from requesty_emulator.records import LedgerEntry, RecordedRequest, now
 from requesty_emulator.settings import Settings
 from requesty_emulator.state import Key
 
+logger = logging.getLogger("requesty_emulator")
 Handler = Callable[["Call"], Awaitable[Reply]]
 
 
@@ -40,6 +42,7 @@ class Call:
         self.model: Model | None = None
         self.usage = Usage()
         self.kind = "chat"
+        self.query_string = ""
         self._billed = False
 
     @property
@@ -157,6 +160,7 @@ class Endpoint:
             request_id=self.core.state.new_id(),
         )
         call = Call(self.core, record, link_of(scope), scope.get("path_params") or {}, self.style)
+        call.query_string = scope["query_string"].decode("latin-1")
         self.core.opened(record)
         try:
             reply = await self._reply(call, doubled, too_large)

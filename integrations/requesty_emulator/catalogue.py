@@ -5,12 +5,13 @@ Prices are USD per token, as on the wire (seen on the wire, July 2025).
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -206,7 +207,11 @@ def _price(value: object) -> Decimal:
 
 
 def _recorded() -> Iterator[Model]:
-    raw = resources.files("requesty_core").joinpath("data/catalog.json").read_bytes()
+    # The data file is shared, the code is not: the path is found without importing the package.
+    spec = importlib.util.find_spec("requesty_core")
+    if spec is None or not spec.submodule_search_locations:
+        return
+    raw = Path(spec.submodule_search_locations[0], "data", "catalog.json").read_bytes()
     for item in msgspec.json.decode(raw)["data"]:
         yield Model(
             id=item["id"],
@@ -286,7 +291,7 @@ def managed() -> dict[str, Model]:
 
 def find(model_id: str) -> Model:
     """Resolve an id of the documented grammar; 400 for a malformed one, 404 for one that nobody serves."""
-    if model_id.endswith(":free") or model_id.startswith("/") or model_id.endswith("/") or not model_id.strip():
+    if model_id.endswith((":free", "/")) or model_id.startswith("/") or not model_id.strip():
         raise bad_request(f'invalid model {model_id!r}, expected: "provider/model"')
     known = catalogue().get(model_id) or managed().get(model_id)
     if known is not None:

@@ -84,12 +84,11 @@ def prompt_blocks(body: dict[str, Any]) -> list[tuple[str, int]]:
 def provider_rules(body: dict[str, Any], model: Model) -> None:
     """Upstream refusals the contract mentions; their origin is the provider."""
     form = body.get("response_format") or {}
-    if form.get("type") == "json_object" and model.family == "openai":
-        if not any("json" in text.lower() for text, _ in prompt_blocks({"messages": body["messages"]})):
-            raise bad_request(
-                "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
-                "provider",
-            )
+    if form.get("type") == "json_object" and model.family == "openai" and not _says_json(body):
+        raise bad_request(
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+            "provider",
+        )
     tools = body.get("tools") or ()
     functions = [tool for tool in tools if tool.get("type") == "function"]
     if model.family == "google" and functions and len(functions) < len(tools):
@@ -99,6 +98,10 @@ def provider_rules(body: dict[str, Any], model: Model) -> None:
     thinking, limit = body.get("thinking") or {}, body.get("max_tokens") or body.get("max_completion_tokens")
     if model.family == "anthropic" and limit and thinking.get("budget_tokens", 0) >= limit:
         raise bad_request("max_tokens must be greater than thinking.budget_tokens", "provider")
+
+
+def _says_json(body: dict[str, Any]) -> bool:
+    return any("json" in text.lower() for text, _ in prompt_blocks({"messages": body["messages"]}))
 
 
 def answer(call: Call, ask: Ask, model: Model, scripted: Scripted | None) -> tuple[list[Answer], Usage]:
@@ -208,7 +211,7 @@ def _events(
     style: str,
 ) -> list[bytes]:
     if scripted and scripted.chunks is not None:
-        return raw_events(scripted.chunks)
+        return raw_events(scripted.chunks, done=True)
     if scripted and scripted.body is not None:
         raise GatewayError(500, "a scripted body cannot answer a streaming request; script chunks instead")
     asked = bool((body.get("stream_options") or {}).get("include_usage")) or call.settings.always_stream_usage
@@ -218,8 +221,11 @@ def _events(
     return chat_events(frame, answers, total, style, logprobs=body.get("logprobs") is True)
 
 
-def raw_events(chunks: list[Any]) -> list[bytes]:
-    """Scripted chunks as SSE: objects are encoded, strings become ``data:`` payloads, bytes go out as they are."""
+def raw_events(chunks: list[Any], *, done: bool) -> list[bytes]:
+    """Scripted chunks as SSE: objects are encoded, strings become ``data:`` payloads, bytes go out as they are.
+
+    ``done`` adds the final ``[DONE]`` unless a chunk has it.
+    """
     events = []
     for chunk in chunks:
         if isinstance(chunk, bytes):
@@ -228,6 +234,6 @@ def raw_events(chunks: list[Any]) -> list[bytes]:
             events.append(f"data: {chunk}\n\n".encode())
         else:
             events.append(b"data: " + encode(chunk) + b"\n\n")
-    if not any(event.startswith(b"data: [DONE]") for event in events):
+    if done and not any(event.startswith(b"data: [DONE]") for event in events):
         events.append(b"data: [DONE]\n\n")
     return events

@@ -33,6 +33,7 @@ class Reply:
     content_type: str = "application/json"
     events: list[bytes] | None = None
     billable: bool = False
+    dialect: str = "chat"
 
 
 def encode(value: Any) -> bytes:
@@ -128,7 +129,7 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send) -> None:
     fault, link, core = call.fault, call.link, call.core
-    events, ending = _script(fault, reply.events or [])
+    events, ending = _script(fault, reply.events or [], reply.dialect)
     pace = call.settings.chunk_delay if fault.chunk_delay is None else fault.chunk_delay
     writes = _writes(fault, events, pace)
     headers.setdefault("cache-control", "no-cache")
@@ -161,14 +162,13 @@ async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send)
         core.streams -= 1
 
 
-def _script(fault: Fault, events: list[bytes]) -> tuple[list[bytes], str]:
+def _script(fault: Fault, events: list[bytes], dialect: str) -> tuple[list[bytes], str]:
     """The events really sent, and how the stream ends: ``end``, ``abort`` or ``stall``."""
     ending = "end"
     if fault.no_done and events and events[-1].startswith(b"data: [DONE]"):
         events = events[:-1]
     if fault.error_event is not None:
-        payload = {"error": fault.error_event}
-        events = [*events[: fault.error_after_chunks], b"data: " + encode(payload) + b"\n\n"]
+        events = [*events[: fault.error_after_chunks], error_event(fault.error_event, dialect)]
     if fault.malformed_json:
         middle = len(events) // 2
         events = [*events[:middle], events[middle][: len(events[middle]) // 2] + b"\n\n", *events[middle + 1 :]]
@@ -189,6 +189,18 @@ def _script(fault: Fault, events: list[bytes]) -> tuple[list[bytes], str]:
         if fault.cut_after_bytes < len(data):
             events, ending = [data[: fault.cut_after_bytes]], "abort"
     return events, ending
+
+
+def error_event(error: dict[str, Any] | str, dialect: str = "chat") -> bytes:
+    """An error inside a stream: a chunk with top-level ``error`` on chat, an ``error`` event on the other routes."""
+    if dialect == "chat":
+        return b"data: " + encode({"error": error}) + b"\n\n"
+    inner = {"message": error} if isinstance(error, str) else dict(error)
+    if dialect == "messages":
+        inner.setdefault("type", "api_error")
+        return b"event: error\ndata: " + encode({"type": "error", "error": inner}) + b"\n\n"
+    payload = {"type": "error", "code": inner.get("code"), "message": inner.get("message"), "param": None}
+    return b"event: error\ndata: " + encode({**payload, "sequence_number": 0}) + b"\n\n"
 
 
 def _writes(fault: Fault, events: list[bytes], pace: float) -> list[bytes]:

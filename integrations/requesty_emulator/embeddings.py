@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import struct
 from array import array
 from functools import lru_cache
 from typing import Any
@@ -44,7 +45,7 @@ async def create_embeddings(call: Call) -> Reply:
         vector = embed(" ".join(map(str, item)) if isinstance(item, tuple) else item, size)
         value: Any = list(vector)
         if base64_asked:
-            value = base64.b64encode(array("f", vector).tobytes()).decode()
+            value = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
         data.append({"object": "embedding", "index": index, "embedding": value})
     usage = Usage(prompt=sum(counts)).price(model)
     shown = call.record.model or model.id
@@ -56,7 +57,7 @@ async def create_embeddings(call: Call) -> Reply:
     style = call.fault.usage or ""
     if call.settings.embedding_cost or style in ("null_cost", "string_cost", "zero_cost"):
         sent.update(cost_field(usage.cost, style))
-    reply = {"object": "list", "data": data, "model": shown, "usage": sent}
+    reply: dict[str, Any] = {"object": "list", "data": data, "model": shown, "usage": sent}
     if style == "none":
         del reply["usage"]
     if scripted and scripted.usage:

@@ -15,10 +15,11 @@ _RULES = (
     (re.compile(r"(?<![\w-])\+?\(?\d{1,3}\)?[ -.]\(?\d{2,4}\)?[ -.]\d{3,4}[ -.]?\d{3,4}\b"), "[PHONE REDACTED]"),
     (re.compile(r"(?i)(?<=password[:=] )\S+|(?<=password is )\S+"), "[CREDENTIAL REDACTED]"),
 )
-_TEXT_KEYS = frozenset(
-    "content text arguments input reasoning_content thinking prompt instructions partial_json delta output_text refusal "
-    "system query".split()
+_KEYS = (
+    "content text arguments input reasoning_content thinking prompt instructions partial_json delta output_text "
+    "refusal system query"
 )
+_TEXT_KEYS = frozenset(_KEYS.split())
 T = TypeVar("T")
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class RecordedRequest:
     """One request as received and how it was answered.
 
@@ -37,6 +37,10 @@ class RecordedRequest:
     response_id: str | None = None
     unknown_fields: tuple[str, ...] = ()
     attempts: list[tuple[str, int]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        # Headers hold the key, bodies hold whole prompts: neither belongs into a log line.
+        return f"<{self.method} {self.path} model={self.model!r} status={self.status} cost={self.cost}>"
 
     @property
     def duration(self) -> float | None:

@@ -14,8 +14,9 @@ from requesty_emulator.words import quoted, sentences, stem, terms
 
 _LABEL = re.compile(r"^\W*(?:query|question|user|human|follow[- ]?up(?: question| input)?)\s*:\s*(.+)$", re.I | re.M)
 _INSTRUCTION = re.compile(
-    r"^(?:you are|you're|answer |given |use |context information|please|if you|respond|reply|return|do not|don't|based on|"
-    r"below |-{3,}|={3,}|query:|question:|answer:|context:|documents?:|instructions?:|never |always |be (?:concise|brief))",
+    r"^(?:you are|you're|answer |given |use |context information|please|if you|respond|reply|return|do not|don't|"
+    r"below |based on|-{3,}|={3,}|query:|question:|answer:|context:|documents?:|instructions?:|never |"
+    r"always |be concise|be brief)",
     re.I,
 )
 _GREETING = re.compile(
@@ -25,7 +26,8 @@ _SAY = re.compile(
     r"\b(?:say|reply with|respond with|repeat|echo|answer with|output|write)\b[^\"'“「\n]{0,40}?[:\s]", re.I
 )
 _SAY_REST = re.compile(
-    r"^\W*(?:please\s+)?(?:say|repeat|echo|reply with|respond with|answer with)\s*(?:exactly|only|just)?\s*:?\s+(.+?)[.!]?\s*$",
+    r"^\W*(?:please\s+)?(?:say|repeat|echo|reply with|respond with|answer with)\s*(?:exactly|only|just)?\s*:?\s+"
+    r"(.+?)[.!]?\s*$",
     re.I | re.S,
 )
 _WORDS = re.compile(r"\b(\d{1,5})[\s-]+(word|sentence|paragraph|line)s?\b", re.I)
@@ -37,11 +39,12 @@ _OPERATORS: dict[type, Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_FILLER = (
+_TEXT = (
     "The gateway routes every request to the provider that fits it best. Each answer carries its usage and its cost. "
-    "A fallback policy tries the next model when one provider is down. Streams arrive in small pieces as they are made. "
-    "Tokens are counted once, and cached tokens are cheaper than new ones. "
-).split()
+    "A fallback policy tries the next model when one provider is down. Streams arrive in small pieces. "
+    "Tokens are counted once, and cached tokens are cheaper than new ones."
+)
+_FILLER = _TEXT.split()
 
 
 def answer(turns: list[Turn]) -> str:
@@ -115,7 +118,7 @@ def filler(count: int, unit: str) -> str:
     """Text of ``count`` words, sentences, lines or paragraphs."""
     if unit == "word":
         return " ".join(_FILLER[index % len(_FILLER)] for index in range(min(count, 20_000)))
-    lines = sentences(" ".join(_FILLER))
+    lines = sentences(_TEXT)
     joint = {"sentence": " ", "line": "\n"}.get(unit, "\n\n")
     return joint.join(lines[index % len(lines)] for index in range(min(count, 2_000)))
 
@@ -123,7 +126,8 @@ def filler(count: int, unit: str) -> str:
 def arithmetic(expression: str) -> str | None:
     """Value of an expression of numbers, brackets and the four operators; ``None`` if it is none."""
     source = expression.replace("×", "*").replace("÷", "/").strip().rstrip(".")
-    if "^" in source or len(source) > 200:
+    # Dates and telephone numbers are not sums.
+    if "^" in source or len(source) > 200 or re.fullmatch(r"[\d.()]+(?:-[\d.()]+)+", source):
         return None
     try:
         value = _evaluate(ast.parse(source, mode="eval").body)

@@ -27,8 +27,7 @@ async def route(call: Call, kind: str = "chat", *, needs: int = 0) -> Model:
             raise fault.error()
     call.core.state.check_model(call.key, requested, kind)
     if requested.startswith("policy/"):
-        model = await _policy(call, _find_policy(call, requested), kind, needs, depth=0)
-        return model
+        return await _policy(call, _find_policy(call, requested), kind, needs, depth=0)
     model = find(requested)
     _fits(call, model, kind, needs)
     return model

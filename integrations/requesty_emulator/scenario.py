@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 _SECTIONS = ("api_key", "switches", "keys", "policies", "faults", "answers")
 _RULE = ("model", "nth", "key", "path", "times")
 _KEY = ("name", "secret", "monthly_limit", "permissions", "labels", "expires_at", "models")
-_ANSWER = (
-    "text reasoning signature tool_calls finish_reason chunks pieces body refusal images annotations served_model usage "
-    "headers model path times"
-).split()
+_ANSWER_FIELDS = (
+    "text reasoning signature tool_calls finish_reason chunks pieces body refusal images annotations served_model "
+    "usage headers model path times"
+)
+_ANSWER = tuple(_ANSWER_FIELDS.split())
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ def _policy(item: object, where: str) -> Policy:
         raise ConfigError(f"{where}: retries, weights and latency must be numbers") from exc
 
 
-def _known(data: Mapping[str, Any], names: tuple[str, ...] | list[str], where: str) -> None:
+def _known(data: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
     for name in data:
         if name not in names:
             raise ConfigError(f"{where}: unknown entry {name!r}; known: {', '.join(names)}")
@@ -132,6 +133,6 @@ def _known(data: Mapping[str, Any], names: tuple[str, ...] | list[str], where: s
 
 def _typed(value: Any, kind: type, where: str) -> Any:
     if not isinstance(value, kind):
-        word = {dict: "an object", list: "a list", str: "a string"}[kind]
+        word = {"dict": "an object", "list": "a list"}.get(kind.__name__, "a string")
         raise ConfigError(f"{where} must be {word}")
     return value

@@ -119,9 +119,8 @@ class _Filler:
         required = [key for key in schema.get("required") or () if isinstance(key, str)]
         result: dict[str, Any] = {}
         for key, inner in properties.items():
-            if key in required or (not required and depth < _MAX_DEPTH and not _optional(inner)):
-                result[key] = self.value(inner, key, depth + 1)
-            elif depth < _MAX_DEPTH and self.wanted(inner, key):
+            free = depth < _MAX_DEPTH
+            if key in required or (free and ((not required and not _optional(inner)) or self.wanted(inner, key))):
                 result[key] = self.value(inner, key, depth + 1)
         for key in required:
             if key not in result:
@@ -238,11 +237,11 @@ class _Filler:
         if (label := self.hints.labelled(name)) is not None and len(label) < 80:
             return label
         if any(word in lower for word in _PLACE_WORDS):
-            found = (self.hints.places or self.hints.names or [""])[0]
-            if found:
+            place = (self.hints.places or self.hints.names or [""])[0]
+            if place:
                 if len(self.hints.places) > 1:
                     self.hints.places.pop(0)
-                return found
+                return place
         if lower.endswith("name") or lower in ("title", "who", "person"):
             found = self.hints.next_quoted() or self.hints.next_name()
             if found:

@@ -89,9 +89,8 @@ class Settings:
             if isinstance(default, bool):
                 if not isinstance(value, bool):
                     raise ConfigError(f"switch {field.name!r} must be true or false, not {value!r}")
-            elif isinstance(default, (int, float)):
-                if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-                    raise ConfigError(f"switch {field.name!r} must be a non-negative number, not {value!r}")
+            elif isinstance(default, (int, float)) and not _is_amount(value):
+                raise ConfigError(f"switch {field.name!r} must be a non-negative number, not {value!r}")
         if self.usage not in USAGE_STYLES:
             raise ConfigError(f"switch 'usage' must be one of {', '.join(USAGE_STYLES)}, not {self.usage!r}")
         if self.balance is not None:
@@ -99,7 +98,9 @@ class Settings:
                 self.balance = Decimal(str(self.balance))
             except ArithmeticError as exc:
                 raise ConfigError(f"switch 'balance' must be a decimal number, not {self.balance!r}") from exc
-        if self.retry_after is not None and (
-            isinstance(self.retry_after, bool) or not isinstance(self.retry_after, (int, float)) or self.retry_after < 0
-        ):
+        if self.retry_after is not None and not _is_amount(self.retry_after):
             raise ConfigError(f"switch 'retry_after' must be a non-negative number, not {self.retry_after!r}")
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0

@@ -101,6 +101,7 @@ class State:
         self.ledger: list[LedgerEntry] = []
         self.feedback: dict[str, dict[str, Any]] = {}
         self.response_ids: set[str] = set()
+        self.conversations: dict[str, list[dict[str, Any]]] = {}
         self.prompt_cache = PromptCache(self.settings.cache_min_tokens)
         self.add_key(
             "default",

@@ -11,13 +11,14 @@ from requesty_emulator.content import check_content
 from requesty_emulator.errors import bad_request
 
 #: Fields of section 3 and the OpenAI fields that clients are known to send.
-CHAT_FIELDS = frozenset(
+_FIELDS = (
     "model messages prompt functions function_call max_tokens max_completion_tokens temperature top_p top_k min_p seed "
     "stop frequency_penalty presence_penalty repetition_penalty logit_bias user parallel_tool_calls logprobs "
     "top_logprobs stream stream_options tools tool_choice response_format reasoning_effort thinking include_reasoning "
     "models requesty reasoning store service_tier metadata modalities verbosity prediction prompt_cache_key "
-    "prompt_cache_retention safety_identifier n web_search_options audio".split()
+    "prompt_cache_retention safety_identifier n web_search_options audio"
 )
+CHAT_FIELDS = frozenset(_FIELDS.split())
 #: Tools that run on the provider's side, by their spelling on the three routes.
 SERVER_TOOLS = ("web_search", "web_search_preview")
 _MESSAGE_FIELDS = {

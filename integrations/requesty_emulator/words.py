@@ -12,18 +12,20 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w*\d)")
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|「([^」\n]+)」|『([^』\n]+)』|(?<!\w)'([^'\n]+)'(?!\w)|`([^`\n]+)`")
 _CAPITAL = re.compile(r"\b[A-Z][\w'’-]*(?:\s+[A-Z][\w'’-]*)*(?:,\s*[A-Z]{2}\b)?")
 _PLACE = re.compile(r"\b(?:in|at|for|from|to|of|near)\s+([A-Z][\w'’-]*(?:\s+[A-Z][\w'’-]*)*(?:,\s*[A-Z][\w]+)?)")
-STOPWORDS = frozenset(
+_STOP = (
     "a an and are as at be been but by can could did do does for from get give had has have how i if in into is it its "
     "let many me much my of on or our please shall should so some tell than that the their them then there these they "
     "this to us use was we were what when where which who whom whose why will with would you your about also any not "
-    "only given following answer question query context using".split()
+    "only given following answer question query context using"
 )
-_SENTENCE_STARTERS = frozenset(
-    "What Who When Where Why How Which Is Are Was Were Do Does Did Can Could Would Should Will Please Tell Give Use Call "
-    "Find Get Show List Create Make Write Generate Return Extract Hello Hi Hey The A An I My It This That These Book "
-    "Search Look Add Multiply Compute Calculate Set Send Say Answer Question Query Name Then And Also In On At For If "
-    "Check Convert Translate Summarize Summarise Explain Describe".split()
+STOPWORDS = frozenset(_STOP.split())
+_STARTERS = (
+    "What Who When Where Why How Which Is Are Was Were Do Does Did Can Could Would Should Will Please Tell Give Use "
+    "Call Find Get Show List Create Make Write Generate Return Extract Hello Hi Hey The A An I My It This That These Book "
+    "Search Look Add Multiply Compute Calculate Set Send Say Answer Question Query "
+    "Name Then And Also In On At For If Check Convert Translate Summarize Summarise Explain Describe"
 )
+_SENTENCE_STARTERS = frozenset(_STARTERS.split())
 
 
 def stem(word: str) -> str:
