@@ -10,16 +10,18 @@ two calls in one chunk, missing or equal indexes, repeated ids and names, argume
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .attempts import Attempt
 from .errors import EmptyChoicesError, MalformedResponseError, StreamError, TruncatedStreamError, error_from_body
 from .reply import (
     AnnotationDelta,
     ChatReply,
     ImageDelta,
     Message,
+    MessageEnd,
     MessageStart,
     ReasoningDelta,
     RefusalDelta,
@@ -400,6 +402,27 @@ class Accumulator:
         if logprobs and isinstance(logprobs, dict):
             state.take_logprobs(logprobs)
 
+    def feed_whole(self, body: object) -> list[StreamEvent]:
+        """Read one complete body. Raises as :meth:`feed`, and if the body is no chat completion at all."""
+        if isinstance(body, dict) and "choices" not in body and body.get("error") is None:
+            raise MalformedResponseError("the answer is JSON but not a chat completion; check base_url")
+        return self.feed(body, "message")
+
+    def with_attempts(self, reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
+        """The reply with the call's attempts."""
+        return replace(reply, attempts=attempts)
+
+    def end_events(self, reply: ChatReply) -> list[StreamEvent]:
+        """The event that closes a chat stream."""
+        return [MessageEnd(reply)]
+
+    @staticmethod
+    def is_meaningful(event: StreamEvent) -> bool:
+        """Whether a user sees the event or a program acts on it; role, id and bare signatures are not."""
+        if isinstance(event, ReasoningDelta):
+            return bool(event.text)
+        return not isinstance(event, MessageStart)
+
     def partial(self, *, started: bool = False) -> ChatReply | None:
         """What has arrived so far, ``None`` if nothing has."""
         return self._reply() if self._choices or self._usage is not None or (started and self._started) else None
@@ -446,7 +469,5 @@ def read_completion(
     anything that is not a chat completion.
     """
     accumulator = Accumulator(requested_model, declared_tools, context)
-    if isinstance(body, dict) and "choices" not in body and body.get("error") is None:
-        raise MalformedResponseError("the answer is JSON but not a chat completion; check base_url")
-    accumulator.feed(body, "message")
+    accumulator.feed_whole(body)
     return accumulator.finish(done=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
-from .accumulate import read_completion
+from .accumulate import Accumulator, read_completion
+from .attempts import Attempt
 from .config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
 from .embeddings import (
     DEFAULT_BATCH_SIZE,
@@ -24,14 +25,14 @@ from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_f
 from .model_id import check_model
 from .observe import Observer
 from .options import RequestyOptions, check_headers, merge_headers
-from .reply import ChatReply
+from .reply import ChatReply, StreamEvent
 from .request import build_body, chat_body, declared_tools
 from .transport import URL
 from .usage import Budget, CostLedger, Usage
 
-__all__ = ["CallOptions", "ClientSettings", "Route"]
+__all__ = ["CallOptions", "ChatStreamExchange", "ClientSettings", "Route"]
 
-T = TypeVar("T")
+ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
 
 _CALL_OPTIONS = frozenset(
     ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
@@ -194,18 +195,30 @@ class ClientSettings:
             reply = read_completion(wired.json(), wired.model, declared, wired.context())
             return reply, reply.usage
 
-        exchange = ChatExchange(self.engine(call), body, read, accounts=self.accounts(call), observer=self.on_event)
+        exchange = UnaryExchange(
+            self.engine(call),
+            body,
+            read,
+            accounts=self.accounts(call),
+            observer=self.on_event,
+            finish=_with_attempts,
+        )
         return exchange, call
 
     def chat_stream(
         self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
-    ) -> tuple[StreamExchange, CallOptions]:
+    ) -> tuple[ChatStreamExchange, CallOptions]:
         """The exchange of a streamed chat answer."""
         call, body = self._chat_call(model, messages, params, stream=True)
-        exchange = StreamExchange(
+        declared = declared_tools(body)
+
+        def accumulate(wired: Wired) -> Accumulator:
+            return Accumulator(wired.model, declared, wired.context())
+
+        exchange: ChatStreamExchange = StreamExchange(
             self.engine(call),
             body,
-            declared_tools=declared_tools(body),
+            accumulate,
             accounts=self.accounts(call),
             observer=self.on_event,
         )
@@ -257,16 +270,8 @@ class ClientSettings:
         return call, body
 
 
-class ChatExchange(UnaryExchange[ChatReply]):
-    """A unary chat call; its reply knows every attempt."""
-
-    def received(self, running: Any, wired: Wired) -> bool:
-        """As the base; the attempts go into the reply."""
-        if not super().received(running, wired):
-            return False
-        assert self.result is not None
-        self.result = replace(self.result, attempts=tuple(self.attempts))
-        return True
+def _with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
+    return replace(reply, attempts=attempts)
 
 
 _JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}

@@ -8,23 +8,21 @@ threads, an async client between event loops.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
-import socket
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Self, TypeVar
 
-from .alarm import NO_ALARM, Alarm, set_alarm
 from .auth import RequestyAuth
-from .calls import CallOptions, ClientSettings, Route
+from .calls import CallOptions, ChatStreamExchange, ClientSettings, Route
 from .embeddings import Batch, EmbeddingInput, EmbeddingsReply
 from .errors import ConfigurationError, RequestyError
-from .exchange import Exchange, Expired, Reader, StreamExchange, UnaryExchange, Wired, total_error
-from .fallback import Send, Wait
-from .limits import Limits
+from .exchange import Exchange, StreamExchange, UnaryExchange
+from .fallback import Send
+from .io_async import astream_events, aunary
+from .io_sync import stream_events, unary
 from .loops import loop_transport
 from .reply import ChatReply, StreamEvent, TextDelta
 from .transport import (
@@ -34,19 +32,16 @@ from .transport import (
     Request,
     Response,
     Transport,
-    TransportError,
     as_async_transport,
     as_transport,
     shared_transport,
-    transport_error,
 )
 
 __all__ = ["AsyncChatStream", "AsyncRequestyClient", "ChatStream", "RequestyClient"]
 
 T = TypeVar("T")
-
-DRAIN_SECONDS = 1.0
-"""How long to wait after ``[DONE]`` for the end of the body, which lets the connection be used again."""
+E = TypeVar("E")
+R = TypeVar("R", bound=Any)
 
 
 def _build_request(
@@ -75,14 +70,6 @@ def _build_request(
 
 def _least(left: float | None, right: float | None) -> float | None:
     return left if right is None else right if left is None else min(left, right)
-
-
-def _wired(response: Response, content: bytes, model: str) -> Wired:
-    return Wired(response.status_code, _headers(response), content, model)
-
-
-def _headers(response: Response) -> dict[str, str]:
-    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
 
 
 class _BaseClient:
@@ -207,48 +194,17 @@ class RequestyClient(_BaseClient):
 
     def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""
-        try:
-            while True:
-                action = exchange.next()
-                if isinstance(action, Wait):
-                    time.sleep(action.seconds)
-                    continue
-                request = self.prepare(exchange, route, action, options)
-                running = exchange.begin(action)
-                try:
-                    response = self.send(request)
-                except TransportError as exc:
-                    exchange.fail(running, transport_error(exc, opened=False, model=running.model))
-                    continue
-                alarm = _watch(response, action.timeouts.total, running.started)
-                try:
-                    content = response.read()
-                    if alarm.went_off:
-                        # Where the length is not announced, a cut looks like the end of the body.
-                        raise EOFError
-                except (*TransportError, EOFError) as exc:
-                    exchange.fail(
-                        running,
-                        total_error(action.timeouts)
-                        if alarm.went_off
-                        else transport_error(exc, opened=True, model=running.model),
-                    )
-                    continue
-                finally:
-                    alarm.cancel()
-                    response.close()
-                if exchange.received(running, _wired(response, content, running.model)):
-                    return exchange.result  # type: ignore[return-value]
-        finally:
-            exchange.stop()
+        return unary(exchange, partial(self._prepare, exchange, route, options), self._post, self._transport)
 
-    def prepare(self, exchange: Exchange, route: Route, send: Send, options: CallOptions) -> Request:
-        """The request of one attempt, with the key."""
+    def events(self, exchange: StreamExchange[E, R], route: Route, options: CallOptions) -> Generator[E]:
+        """Perform a streamed exchange. For the package's own routes and adapters."""
+        return stream_events(exchange, partial(self._prepare, exchange, route, options), self._post, self._transport)
+
+    def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
         request = _build_request(self._settings, exchange, route, send, options)
         return next(self._auth.sync_auth_flow(request))
 
-    def send(self, request: Request) -> Response:
-        """Send one request; returns when the headers are there."""
+    def _post(self, request: Request) -> Response:
         transport = self._transport or shared_transport(request.url.scheme)
         return transport.handle_request(request)
 
@@ -264,31 +220,15 @@ class RequestyClient(_BaseClient):
         self.close()
 
 
-def _watch(response: Response, limit: float | None, started: float) -> Alarm:
-    """An alarm that shuts the response's socket down ``limit`` seconds after ``started``; without a limit, none."""
-    stream = response.extensions.get("network_stream")
-    if limit is None or stream is None:
-        return NO_ALARM
-
-    def cut() -> None:
-        sock = stream.get_extra_info("socket")
-        if sock is not None:
-            # OSError: closed by the reader in the same moment, so there is nothing left to cut.
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    return set_alarm(max(started + limit - time.monotonic(), 0.0), cut)
-
-
 class ChatStream:
     """A streamed answer: an iterator of typed events, and a context manager that frees the connection.
 
     ``message`` is the complete reply once the stream has ended.
     """
 
-    def __init__(self, client: RequestyClient, exchange: StreamExchange, options: CallOptions) -> None:
+    def __init__(self, client: RequestyClient, exchange: ChatStreamExchange, options: CallOptions) -> None:
         self._exchange = exchange
-        self._events = _events(client, exchange, options)
+        self._events = client.events(exchange, client.settings.stream_route, options)
 
     def __iter__(self) -> Iterator[StreamEvent]:
         return self._events
@@ -317,82 +257,10 @@ class ChatStream:
         self.close()
 
 
-def _finished(exchange: StreamExchange) -> ChatReply:
+def _finished(exchange: ChatStreamExchange) -> ChatReply:
     if exchange.reply is None:
         raise ConfigurationError("message: the stream has not ended; read it to its end first")
     return exchange.reply
-
-
-def _events(
-    client: RequestyClient, exchange: StreamExchange, options: CallOptions
-) -> Generator[StreamEvent, None, None]:
-    route = client.settings.stream_route
-    try:
-        while exchange.reply is None:
-            action = exchange.next()
-            if isinstance(action, Wait):
-                time.sleep(action.seconds)
-                continue
-            request = client.prepare(exchange, route, action, options)
-            running = exchange.begin(action)
-            timeouts = action.timeouts
-            response: Response | None = None
-            reader: Reader | None = None
-            first = total = NO_ALARM
-            try:
-                response = client.send(request)
-                request.extensions["timeout"]["read"] = timeouts.read
-                first = _watch(response, timeouts.first_token, running.started)
-                total = _watch(response, timeouts.total, running.started)
-                reader = exchange.opened(running, response.status_code, _headers(response))
-                if reader is None:
-                    exchange.reject(running, _wired(response, response.read(), running.model))
-                    continue
-                chunks = _body(response)
-                for data in chunks:
-                    events = reader.feed(data)
-                    if events:
-                        if reader.is_holding:
-                            exchange.commit(reader)
-                            first.cancel()
-                        yield from events
-                    if reader.failure is not None:
-                        raise reader.failure
-                    if reader.is_done:
-                        break
-                if not reader.is_done and (first.went_off or total.went_off):
-                    raise EOFError
-                yield from reader.ended()
-                if reader.is_done:
-                    total.cancel()
-                    total = _watch(response, DRAIN_SECONDS, time.monotonic())
-                    for _ in chunks:
-                        pass
-            except (*TransportError, EOFError) as exc:
-                expired: Expired | None = "first_token" if first.went_off else "total" if total.went_off else None
-                yield from exchange.broke(running, reader, exc, expired, opened=response is not None)
-            except RequestyError as error:
-                exchange.lost(running, reader, error)
-            finally:
-                first.cancel()
-                total.cancel()
-                if response is not None:
-                    response.close()
-    finally:
-        exchange.stop()
-
-
-def _body(response: Response) -> Iterator[bytes]:
-    """The body's bytes as they arrive; past httpx's decoding layers where nothing is to be decoded."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return response.iter_bytes()
-    return iter(response.stream)  # type: ignore[arg-type]
-
-
-def _abody(response: Response) -> AsyncIterator[bytes]:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return response.aiter_bytes()
-    return response.stream.__aiter__()  # type: ignore[union-attr]
 
 
 class AsyncRequestyClient(_BaseClient):
@@ -436,40 +304,17 @@ class AsyncRequestyClient(_BaseClient):
 
     async def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""
-        try:
-            while True:
-                action = exchange.next()
-                if isinstance(action, Wait):
-                    await asyncio.sleep(action.seconds)
-                    continue
-                request = await self.prepare(exchange, route, action, options)
-                running = exchange.begin(action)
-                response: Response | None = None
-                try:
-                    async with asyncio.timeout(action.timeouts.total):
-                        response = await self.send(request)
-                        content = await response.aread()
-                except TransportError as exc:
-                    exchange.fail(running, transport_error(exc, opened=response is not None, model=running.model))
-                    continue
-                except TimeoutError:
-                    exchange.fail(running, total_error(action.timeouts))
-                    continue
-                finally:
-                    if response is not None:
-                        await response.aclose()
-                if exchange.received(running, _wired(response, content, running.model)):
-                    return exchange.result  # type: ignore[return-value]
-        finally:
-            exchange.stop()
+        return await aunary(exchange, partial(self._prepare, exchange, route, options), self._post)
 
-    async def prepare(self, exchange: Exchange, route: Route, send: Send, options: CallOptions) -> Request:
-        """The request of one attempt, with the key."""
+    def events(self, exchange: StreamExchange[E, R], route: Route, options: CallOptions) -> AsyncGenerator[E]:
+        """Perform a streamed exchange. For the package's own routes and adapters."""
+        return astream_events(exchange, partial(self._prepare, exchange, route, options), self._post)
+
+    async def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
         request = _build_request(self._settings, exchange, route, send, options)
         return await anext(self._auth.async_auth_flow(request))
 
-    async def send(self, request: Request) -> Response:
-        """Send one request; returns when the headers are there."""
+    async def _post(self, request: Request) -> Response:
         transport = self._transport or await loop_transport(request.url.scheme)
         return await transport.handle_async_request(request)
 
@@ -491,9 +336,9 @@ class AsyncChatStream:
     ``message`` is the complete reply once the stream has ended.
     """
 
-    def __init__(self, client: AsyncRequestyClient, exchange: StreamExchange, options: CallOptions) -> None:
+    def __init__(self, client: AsyncRequestyClient, exchange: ChatStreamExchange, options: CallOptions) -> None:
         self._exchange = exchange
-        self._events = _aevents(client, exchange, options)
+        self._events = client.events(exchange, client.settings.stream_route, options)
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self._events
@@ -520,61 +365,3 @@ class AsyncChatStream:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
-
-
-async def _aevents(
-    client: AsyncRequestyClient, exchange: StreamExchange, options: CallOptions
-) -> AsyncGenerator[StreamEvent, None]:
-    route = client.settings.stream_route
-    try:
-        while exchange.reply is None:
-            action = exchange.next()
-            if isinstance(action, Wait):
-                await asyncio.sleep(action.seconds)
-                continue
-            request = await client.prepare(exchange, route, action, options)
-            running = exchange.begin(action)
-            timeouts = action.timeouts
-            limits = Limits(timeouts)
-            response: Response | None = None
-            reader: Reader | None = None
-            try:
-                response = await limits.wait(client.send(request))
-                request.extensions["timeout"]["read"] = timeouts.read
-                reader = exchange.opened(running, response.status_code, _headers(response))
-                if reader is None:
-                    content = await limits.wait(response.aread())
-                    exchange.reject(running, _wired(response, content, running.model))
-                    continue
-                chunks = limits.iterate(_abody(response))
-                async for data in chunks:
-                    events = reader.feed(data)
-                    if events:
-                        if reader.is_holding:
-                            exchange.commit(reader)
-                            limits.first_token_came()
-                        for event in events:
-                            yield event
-                    if reader.failure is not None:
-                        raise reader.failure
-                    if reader.is_done:
-                        break
-                for event in reader.ended():
-                    yield event
-                if reader.is_done:
-                    limits.drain(DRAIN_SECONDS)
-                    async for _ in chunks:
-                        pass
-            except (*TransportError, TimeoutError) as exc:
-                if isinstance(exc, RequestyError):
-                    exchange.lost(running, reader, exc)
-                    continue
-                for event in exchange.broke(running, reader, exc, limits.expired, opened=response is not None):
-                    yield event
-            except RequestyError as error:
-                exchange.lost(running, reader, error)
-            finally:
-                if response is not None:
-                    await response.aclose()
-    finally:
-        exchange.stop()

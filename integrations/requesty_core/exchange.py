@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
-from .accumulate import Accumulator
 from .attempts import Attempt
-from .config import Timeouts
 from .errors import (
     ErrorResponse,
     MalformedResponseError,
@@ -27,14 +24,7 @@ from .errors import (
 )
 from .fallback import Action, FallbackEngine, Send
 from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack, Observer
-from .reply import (
-    ChatReply,
-    Message,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    StreamEvent,
-)
+from .reply import ChatReply, Message
 from .request import encode_body
 from .retry import parse_retry_after
 from .sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
@@ -48,14 +38,59 @@ __all__ = [
     "Expired",
     "Reader",
     "Running",
+    "StreamAccumulator",
     "StreamExchange",
     "UnaryExchange",
     "Wired",
-    "total_error",
+    "rejection",
+    "transport_failure",
 ]
 
 T = TypeVar("T")
+E = TypeVar("E")
+R = TypeVar("R", bound="StreamReply")
 Expired = Literal["first_token", "total"]
+
+
+class StreamReply(Protocol):
+    """What the reply of any streamed route has."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens and cost, as far as they were told."""
+
+
+class StreamAccumulator(Protocol[E, R]):
+    """What reads the decoded events of one streamed route."""
+
+    @property
+    def is_started(self) -> bool:
+        """Whether any event was read."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the answer's end was announced."""
+
+    def feed(self, chunk: object) -> list[E]:
+        """Read one decoded event; return what is new. Raises typed errors."""
+
+    def feed_whole(self, body: object) -> list[E]:
+        """Read a complete body that came instead of a stream."""
+
+    def partial(self) -> R | None:
+        """What has arrived so far."""
+
+    def finish(self, *, done: bool) -> R:
+        """The complete reply. Raises typed errors if it is not complete."""
+
+    def with_attempts(self, reply: R, attempts: Sequence[Attempt]) -> R:
+        """The reply with the call's attempts."""
+
+    def end_events(self, reply: R) -> list[E]:
+        """Events that close the stream."""
+
+    def is_meaningful(self, event: E) -> bool:
+        """Whether the caller would act on the event, so that no other attempt may follow it."""
 
 
 class Wired:
@@ -130,12 +165,17 @@ class Running:
         self.started = started
         self.first_token: float | None = None
         self.wired: Wired | None = None
-        self.reader: Reader | None = None
+        self.reader: Reader[Any, Any] | None = None
 
     @property
     def model(self) -> str:
         """The model asked for."""
         return self.send.step.model
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """Seconds from sending to the first token, if one came."""
+        return None if self.first_token is None else self.first_token - self.started
 
 
 class Exchange:
@@ -146,6 +186,7 @@ class Exchange:
         body: the JSON body without ``model``; each attempt adds its own. ``None`` sends no body.
         accounts: where usage is booked.
         observer: is told about attempts.
+        names_model: whether the body carries ``model``.
         clock: monotonic seconds.
     """
 
@@ -157,6 +198,7 @@ class Exchange:
         accounts: Accounts,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
+        names_model: bool = True,
     ) -> None:
         self.engine = engine
         self.accounts = accounts
@@ -165,11 +207,21 @@ class Exchange:
         self._body = body
         self._observer = observer
         self._encoded: tuple[str, bytes] | None = None
-        self._names_model = True
+        self._names_model = names_model
+        self._hedge_after = engine.hedge_after
         self._last_failed: str | None = None
         self._live: list[Running] = []
         self._observer_error: Exception | None = None
         accounts.check()
+
+    @property
+    def hedge_after(self) -> float | None:
+        """Seconds after which :meth:`hedge` may be asked; ``None`` if the call does not hedge."""
+        return self._hedge_after
+
+    def hedge(self) -> Send | None:
+        """An attempt to start beside the running one, if the engine has one left."""
+        return self.engine.hedge(self.clock())
 
     def next(self) -> Action:
         """The next action. Raises the call's final error, all attempts attached, when nothing is left."""
@@ -186,7 +238,8 @@ class Exchange:
             return b""
         model = send.step.model
         if self._encoded is None or self._encoded[0] != model:
-            self._encoded = (model, encode_body({"model": model, **self._body}))
+            body = {"model": model, **self._body} if self._names_model else self._body
+            self._encoded = (model, encode_body(body))
         return self._encoded[1]
 
     def begin(self, send: Send) -> Running:
@@ -226,19 +279,21 @@ class Exchange:
                 error.response = ErrorResponse(wired.status, wired.headers, wired.content)
             if error.retry_after is None:
                 error.retry_after = parse_retry_after(wired.headers, time.time())
-            if error.status is None and wired.status >= 400:
-                error.status = wired.status
         usage = error.partial.usage if error.partial is not None else None
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
-        ttft = None if running.first_token is None else running.first_token - running.started
-        attempt = Attempt.failed(
-            running.model, running.send.number, error, latency=now - running.started, ttft=ttft, usage=usage
-        )
         if usage is not None:
             self.accounts.book(running.model, usage)
         self.engine.failed(running.model, error, now, others_running=others_running)
         self._last_failed = running.model
+        attempt = Attempt.failed(
+            running.model,
+            running.send.number,
+            error,
+            latency=now - running.started,
+            ttft=running.time_to_first_token,
+            usage=usage,
+        )
         self._record(running, attempt)
         error.attempts = tuple(self.attempts)
 
@@ -246,21 +301,10 @@ class Exchange:
         """An attempt was given up: lost a race, or the caller stopped."""
         if usage is not None:
             self.accounts.book(running.model, usage)
-        ttft = None if running.first_token is None else running.first_token - running.started
+        if running.reader is not None:
+            running.reader.is_over = True
         self.engine.cancelled(running.model)
-        self._record(
-            running,
-            Attempt(
-                running.model,
-                running.send.number,
-                "cancelled",
-                status=None if running.wired is None else running.wired.status,
-                request_id=None if running.wired is None else running.wired.request_id,
-                latency=self.clock() - running.started,
-                time_to_first_token=ttft,
-                usage=usage,
-            ),
-        )
+        self._record(running, self._attempt(running, "cancelled", usage))
 
     def stop(self) -> None:
         """The call is over, however it ended. Attempts still under way were given up by the caller: what was told of
@@ -269,28 +313,26 @@ class Exchange:
         if self._observer_error is None:
             for running in tuple(self._live):
                 partial = None if running.reader is None else running.reader.partial()
-                if running.reader is not None:
-                    running.reader.is_over = True
                 self.cancel(running, None if partial is None else partial.usage)
         self.engine.close()
 
-    def _succeed(self, running: Running, usage: Usage | None) -> None:
-        now = self.clock()
-        wired = running.wired
+    def succeed(self, running: Running, usage: Usage | None) -> None:
+        """An attempt answered."""
         self.engine.succeeded(running.model)
         self.accounts.book(running.model, usage)
-        self._record(
-            running,
-            Attempt(
-                running.model,
-                running.send.number,
-                "ok",
-                status=None if wired is None else wired.status,
-                request_id=None if wired is None else wired.request_id,
-                latency=now - running.started,
-                time_to_first_token=None if running.first_token is None else running.first_token - running.started,
-                usage=usage,
-            ),
+        self._record(running, self._attempt(running, "ok", usage))
+
+    def _attempt(self, running: Running, outcome: Literal["ok", "cancelled"], usage: Usage | None) -> Attempt:
+        wired = running.wired
+        return Attempt(
+            running.model,
+            running.send.number,
+            outcome,
+            status=None if wired is None else wired.status,
+            request_id=None if wired is None else wired.request_id,
+            latency=self.clock() - running.started,
+            time_to_first_token=running.time_to_first_token,
+            usage=usage,
         )
 
     def _record(self, running: Running, attempt: Attempt) -> None:
@@ -298,20 +340,24 @@ class Exchange:
         self.attempts.append(attempt)
         self._tell(AttemptFinished(attempt))
 
-    def reject(self, running: Running, wired: Wired, *, others_running: bool = False) -> None:
-        """A response whose status is not 2xx arrived whole."""
-        running.wired = wired
-        error = error_from_status(
-            ErrorResponse(wired.status, wired.headers, wired.content),
-            requested_model=running.model,
-            request_id=wired.request_id,
-            retry_after=parse_retry_after(wired.headers, time.time()),
-        )
-        self.fail(running, error, others_running=others_running)
+
+def rejection(running: Running, wired: Wired) -> RequestyError:
+    """The typed error of a response whose status is not 2xx."""
+    running.wired = wired
+    return error_from_status(
+        ErrorResponse(wired.status, wired.headers, wired.content),
+        requested_model=running.model,
+        request_id=wired.request_id,
+        retry_after=parse_retry_after(wired.headers, time.time()),
+    )
 
 
 class UnaryExchange(Exchange, Generic[T]):
-    """A call answered by one complete body. ``reader`` turns it into the result or raises a typed error."""
+    """A call answered by one complete body.
+
+    ``reader`` turns the body into the result and its usage, or raises a typed error; ``finish`` may add the attempts
+    to the result.
+    """
 
     def __init__(
         self,
@@ -322,146 +368,113 @@ class UnaryExchange(Exchange, Generic[T]):
         accounts: Accounts,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
+        names_model: bool = True,
+        finish: Callable[[T, Sequence[Attempt]], T] | None = None,
     ) -> None:
-        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock)
+        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock, names_model=names_model)
         self._reader = reader
-        self.result: T | None = None
+        self._finish = finish
 
-    def received(self, running: Running, wired: Wired) -> bool:
-        """A response arrived whole. Returns whether it is the call's result; else ask :meth:`next` again."""
+    def read(self, running: Running, wired: Wired) -> tuple[T, Usage | None]:
+        """What a complete response says. Raises the typed error if it is not a usable answer."""
         if not 200 <= wired.status < 300:
-            self.reject(running, wired)
-            return False
+            raise rejection(running, wired)
         running.wired = wired
-        try:
-            result, usage = self._reader(wired)
-        except RequestyError as error:
-            self.fail(running, error)
-            return False
-        self.result = result
-        self._succeed(running, usage)
-        return True
+        return self._reader(wired)
+
+    def complete(self, running: Running, answer: tuple[T, Usage | None]) -> T:
+        """The answer read from ``running`` is the call's result."""
+        result, usage = answer
+        self.succeed(running, usage)
+        return result if self._finish is None else self._finish(result, tuple(self.attempts))
 
 
-class StreamExchange(Exchange):
-    """A streamed chat call. Between ``opened`` and ``ended`` the shell passes bytes to :meth:`feed`.
-
-    ``declared_tools`` as in :class:`~requesty_core.accumulate.Accumulator`.
-    """
+class StreamExchange(Exchange, Generic[E, R]):
+    """A streamed call. ``accumulate`` makes the accumulator of an attempt from its model and response context."""
 
     def __init__(
         self,
         engine: FallbackEngine,
         body: Mapping[str, Any],
+        accumulate: Callable[[Wired], StreamAccumulator[E, R]],
         *,
-        declared_tools: frozenset[str] | None,
         accounts: Accounts,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock)
-        self._declared = declared_tools
-        self.reply: ChatReply | None = None
-        self.committed: Reader | None = None
+        self._accumulate = accumulate
+        self.reply: R | None = None
+        self.committed: Reader[E, R] | None = None
 
-    def opened(self, running: Running, status: int, headers: Mapping[str, str]) -> Reader | None:
-        """Headers arrived. Returns a reader for the body, or ``None`` if the body is an error to read whole."""
-        if not 200 <= status < 300:
-            return None
+    def reader(self, running: Running, status: int, headers: Mapping[str, str]) -> Reader[E, R]:
+        """A reader for the body of a response with a 2xx status."""
         running.wired = Wired(status, headers, b"", running.model)
-        running.reader = Reader(self, running, self._declared)
-        return running.reader
+        reader = running.reader = Reader(running, self._accumulate(running.wired), self.clock)
+        return reader
 
-    def commit(self, reader: Reader) -> None:
-        """The reader's attempt is the one the caller sees from now on."""
+    def commit(self, reader: Reader[E, R]) -> Sequence[E]:
+        """The reader's attempt is the one the caller sees from now on; returns the events held back."""
         self.committed = reader
-        reader.release()
         self._tell(CallCommitted(reader.running.model, reader.running.send.number))
+        return reader.release()
 
-    def lost(self, running: Running, reader: Reader | None, error: RequestyError, others_running: bool = False) -> None:
-        """An attempt ended in ``error``; raises it if the caller has already seen part of this attempt."""
-        if reader is not None:
-            reader.is_over = True
-            if error.partial is None:
-                error.partial = reader.partial()
-        self.fail(running, error, others_running=others_running)
-        if reader is not None and self.committed is reader:
-            raise error
+    def complete(self, reader: Reader[E, R], reply: R) -> Sequence[E]:
+        """The attempt ended well; returns the stream's last events."""
+        self.succeed(reader.running, reply.usage)
+        self.reply = reader.accumulator.with_attempts(reply, tuple(self.attempts))
+        reader.is_over = True
+        return reader.accumulator.end_events(self.reply)
 
-    def broke(
-        self,
-        running: Running,
-        reader: Reader | None,
-        exc: Exception,
-        expired: Expired | None = None,
-        *,
-        opened: bool,
-        others_running: bool = False,
-    ) -> Sequence[StreamEvent]:
-        """The transport failed, or a time limit ``expired``. Returns the last events if the answer had ended before."""
-        self._check_observer()
-        if reader is not None and reader.is_over:
-            return ()
-        timeouts = running.send.timeouts
-        if reader is not None and reader.is_complete and expired != "first_token":
-            try:
-                return reader.ended()
-            except RequestyError as incomplete:
-                error: RequestyError = incomplete
-        elif expired == "first_token":
-            error = RequestTimeoutError(
-                f"timeout: no first token within {timeouts.first_token} s (first_token_timeout)"
-            )
-        elif expired == "total":
-            error = total_error(timeouts)
-        else:
-            error = transport_error(exc, opened=opened, model=running.model)
-        self.lost(running, reader, error, others_running)
-        return ()
-
-    def complete(self, reader: Reader, reply: ChatReply) -> ChatReply:
-        """The attempt ended well."""
-        self._succeed(reader.running, reply.usage)
-        self.reply = replace(reply, attempts=tuple(self.attempts))
-        return self.reply
+    def break_off(self, reader: Reader[E, R], error: RequestyError) -> None:
+        """The attempt the caller is reading failed: nothing can follow it."""
+        reader.is_over = True
+        self.fail(reader.running, error)
 
 
-class Reader:
+class Reader(Generic[E, R]):
     """Reads one attempt's bytes and holds its events back until the first meaningful one.
 
     A body that is no event stream (JSON or HTML under status 200) is kept whole and judged at its end.
     """
 
     __slots__ = (
-        "_accumulator",
-        "_declared",
+        "_clock",
         "_decoder",
         "_done",
-        "_exchange",
+        "_failure",
         "_held",
         "_plain",
         "_size",
         "_undecided",
-        "failure",
+        "accumulator",
         "is_over",
         "running",
     )
 
-    def __init__(self, exchange: StreamExchange, running: Running, declared_tools: frozenset[str] | None) -> None:
-        assert running.wired is not None
+    def __init__(self, running: Running, accumulator: StreamAccumulator[E, R], clock: Callable[[], float]) -> None:
         self.running = running
+        self.accumulator = accumulator
         self.is_over = False
-        self.failure: RequestyError | None = None
-        """Set when the bytes held an error; the events before it were still returned."""
-        self._exchange = exchange
-        self._declared = declared_tools
-        self._accumulator = Accumulator(running.model, declared_tools, running.wired.context())
+        """Whether the attempt has been recorded."""
+        self._failure: RequestyError | None = None
+        self._clock = clock
         self._decoder = SSEDecoder()
         self._done = False
-        self._held: list[StreamEvent] | None = []
+        self._held: list[E] | None = []
         self._plain: list[bytes] | None = None
         self._size = 0
         self._undecided = True
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the bytes held an error; the events before it were still returned."""
+        return self._failure is not None
+
+    def check(self) -> None:
+        """Raise the error the bytes held, if any."""
+        if self._failure is not None:
+            raise self._failure
 
     @property
     def is_done(self) -> bool:
@@ -470,22 +483,25 @@ class Reader:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the answer has ended as far as its choices go, be the connection closed properly or not."""
-        return self._done or self._accumulator.is_finished
+        """Whether the answer itself has ended, be the connection closed properly or not."""
+        return self._done or self.accumulator.is_finished
 
     @property
     def is_holding(self) -> bool:
         """Whether the caller has not seen any event yet."""
         return self._held is not None
 
-    def partial(self) -> ChatReply | None:
+    def partial(self) -> R | None:
         """What has arrived so far."""
-        return self._accumulator.partial()
+        return self.accumulator.partial()
 
-    def feed(self, data: bytes) -> Sequence[StreamEvent]:
-        """Take bytes; return the events the caller may see. An error among them ends up in ``failure``."""
-        events: list[StreamEvent] = []
-        feed = self._accumulator.feed
+    def feed(self, data: bytes) -> Sequence[E]:
+        """Take bytes; return the events in them. An error among them is raised by :meth:`check`.
+
+        While events are held back, nothing is returned until one is meaningful; then :meth:`release` has them.
+        """
+        events: list[E] = []
+        feed = self.accumulator.feed
         try:
             if self._held is not None and self._is_plain(data):
                 return ()
@@ -497,36 +513,46 @@ class Reader:
                 try:
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
-                    raise self._malformed(payload, exc) from None
+                    raise _malformed(payload, exc) from None
                 events += feed(_chunk(event, chunk))
         except RequestyError as error:
-            if error.partial is None:
-                error.partial = self.partial()
-            self.failure = error
+            self._failure = self._with_partial(error)
         held = self._held
         if held is None:
             return events
         held += events
-        if any(map(_is_meaningful, events)):
-            self.running.first_token = self._exchange.clock()
+        if any(map(self.accumulator.is_meaningful, events)):
+            self.running.first_token = self._clock()
             return held
         return ()
 
-    def release(self) -> None:
-        """The caller has the held events: from now on events pass straight through."""
-        self._held = None
-
-    def ended(self) -> Sequence[StreamEvent]:
-        """The bytes ended. Returns the last events; raises if the answer is not complete."""
-        events = self._read_plain() if self._plain is not None else self._read_rest()
-        reply = self._accumulator.finish(done=self._done)
-        self.is_over = True
-        reply = self._exchange.complete(self, reply)
+    def release(self) -> Sequence[E]:
+        """The events held back; from now on events pass straight through."""
         held, self._held = self._held, None
-        return [*(held or ()), *events, MessageEnd(reply)]
+        return held or ()
 
-    def _read_rest(self) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
+    def ended(self) -> R:
+        """The bytes ended: the reply. Raises if the answer is not complete."""
+        try:
+            events = self._read_plain() if self._plain is not None else self._read_rest()
+            if self._held is not None:
+                self._held += events
+            return self.accumulator.finish(done=self._done)
+        except RequestyError as error:
+            raise self._with_partial(error) from None
+
+    def error_for(self, exc: Exception, expired: Expired | None) -> RequestyError:
+        """The typed error for a transport failure or an expired limit while the body was arriving."""
+        return self._with_partial(transport_failure(self.running, exc, expired, opened=True))
+
+    def _with_partial(self, error: RequestyError) -> RequestyError:
+        if error.partial is None:
+            # Routes other than chat have a reply class of their own with the same usage attribute.
+            error.partial = cast("ChatReply | None", self.partial())
+        return error
+
+    def _read_rest(self) -> Sequence[E]:
+        events: list[E] = []
         if self._done:
             return events
         for event in self._decoder.close():
@@ -537,10 +563,10 @@ class Reader:
                 chunk = decode_json(event.data)
             except JSONDecodeError:
                 # Cut inside an event: the answer is truncated unless its end had been announced before.
-                if self._accumulator.is_finished:
+                if self.accumulator.is_finished:
                     continue
-                raise TruncatedStreamError("the stream was cut inside an event", partial=self.partial()) from None
-            events += self._accumulator.feed(_chunk(event, chunk))
+                raise TruncatedStreamError("the stream was cut inside an event") from None
+            events += self.accumulator.feed(_chunk(event, chunk))
         return events
 
     def _is_plain(self, data: bytes) -> bool:
@@ -559,23 +585,14 @@ class Reader:
             raise MalformedResponseError(f"the body is no event stream and longer than {MAX_EVENT_BYTES} bytes")
         return True
 
-    def _read_plain(self) -> list[StreamEvent]:
+    def _read_plain(self) -> Sequence[E]:
         wired = self.running.wired
         assert wired is not None
         wired.content = b"".join(self._plain or ())
-        body = wired.json()
-        if type(body) is dict and "choices" not in body and body.get("error") is None:
-            raise MalformedResponseError(
-                "the answer is JSON but neither a stream nor a chat completion; check base_url"
-            )
-        events = self._accumulator.feed(body, "message")
+        events = self.accumulator.feed_whole(wired.json())
         self._done = True
-        self.running.first_token = self._exchange.clock()
+        self.running.first_token = self._clock()
         return events
-
-    def _malformed(self, payload: bytes, exc: Exception) -> RequestyError:
-        excerpt = payload[:120].decode("utf-8", "replace")
-        return MalformedResponseError(f"an event of the stream is not JSON ({exc}): {excerpt}")
 
 
 def _chunk(event: ServerSentEvent, chunk: object) -> object:
@@ -585,13 +602,16 @@ def _chunk(event: ServerSentEvent, chunk: object) -> object:
     return chunk
 
 
-def _is_meaningful(event: StreamEvent) -> bool:
-    """Whether an event is something a user sees or a program acts on; role, id and bare signatures are not."""
-    if isinstance(event, ReasoningDelta):
-        return bool(event.text)
-    return not isinstance(event, MessageStart)
+def _malformed(payload: bytes, exc: Exception) -> RequestyError:
+    excerpt = payload[:120].decode("utf-8", "replace")
+    return MalformedResponseError(f"an event of the stream is not JSON ({exc}): {excerpt}")
 
 
-def total_error(timeouts: Timeouts) -> RequestTimeoutError:
-    """The error of an attempt that took longer than its ``timeout`` (or what the deadline left of it)."""
-    return RequestTimeoutError(f"timeout: the attempt took longer than {round(timeouts.total or 0.0, 3)} s")
+def transport_failure(running: Running, exc: Exception, expired: Expired | None, *, opened: bool) -> RequestyError:
+    """The typed error for a failure of the transport, or for the limit that expired."""
+    timeouts = running.send.timeouts
+    if expired == "first_token":
+        return RequestTimeoutError(f"timeout: no first token within {timeouts.first_token} s (first_token_timeout)")
+    if expired == "total":
+        return RequestTimeoutError(f"timeout: the attempt took longer than {round(timeouts.total or 0.0, 3)} s")
+    return transport_error(exc, opened=opened, model=running.model)

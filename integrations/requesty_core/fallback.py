@@ -269,6 +269,11 @@ class FallbackEngine:
         self._over = False
 
     @property
+    def hedge_after(self) -> float | None:
+        """Seconds without a first token after which :meth:`hedge` may be asked; ``None`` without anything to hedge."""
+        return self._policy.hedge_after if len(self._steps) > 1 else None
+
+    @property
     def errors(self) -> Sequence[RequestyError]:
         """The errors reported so far, in order."""
         return self._errors

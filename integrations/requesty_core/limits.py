@@ -18,10 +18,10 @@ class Limits:
 
     __slots__ = ("_first", "_loop", "_total", "expired")
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: Timeouts, *, first_token: bool = True) -> None:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
-        self._first = None if timeouts.first_token is None else now + timeouts.first_token
+        self._first = None if timeouts.first_token is None or not first_token else now + timeouts.first_token
         self._total = None if timeouts.total is None else now + timeouts.total
         self.expired: Literal["first_token", "total"] | None = None
         """Which limit passed, once one did."""

@@ -42,6 +42,9 @@ __all__ = [
     "TransportError",
     "as_async_transport",
     "as_transport",
+    "headers_of",
+    "make_async_transport",
+    "make_transport",
     "shared_transport",
     "transport_error",
 ]
@@ -84,6 +87,11 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
         error = ConnectionFailedError(f"no answer from the gateway ({words})", requested_model=model)
     error.__cause__ = None
     return error
+
+
+def headers_of(response: httpx.Response) -> dict[str, str]:
+    """Response headers with lower-case names; of a repeated one the last counts."""
+    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
 
 
 @functools.cache
