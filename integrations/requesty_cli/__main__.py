@@ -1,0 +1,5 @@
+"""`python -m requesty_cli`."""
+
+from .main import main
+
+main()

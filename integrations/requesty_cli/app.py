@@ -1,0 +1,89 @@
+"""The commands. Each is a thin call of a function elsewhere; errors of the package end in one line and status 1.
+
+Exit codes: 0 done, 1 the gateway or a step failed, 2 wrong usage or a missing extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from requesty_core import RequestyError, __version__
+
+__all__ = ["app"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    name="requesty-adapters",
+    help="The Requesty gateway from the command line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the package's own errors into one line on stderr and exit status 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (RequestyError, ExtraMissingError) as error:
+            Console(stderr=True).print(f"requesty-adapters: {error}", style="red", markup=False, highlight=False)
+            raise typer.Exit(2 if isinstance(error, ExtraMissingError) else 1) from None
+
+    return run
+
+
+class ExtraMissingError(Exception):
+    """A command needs an optional part of the package."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; run: pip install 'requesty-adapters[{extra}]'")
+
+
+@app.command()
+@one_line_errors
+def demo(
+    live: Annotated[bool, typer.Option("--live", help="Talk to the real gateway; needs REQUESTY_API_KEY.")] = False,
+    model: Annotated[str, typer.Option(help="Model that answers.")] = "openai/gpt-4o-mini",
+    tool_model: Annotated[str, typer.Option(help="Model that calls the tool.")] = "anthropic/claude-sonnet-4-5",
+) -> None:
+    """Stream an answer, run one tool round trip, and show what it cost.
+
+    Without --live everything happens on this machine, against the emulator.
+
+    [bold]Example:[/bold] requesty-adapters demo --model openai/gpt-4o
+    """
+    try:
+        from .demo import run_demo
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        extra = {"langchain_core": "langchain,cli", "starlette": "cli", "uvicorn": "cli"}.get(name)
+        if extra is None:
+            raise
+        raise ExtraMissingError(name, extra) from None
+    raise typer.Exit(run_demo(live=live, model=model, tool_model=tool_model))
