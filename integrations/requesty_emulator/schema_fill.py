@@ -15,6 +15,10 @@ from requesty_emulator.words import Hints, name_terms, terms
 
 _MAX_DEPTH = 8
 _PLACE_WORDS = ("city", "location", "place", "country", "town", "destination", "origin", "region", "capital")
+_JOKE = {
+    "setup": "Why did the cat sit on the gateway?",
+    "punchline": "It wanted to keep an eye on the mouse traffic.",
+}
 _FORMATS = {
     "date": (r"\d{4}-\d\d-\d\d", "2025-01-15"),
     "date-time": (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*", "2025-01-15T12:00:00Z"),
@@ -252,6 +256,8 @@ class _Filler:
                 return match.group()
         if (text := self.hints.next_quoted()) is not None:
             return text
+        if lower in _JOKE and "joke" in self.hints.text.lower():
+            return _JOKE[lower]
         return self.hints.phrase(f"{name} {schema.get('description') or ''}")
 
     def fit(self, schema: dict[str, Any], text: str) -> str:

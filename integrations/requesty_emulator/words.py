@@ -21,9 +21,9 @@ _STOP = (
 STOPWORDS = frozenset(_STOP.split())
 _STARTERS = (
     "What Who When Where Why How Which Is Are Was Were Do Does Did Can Could Would Should Will Please Tell Give Use "
-    "Call Find Get Show List Create Make Write Generate Return Extract Hello Hi Hey The A An I My It This That These Book "
-    "Search Look Add Multiply Compute Calculate Set Send Say Answer Question Query "
-    "Name Then And Also In On At For If Check Convert Translate Summarize Summarise Explain Describe"
+    "Call Find Get Show List Create Make Write Generate Return Extract Hello Hi Hey The A An I My It This That These "
+    "Book Search Look Add Multiply Compute Calculate Set Send Say Answer Question Query Name Then And Also In On At "
+    "For If Check Convert Translate Summarize Summarise Explain Describe"
 )
 _SENTENCE_STARTERS = frozenset(_STARTERS.split())
 
@@ -127,5 +127,6 @@ class Hints:
         if not lines:
             return "text"
         wanted = set(terms(about))
-        best = max(lines, key=lambda line: len(wanted.intersection(terms(line)))) if wanted else lines[-1]
-        return best[:200]
+        scores = [len(wanted.intersection(terms(line))) for line in lines]
+        best = scores.index(max(scores)) if any(scores) else -1
+        return lines[best][:200]
