@@ -18,8 +18,15 @@ def gw(requesty_gateway: GatewayEmulator) -> GatewayEmulator:
     return requesty_gateway
 
 
-@pytest.fixture
-def http(gw: GatewayEmulator) -> Iterator[httpx.Client]:
-    headers = {"authorization": f"Bearer {gw.api_key}"}
-    with httpx.Client(base_url=gw.management_url, headers=headers, timeout=10, trust_env=False) as client:
+@pytest.fixture(scope="session")
+def session_client(requesty_gateway_server: GatewayEmulator) -> Iterator[httpx.Client]:
+    headers = {"authorization": f"Bearer {requesty_gateway_server.api_key}"}
+    url = requesty_gateway_server.management_url
+    with httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False, verify=False) as client:
         yield client
+
+
+@pytest.fixture
+def http(gw: GatewayEmulator, session_client: httpx.Client) -> httpx.Client:
+    """A client with a valid key; the reset of ``gw`` keeps that key."""
+    return session_client

@@ -60,10 +60,7 @@ def test_variations_of_cost(
     http: httpx.Client, gw: GatewayEmulator, style: str, expected: object, streamed: bool
 ) -> None:
     gw.fault(usage=style)
-    if streamed:
-        usage = stream(http, stream_options={"include_usage": True})[-2]["usage"]
-    else:
-        usage = chat(http)["usage"]
+    usage = stream(http, stream_options={"include_usage": True})[-2]["usage"] if streamed else chat(http)["usage"]
     cost = usage.get("cost", "missing")
     assert isinstance(cost, str) if expected is str else cost == expected
     assert gw.billed > 0
@@ -113,7 +110,8 @@ def test_streams_are_paced(http: httpx.Client, gw: GatewayEmulator) -> None:
 def test_a_client_that_leaves_frees_its_stream(http: httpx.Client, gw: GatewayEmulator) -> None:
     gw.settings.chunk_delay = 0.02
     with http.stream("POST", CHAT, json=ask("Write 500 words", stream=True)) as response:
-        next(response.iter_bytes())
+        received = response.iter_bytes()
+        next(received)
         assert gw.active_streams == 1
     assert gw.wait_idle(2)
     assert gw.active_streams == 0
