@@ -506,10 +506,12 @@ class Reader(Generic[E, R]):
             if self._held is not None and self._is_plain(data):
                 return ()
             for event in self._decoder.feed(data):
-                payload = event.data
+                payload = event.data.strip()
                 if payload == b"[DONE]":
                     self._done = True
                     break
+                if not payload:
+                    continue
                 try:
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
@@ -556,7 +558,7 @@ class Reader(Generic[E, R]):
         if self._done:
             return events
         for event in self._decoder.close():
-            if event.data == b"[DONE]":
+            if event.data.strip() == b"[DONE]":
                 self._done = True
                 continue
             try:

@@ -104,6 +104,8 @@ class AsyncOpened(Generic[E, R]):
             self._reply = self._settle(exc)
         if running.first_token is None:
             reader.check()
+            if self._reply is None:
+                self._reply = reader.ended()
         self._limits.first_token_came()
 
     def _settle(self, exc: Exception) -> R:

@@ -160,6 +160,8 @@ class Opened(Generic[E, R]):
                 self._reply = self.reader.ended()
             if self.reader.running.first_token is None:
                 self.reader.check()
+                if self._reply is None:
+                    self._reply = self.reader.ended()
             self._first.cancel()
         except BaseException:
             self.close()

@@ -118,7 +118,9 @@ def answer(
         if stream:
             chunks = [chunk({"role": "assistant"}, **top), chunk(body, **top), chunk(finish=finish, **top)]
             content = sse(*chunks, {"id": "rqsty-cmpl-1", "choices": [], **tail})
-            return httpx.Response(200, headers={"content-type": "text/event-stream", **(headers or {})}, content=content)
+            return httpx.Response(
+                200, headers={"content-type": "text/event-stream", **(headers or {})}, content=content
+            )
         return httpx.Response(200, headers=headers, json=completion(body, finish=finish, **tail, **top))
 
     return render
@@ -302,7 +304,9 @@ class RawServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((int(x.split(b":")[1]) for x in head.split(b"\r\n") if x.lower().startswith(b"content-length")), 0)
+        length = next(
+            (int(x.split(b":")[1]) for x in head.split(b"\r\n") if x.lower().startswith(b"content-length")), 0
+        )
         self.requests.append(head + await reader.readexactly(length))
         for action in self._script(len(self.requests)):
             if isinstance(action, bytes):

@@ -70,6 +70,7 @@ FAILURES = {
     "end without [DONE]": lambda kit: [],
     "connection lost": lambda kit: [httpx.RemoteProtocolError("peer closed connection")],
     "silence": lambda kit: [httpx.ReadTimeout("timed out")],
+    "finish reason error": lambda kit: [kit.sse(kit.chunk(finish="error"))],
     "broken JSON": lambda kit: [b"data: {broken\n\n"],
     "cut inside an event": lambda kit: [b'data: {"choices": [{"delta": {"con'],
 }
@@ -154,6 +155,13 @@ def test_an_answer_that_had_ended_survives_a_bad_goodbye(kit: SimpleNamespace, s
     assert reply.text == "Hi"
     assert reply.usage is not None
     assert reply.usage.cost == Decimal("0.001")
+
+
+@pytest.mark.parametrize("body", [b"data: [DONE]\n\n", b'data: {"choices": []}\n\ndata: [DONE]\n\n', b"data: {}\n\n"])
+def test_a_stream_without_choices_is_recovered_unseen(kit: SimpleNamespace, streaming: Any, body: bytes) -> None:
+    reply = streaming(kit.Wire(kit.pieces(body), kit.answer("ok")), {"max_retries": 1})
+    assert [type(e) for e in streaming.events] == [MessageStart, TextDelta, MessageEnd]
+    assert len(reply.attempts) == 2
 
 
 @pytest.mark.parametrize("cut", [1, 5, 6, 7, 8, 20])
@@ -301,9 +309,7 @@ def test_an_error_of_the_callers_hook_ends_the_call_and_is_not_retried(
 
 
 @pytest.mark.parametrize("raised", HOOK_ERRORS, ids=lambda e: type(e).__name__)
-def test_an_error_of_the_callers_key_function_is_not_retried(
-    kit: SimpleNamespace, way: Any, raised: Exception
-) -> None:
+def test_an_error_of_the_callers_key_function_is_not_retried(kit: SimpleNamespace, way: Any, raised: Exception) -> None:
     def key() -> str:
         raise raised
 
