@@ -8,7 +8,8 @@
 
 from ._version import __version__
 from .attempts import Attempt, attempt_dict
-from .client import AsyncChatStream, AsyncRequestyClient, ChatStream, RequestyClient
+from .catalog import Catalog, ModelInfo
+from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
 from .config import ApiKey, Config, Timeouts
 from .embeddings import EmbeddingsError, EmbeddingsReply
 from .errors import (
@@ -40,6 +41,7 @@ from .errors import (
 )
 from .fallback import FallbackPolicy, Step
 from .model_id import ModelId
+from .native import NativeEvent, NativeReply
 from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
 from .options import RequestyOptions, analytics_headers
 from .reply import (
@@ -64,6 +66,7 @@ __all__ = [
     "ApiKey",
     "AsyncChatStream",
     "AsyncRequestyClient",
+    "AsyncStream",
     "Attempt",
     "AttemptFinished",
     "AttemptStarted",
@@ -73,6 +76,7 @@ __all__ = [
     "BudgetExceededError",
     "CallCommitted",
     "CallEvent",
+    "Catalog",
     "ChatReply",
     "ChatStream",
     "Config",
@@ -99,6 +103,9 @@ __all__ = [
     "MessageStart",
     "MissingKeyError",
     "ModelId",
+    "ModelInfo",
+    "NativeEvent",
+    "NativeReply",
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
@@ -113,6 +120,7 @@ __all__ = [
     "ServerError",
     "SpendLimitError",
     "Step",
+    "Stream",
     "StreamError",
     "StreamEvent",
     "TextDelta",

@@ -20,9 +20,10 @@ from .embeddings import (
     read_embeddings,
 )
 from .errors import ConfigurationError
-from .exchange import Accounts, StreamExchange, UnaryExchange, Wired
+from .exchange import Accounts, StreamAccumulator, StreamExchange, UnaryExchange, Wired
 from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_from
 from .model_id import check_model
+from .native import NativeEvent, NativeReply, read_native
 from .observe import Observer
 from .options import RequestyOptions, check_headers, merge_headers
 from .reply import ChatReply, StreamEvent
@@ -30,11 +31,20 @@ from .request import build_body, chat_body, declared_tools
 from .transport import URL
 from .usage import Budget, CostLedger, Usage
 
-__all__ = ["CallOptions", "ChatStreamExchange", "ClientSettings", "Route"]
+__all__ = [
+    "CALL_OPTIONS",
+    "JSON_HEADERS",
+    "CallOptions",
+    "ChatStreamExchange",
+    "ClientSettings",
+    "NativeStreamExchange",
+    "Route",
+]
 
 ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
+NativeStreamExchange = StreamExchange[NativeEvent, NativeReply]
 
-_CALL_OPTIONS = frozenset(
+CALL_OPTIONS = frozenset(
     ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
 )
 
@@ -86,10 +96,10 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         url = URL(f"{self.config.base_url}/chat/completions")
-        object.__setattr__(self, "chat_route", Route("POST", url, _JSON_HEADERS))
+        object.__setattr__(self, "chat_route", Route("POST", url, JSON_HEADERS))
         object.__setattr__(self, "stream_route", Route("POST", url, _STREAM_HEADERS, streams=True))
         embeddings = URL(f"{self.config.base_url}/embeddings")
-        object.__setattr__(self, "embeddings_route", Route("POST", embeddings, _JSON_HEADERS))
+        object.__setattr__(self, "embeddings_route", Route("POST", embeddings, JSON_HEADERS))
 
     @classmethod
     def build(
@@ -99,6 +109,7 @@ class ClientSettings:
         base_url: str | None = None,
         region: str | None = None,
         management_url: str | None = None,
+        feedback_url: str | None = None,
         timeout: Timeouts | float | None = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
         fallbacks: Sequence[str | Step | dict[str, Any]] = (),
@@ -120,6 +131,7 @@ class ClientSettings:
                 base_url=base_url,
                 region=region,
                 management_url=management_url,
+                feedback_url=feedback_url,
                 timeout=timeout,
                 max_retries=max_retries,
                 app_url=app_url,
@@ -228,7 +240,7 @@ class ClientSettings:
         self, model: str, inputs: EmbeddingInput, params: dict[str, Any]
     ) -> tuple[EmbeddingsPlan, Callable[[Batch], UnaryExchange[BatchResult]], CallOptions]:
         """Batches of an embeddings call, and the exchange of each."""
-        own = {name: params.pop(name) for name in _CALL_OPTIONS & params.keys()}
+        own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
         batch_size = params.pop("batch_size", None)
         max_in_flight = params.pop("max_in_flight", None)
         # The client's fallbacks are chat models; vectors of different models must never be mixed.
@@ -258,10 +270,51 @@ class ClientSettings:
 
         return plan, exchange, call
 
+    def native(
+        self, path: str, model: str, fields: Mapping[str, Any], params: dict[str, Any]
+    ) -> tuple[UnaryExchange[NativeReply], Route, CallOptions]:
+        """The exchange of a complete answer of ``/messages`` or ``/responses``."""
+        call, body = self._native_body(model, {**fields, **params}, stream=False)
+        exchange = UnaryExchange(
+            self.engine(call),
+            body,
+            read_native,
+            accounts=self.accounts(call),
+            observer=self.on_event,
+            finish=_native_attempts,
+        )
+        return exchange, Route("POST", URL(f"{self.config.base_url}/{path}"), JSON_HEADERS), call
+
+    def native_stream(
+        self,
+        path: str,
+        model: str,
+        fields: Mapping[str, Any],
+        params: dict[str, Any],
+        accumulate: Callable[[Wired], StreamAccumulator[NativeEvent, NativeReply]],
+    ) -> tuple[NativeStreamExchange, Route, CallOptions]:
+        """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
+        call, body = self._native_body(model, {**fields, **params}, stream=True)
+        exchange: NativeStreamExchange = StreamExchange(
+            self.engine(call), body, accumulate, accounts=self.accounts(call), observer=self.on_event
+        )
+        route = Route("POST", URL(f"{self.config.base_url}/{path}"), _STREAM_HEADERS, streams=True)
+        return exchange, route, call
+
+    def _native_body(self, model: str, params: dict[str, Any], *, stream: bool) -> tuple[CallOptions, dict[str, Any]]:
+        own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
+        call = self.call_options(model, **own)
+        body = build_body(params, call.options, call.extra_body)
+        body.pop("model", None)
+        body.pop("stream", None)
+        if stream:
+            body["stream"] = True
+        return call, body
+
     def _chat_call(
         self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool
     ) -> tuple[CallOptions, dict[str, Any]]:
-        own = {name: params.pop(name) for name in _CALL_OPTIONS & params.keys()}
+        own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
         if "region" in own:
             raise ConfigurationError("region: is a setting of the client, not of a call; use 'model@region' ids")
         call = self.call_options(model, **own)
@@ -270,11 +323,15 @@ class ClientSettings:
         return call, body
 
 
+def _native_attempts(reply: NativeReply, attempts: Sequence[Attempt]) -> NativeReply:
+    return replace(reply, attempts=attempts)
+
+
 def _with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
     return replace(reply, attempts=attempts)
 
 
-_JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
 # Compression of a stream would delay its tokens and cost more than it saves.
 _STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
 _random = random.Random()

@@ -12,18 +12,23 @@ import copy
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, Self, TypeVar
+from functools import cached_property, partial
+from typing import Any, Generic, Self, TypeVar
 
 from .auth import RequestyAuth
-from .calls import CallOptions, ChatStreamExchange, ClientSettings, Route
+from .calls import CallOptions, ClientSettings, Route
 from .embeddings import Batch, EmbeddingInput, EmbeddingsReply
 from .errors import ConfigurationError, RequestyError
 from .exchange import Exchange, StreamExchange, UnaryExchange
 from .fallback import Send
+from .feedback import AsyncFeedback, Feedback
 from .io_async import astream_events, aunary
 from .io_sync import stream_events, unary
 from .loops import loop_transport
+from .management import AsyncManagement, Management
+from .media import AsyncAudio, AsyncImages, Audio, Images
+from .models import AsyncModels, Models
+from .native import MessagesAccumulator, NativeEvent, NativeReply, ResponsesAccumulator
 from .reply import ChatReply, StreamEvent, TextDelta
 from .transport import (
     AsyncHTTPClient,
@@ -37,7 +42,7 @@ from .transport import (
     shared_transport,
 )
 
-__all__ = ["AsyncChatStream", "AsyncRequestyClient", "ChatStream", "RequestyClient"]
+__all__ = ["AsyncChatStream", "AsyncRequestyClient", "AsyncStream", "ChatStream", "RequestyClient", "Stream"]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -138,6 +143,60 @@ class RequestyClient(_BaseClient):
         super().__init__(**settings)
         self._transport = None if transport is None else as_transport(transport)
 
+    @cached_property
+    def models(self) -> Models:
+        """The models routes."""
+        return Models(self)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """Feedback on requests."""
+        return Feedback(self)
+
+    @cached_property
+    def management(self) -> Management:
+        """The management API."""
+        return Management(self)
+
+    @cached_property
+    def images(self) -> Images:
+        """Image routes."""
+        return Images(self)
+
+    @cached_property
+    def audio(self) -> Audio:
+        """Audio routes."""
+        return Audio(self)
+
+    def messages(
+        self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
+    ) -> NativeReply:
+        """A complete answer of ``/v1/messages`` (Anthropic format). Raises :class:`RequestyError`."""
+        fields = {"max_tokens": max_tokens, "messages": messages}
+        return self.run(*self._settings.native("messages", model, fields, params))
+
+    def stream_messages(
+        self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
+    ) -> Stream[NativeEvent, NativeReply]:
+        """A streamed answer of ``/v1/messages``."""
+        fields = {"max_tokens": max_tokens, "messages": messages}
+        return Stream(self, *self._settings.native_stream("messages", model, fields, params, MessagesAccumulator))
+
+    def responses(self, *, model: str, input: str | Sequence[Any], **params: Any) -> NativeReply:
+        """A complete answer of ``/v1/responses`` (OpenAI format). Raises :class:`RequestyError`."""
+        return self.run(*self._settings.native("responses", model, {"input": input}, params))
+
+    def stream_responses(
+        self,
+        *,
+        model: str,
+        input: str | Sequence[Any],
+        **params: Any,
+    ) -> Stream[NativeEvent, NativeReply]:
+        """A streamed answer of ``/v1/responses``."""
+        fields = {"input": input}
+        return Stream(self, *self._settings.native_stream("responses", model, fields, params, ResponsesAccumulator))
+
     def chat(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """Ask for a complete answer.
 
@@ -151,7 +210,7 @@ class RequestyClient(_BaseClient):
     def stream(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatStream:
         """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read."""
         exchange, options = self._settings.chat_stream(model, messages, params)
-        return ChatStream(self, exchange, options)
+        return ChatStream(self, exchange, self._settings.stream_route, options)
 
     def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
         """Embed texts (or token ids), in as many requests as needed.
@@ -220,29 +279,26 @@ class RequestyClient(_BaseClient):
         self.close()
 
 
-class ChatStream:
+class Stream(Generic[E, R]):
     """A streamed answer: an iterator of typed events, and a context manager that frees the connection.
 
     ``message`` is the complete reply once the stream has ended.
     """
 
-    def __init__(self, client: RequestyClient, exchange: ChatStreamExchange, options: CallOptions) -> None:
+    def __init__(
+        self, client: RequestyClient, exchange: StreamExchange[E, R], route: Route, options: CallOptions
+    ) -> None:
         self._exchange = exchange
-        self._events = client.events(exchange, client.settings.stream_route, options)
+        self._events = client.events(exchange, route, options)
 
-    def __iter__(self) -> Iterator[StreamEvent]:
+    def __iter__(self) -> Iterator[E]:
         return self._events
 
-    def __next__(self) -> StreamEvent:
+    def __next__(self) -> E:
         return next(self._events)
 
     @property
-    def text_stream(self) -> Iterator[str]:
-        """The answer's text, piece by piece."""
-        return (event.text for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
-
-    @property
-    def message(self) -> ChatReply:
+    def message(self) -> R:
         """The complete reply. Raises :class:`ConfigurationError` while the stream has not been read to its end."""
         return _finished(self._exchange)
 
@@ -250,14 +306,23 @@ class ChatStream:
         """Stop; the connection is freed and the provider told."""
         self._events.close()
 
-    def __enter__(self) -> ChatStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
 
-def _finished(exchange: ChatStreamExchange) -> ChatReply:
+class ChatStream(Stream[StreamEvent, ChatReply]):
+    """A streamed chat answer."""
+
+    @property
+    def text_stream(self) -> Iterator[str]:
+        """The answer's text, piece by piece."""
+        return (event.text for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+
+
+def _finished(exchange: StreamExchange[Any, R]) -> R:
     if exchange.reply is None:
         raise ConfigurationError("message: the stream has not ended; read it to its end first")
     return exchange.reply
@@ -270,6 +335,62 @@ class AsyncRequestyClient(_BaseClient):
         super().__init__(**settings)
         self._transport = None if transport is None else as_async_transport(transport)
 
+    @cached_property
+    def models(self) -> AsyncModels:
+        """The models routes."""
+        return AsyncModels(self)
+
+    @cached_property
+    def feedback(self) -> AsyncFeedback:
+        """Feedback on requests."""
+        return AsyncFeedback(self)
+
+    @cached_property
+    def management(self) -> AsyncManagement:
+        """The management API."""
+        return AsyncManagement(self)
+
+    @cached_property
+    def images(self) -> AsyncImages:
+        """Image routes."""
+        return AsyncImages(self)
+
+    @cached_property
+    def audio(self) -> AsyncAudio:
+        """Audio routes."""
+        return AsyncAudio(self)
+
+    async def messages(
+        self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
+    ) -> NativeReply:
+        """As :meth:`RequestyClient.messages`."""
+        fields = {"max_tokens": max_tokens, "messages": messages}
+        return await self.run(*self._settings.native("messages", model, fields, params))
+
+    def stream_messages(
+        self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
+    ) -> AsyncStream[NativeEvent, NativeReply]:
+        """As :meth:`RequestyClient.stream_messages`."""
+        fields = {"max_tokens": max_tokens, "messages": messages}
+        return AsyncStream(self, *self._settings.native_stream("messages", model, fields, params, MessagesAccumulator))
+
+    async def responses(self, *, model: str, input: str | Sequence[Any], **params: Any) -> NativeReply:
+        """As :meth:`RequestyClient.responses`."""
+        return await self.run(*self._settings.native("responses", model, {"input": input}, params))
+
+    def stream_responses(
+        self,
+        *,
+        model: str,
+        input: str | Sequence[Any],
+        **params: Any,
+    ) -> AsyncStream[NativeEvent, NativeReply]:
+        """As :meth:`RequestyClient.stream_responses`."""
+        fields = {"input": input}
+        return AsyncStream(
+            self, *self._settings.native_stream("responses", model, fields, params, ResponsesAccumulator)
+        )
+
     async def chat(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """As :meth:`RequestyClient.chat`."""
         call, options = self._settings.chat(model, messages, params)
@@ -278,7 +399,7 @@ class AsyncRequestyClient(_BaseClient):
     def stream(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
         """As :meth:`RequestyClient.stream`; not a coroutine, iterate it with ``async for``."""
         exchange, options = self._settings.chat_stream(model, messages, params)
-        return AsyncChatStream(self, exchange, options)
+        return AsyncChatStream(self, exchange, self._settings.stream_route, options)
 
     async def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
         """As :meth:`RequestyClient.embeddings`; batches run concurrently on the loop."""
@@ -330,29 +451,26 @@ class AsyncRequestyClient(_BaseClient):
         await self.close()
 
 
-class AsyncChatStream:
+class AsyncStream(Generic[E, R]):
     """A streamed answer: an asynchronous iterator of typed events, and a context manager that frees the connection.
 
     ``message`` is the complete reply once the stream has ended.
     """
 
-    def __init__(self, client: AsyncRequestyClient, exchange: ChatStreamExchange, options: CallOptions) -> None:
+    def __init__(
+        self, client: AsyncRequestyClient, exchange: StreamExchange[E, R], route: Route, options: CallOptions
+    ) -> None:
         self._exchange = exchange
-        self._events = client.events(exchange, client.settings.stream_route, options)
+        self._events = client.events(exchange, route, options)
 
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+    def __aiter__(self) -> AsyncIterator[E]:
         return self._events
 
-    async def __anext__(self) -> StreamEvent:
+    async def __anext__(self) -> E:
         return await anext(self._events)
 
     @property
-    def text_stream(self) -> AsyncIterator[str]:
-        """The answer's text, piece by piece."""
-        return (event.text async for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
-
-    @property
-    def message(self) -> ChatReply:
+    def message(self) -> R:
         """The complete reply. Raises :class:`ConfigurationError` while the stream has not been read to its end."""
         return _finished(self._exchange)
 
@@ -360,8 +478,17 @@ class AsyncChatStream:
         """Stop; the connection is freed and the provider told."""
         await self._events.aclose()
 
-    async def __aenter__(self) -> AsyncChatStream:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
+
+
+class AsyncChatStream(AsyncStream[StreamEvent, ChatReply]):
+    """A streamed chat answer."""
+
+    @property
+    def text_stream(self) -> AsyncIterator[str]:
+        """The answer's text, piece by piece."""
+        return (event.text async for event in self._events if isinstance(event, TextDelta) and event.choice == 0)

@@ -26,6 +26,7 @@ REGIONS: Mapping[str, str] = {
 """Base URL per region. ``global`` and ``eu`` are documented, ``us`` and ``ap`` were seen in several clients."""
 
 MANAGEMENT_URL = "https://api-v2.requesty.ai"
+FEEDBACK_URL = "https://api.requesty.ai"
 DEFAULT_TIMEOUT = 300.0
 DEFAULT_MAX_RETRIES = 2
 USER_AGENT = f"requesty-adapters/{__version__}"
@@ -139,16 +140,17 @@ class Timeouts:
         return cls(connect=min(10.0, value), read=value, write=min(60.0, value))
 
 
-def check_seconds(value: object, setting: str) -> None:
-    """Raise :class:`ConfigurationError` unless ``value`` is ``None`` or a positive finite number of seconds."""
-    if value is None:
+def check_seconds(value: object, setting: str, *, optional: bool = True) -> None:
+    """Raise :class:`ConfigurationError` unless ``value`` is a positive finite number of seconds, or ``None``."""
+    if value is None and optional:
         return
+    mend = "give seconds above 0, or None for no limit" if optional else "give seconds above 0"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise ConfigurationError(f"{setting}: {value!r} is not a number; give seconds, or None for no limit")
+        raise ConfigurationError(f"{setting}: {value!r} is not a number; {mend}")
     if value < 0:
-        raise ConfigurationError(f"{setting}: {value!r} is negative; give seconds above 0, or None for no limit")
+        raise ConfigurationError(f"{setting}: {value!r} is negative; {mend}")
     if value == 0 or math.isinf(value):
-        raise ConfigurationError(f"{setting}: {value!r} is not a usable limit; give seconds above 0, or None")
+        raise ConfigurationError(f"{setting}: {value!r} is not a usable limit; {mend}")
 
 
 def check_count(value: object, setting: str) -> int:
@@ -191,6 +193,12 @@ def _management_url(base_url: str) -> str:
     return f"{parts.scheme}://{host}"
 
 
+def _feedback_url(base_url: str) -> str:
+    """The host that takes feedback on a base URL's requests; the vendor's for its own hosts, else the same host."""
+    parts = urlsplit(base_url)
+    return FEEDBACK_URL if parts.netloc.endswith(".requesty.ai") else f"{parts.scheme}://{parts.netloc}"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Checked settings of a client. Build it with :meth:`build`; it is immutable, cheap to copy and picklable."""
@@ -200,6 +208,7 @@ class Config:
     management_url: str
     timeouts: Timeouts
     max_retries: int
+    feedback_url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -210,6 +219,7 @@ class Config:
         base_url: str | None = None,
         region: str | None = None,
         management_url: str | None = None,
+        feedback_url: str | None = None,
         timeout: Timeouts | float | None = DEFAULT_TIMEOUT,
         max_retries: int = DEFAULT_MAX_RETRIES,
         app_url: str | None = None,
@@ -247,6 +257,7 @@ class Config:
             management_url=check_url(management_url, "management_url") if management_url else _management_url(url),
             timeouts=Timeouts.coerce(timeout),
             max_retries=check_count(max_retries, "max_retries"),
+            feedback_url=check_url(feedback_url, "feedback_url") if feedback_url else _feedback_url(url),
             headers=merge_headers(
                 {"User-Agent": USER_AGENT},
                 check_headers(attribution, "app_url/app_title"),

@@ -33,8 +33,8 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         for name in ("base", "cap", "max_retry_after"):
-            check_seconds(getattr(self, name), f"retry.{name}")
-        if not 0 <= self.jitter <= 1:
+            check_seconds(getattr(self, name), f"retry.{name}", optional=False)
+        if not isinstance(self.jitter, (int, float)) or not 0 <= self.jitter <= 1:
             raise ConfigurationError(f"retry.jitter: {self.jitter!r} is not a fraction; give 0 to 1")
 
     def delay(self, failures: int, error: RequestyError, random: Random) -> float:

@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -25,6 +25,7 @@ from .errors import (
     RequestyError,
     TruncatedStreamError,
 )
+from .wire import encode_json
 
 __all__ = [
     "URL",
@@ -45,6 +46,7 @@ __all__ = [
     "headers_of",
     "make_async_transport",
     "make_transport",
+    "multipart",
     "shared_transport",
     "transport_error",
 ]
@@ -92,6 +94,13 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
 def headers_of(response: httpx.Response) -> dict[str, str]:
     """Response headers with lower-case names; of a repeated one the last counts."""
     return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
+
+
+def multipart(fields: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Body and content type of a form with files; values that are no text are sent as JSON."""
+    data = {k: v if isinstance(v, str) else encode_json(v).decode() for k, v in fields.items()}
+    request = httpx.Request("POST", "http://form", data=data, files=files)
+    return request.read(), request.headers["content-type"]
 
 
 @functools.cache

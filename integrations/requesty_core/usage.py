@@ -6,6 +6,7 @@ Cost is ``Decimal`` USD or ``None``. ``None`` means the gateway did not say; it 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,14 +23,14 @@ def money(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         return None
     try:
-        amount = Decimal(value.strip() if isinstance(value, str) else str(value))
+        amount = Decimal(str(value) if isinstance(value, float) else value)
     except InvalidOperation:
         return None
     return amount if amount.is_finite() else None
 
 
 def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value in (float("inf"),):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return 0
     return max(int(value), 0)
 
