@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint format clean lock
+.PHONY: demo test lint format clean lock bench-quick
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -26,6 +26,10 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Core against httpx and json by hand, as ratios from one run.
+bench-quick: $(VENV)/.dev
+	@$(BIN)/python benchmarks/quick.py
 
 $(VENV)/.pip: $(INPUTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "requesty-adapters needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'

@@ -8,7 +8,6 @@
 
 from ._version import __version__
 from .attempts import Attempt, attempt_dict
-from .catalog import Catalog, ModelInfo
 from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
 from .config import ApiKey, Config, Timeouts
 from .embeddings import EmbeddingsError, EmbeddingsReply
@@ -41,7 +40,6 @@ from .errors import (
 )
 from .fallback import FallbackPolicy, Step
 from .model_id import ModelId
-from .native import NativeEvent, NativeReply
 from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
 from .options import RequestyOptions, analytics_headers
 from .reply import (
@@ -76,7 +74,6 @@ __all__ = [
     "BudgetExceededError",
     "CallCommitted",
     "CallEvent",
-    "Catalog",
     "ChatReply",
     "ChatStream",
     "Config",
@@ -103,9 +100,6 @@ __all__ = [
     "MessageStart",
     "MissingKeyError",
     "ModelId",
-    "ModelInfo",
-    "NativeEvent",
-    "NativeReply",
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",

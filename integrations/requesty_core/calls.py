@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .accumulate import Accumulator, read_completion
 from .attempts import Attempt
@@ -23,7 +23,6 @@ from .errors import ConfigurationError
 from .exchange import Accounts, StreamAccumulator, StreamExchange, UnaryExchange, Wired
 from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_from
 from .model_id import check_model
-from .native import NativeEvent, NativeReply, read_native
 from .observe import Observer
 from .options import RequestyOptions, check_headers, merge_headers
 from .reply import ChatReply, StreamEvent
@@ -31,18 +30,20 @@ from .request import build_body, chat_body, declared_tools
 from .transport import URL
 from .usage import Budget, CostLedger, Usage
 
+if TYPE_CHECKING:
+    # Imported where they are needed, to keep `import requesty_core` light.
+    from .native import NativeEvent, NativeReply
+
 __all__ = [
     "CALL_OPTIONS",
     "JSON_HEADERS",
     "CallOptions",
     "ChatStreamExchange",
     "ClientSettings",
-    "NativeStreamExchange",
     "Route",
 ]
 
 ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
-NativeStreamExchange = StreamExchange[NativeEvent, NativeReply]
 
 CALL_OPTIONS = frozenset(
     ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
@@ -274,6 +275,8 @@ class ClientSettings:
         self, path: str, model: str, fields: Mapping[str, Any], params: dict[str, Any]
     ) -> tuple[UnaryExchange[NativeReply], Route, CallOptions]:
         """The exchange of a complete answer of ``/messages`` or ``/responses``."""
+        from .native import read_native
+
         call, body = self._native_body(model, {**fields, **params}, stream=False)
         exchange = UnaryExchange(
             self.engine(call),
@@ -292,10 +295,10 @@ class ClientSettings:
         fields: Mapping[str, Any],
         params: dict[str, Any],
         accumulate: Callable[[Wired], StreamAccumulator[NativeEvent, NativeReply]],
-    ) -> tuple[NativeStreamExchange, Route, CallOptions]:
+    ) -> tuple[StreamExchange[NativeEvent, NativeReply], Route, CallOptions]:
         """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
         call, body = self._native_body(model, {**fields, **params}, stream=True)
-        exchange: NativeStreamExchange = StreamExchange(
+        exchange: StreamExchange[NativeEvent, NativeReply] = StreamExchange(
             self.engine(call), body, accumulate, accounts=self.accounts(call), observer=self.on_event
         )
         route = Route("POST", URL(f"{self.config.base_url}/{path}"), _STREAM_HEADERS, streams=True)

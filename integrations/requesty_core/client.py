@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from .auth import RequestyAuth
 from .calls import CallOptions, ClientSettings, Route
@@ -21,14 +21,9 @@ from .embeddings import Batch, EmbeddingInput, EmbeddingsReply
 from .errors import ConfigurationError, RequestyError
 from .exchange import Exchange, StreamExchange, UnaryExchange
 from .fallback import Send
-from .feedback import AsyncFeedback, Feedback
 from .io_async import astream_events, aunary
 from .io_sync import stream_events, unary
 from .loops import loop_transport
-from .management import AsyncManagement, Management
-from .media import AsyncAudio, AsyncImages, Audio, Images
-from .models import AsyncModels, Models
-from .native import MessagesAccumulator, NativeEvent, NativeReply, ResponsesAccumulator
 from .reply import ChatReply, StreamEvent, TextDelta
 from .transport import (
     AsyncHTTPClient,
@@ -41,6 +36,14 @@ from .transport import (
     as_transport,
     shared_transport,
 )
+
+if TYPE_CHECKING:
+    # Imported by the properties that need them, to keep `import requesty_core` light.
+    from .feedback import AsyncFeedback, Feedback
+    from .management import AsyncManagement, Management
+    from .media import AsyncAudio, AsyncImages, Audio, Images
+    from .models import AsyncModels, Models
+    from .native import NativeEvent, NativeReply
 
 __all__ = ["AsyncChatStream", "AsyncRequestyClient", "AsyncStream", "ChatStream", "RequestyClient", "Stream"]
 
@@ -146,26 +149,36 @@ class RequestyClient(_BaseClient):
     @cached_property
     def models(self) -> Models:
         """The models routes."""
+        from .models import Models
+
         return Models(self)
 
     @cached_property
     def feedback(self) -> Feedback:
         """Feedback on requests."""
+        from .feedback import Feedback
+
         return Feedback(self)
 
     @cached_property
     def management(self) -> Management:
         """The management API."""
+        from .management import Management
+
         return Management(self)
 
     @cached_property
     def images(self) -> Images:
         """Image routes."""
+        from .media import Images
+
         return Images(self)
 
     @cached_property
     def audio(self) -> Audio:
         """Audio routes."""
+        from .media import Audio
+
         return Audio(self)
 
     def messages(
@@ -179,6 +192,8 @@ class RequestyClient(_BaseClient):
         self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
     ) -> Stream[NativeEvent, NativeReply]:
         """A streamed answer of ``/v1/messages``."""
+        from .native import MessagesAccumulator
+
         fields = {"max_tokens": max_tokens, "messages": messages}
         return Stream(self, *self._settings.native_stream("messages", model, fields, params, MessagesAccumulator))
 
@@ -194,6 +209,8 @@ class RequestyClient(_BaseClient):
         **params: Any,
     ) -> Stream[NativeEvent, NativeReply]:
         """A streamed answer of ``/v1/responses``."""
+        from .native import ResponsesAccumulator
+
         fields = {"input": input}
         return Stream(self, *self._settings.native_stream("responses", model, fields, params, ResponsesAccumulator))
 
@@ -338,26 +355,36 @@ class AsyncRequestyClient(_BaseClient):
     @cached_property
     def models(self) -> AsyncModels:
         """The models routes."""
+        from .models import AsyncModels
+
         return AsyncModels(self)
 
     @cached_property
     def feedback(self) -> AsyncFeedback:
         """Feedback on requests."""
+        from .feedback import AsyncFeedback
+
         return AsyncFeedback(self)
 
     @cached_property
     def management(self) -> AsyncManagement:
         """The management API."""
+        from .management import AsyncManagement
+
         return AsyncManagement(self)
 
     @cached_property
     def images(self) -> AsyncImages:
         """Image routes."""
+        from .media import AsyncImages
+
         return AsyncImages(self)
 
     @cached_property
     def audio(self) -> AsyncAudio:
         """Audio routes."""
+        from .media import AsyncAudio
+
         return AsyncAudio(self)
 
     async def messages(
@@ -371,6 +398,8 @@ class AsyncRequestyClient(_BaseClient):
         self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
     ) -> AsyncStream[NativeEvent, NativeReply]:
         """As :meth:`RequestyClient.stream_messages`."""
+        from .native import MessagesAccumulator
+
         fields = {"max_tokens": max_tokens, "messages": messages}
         return AsyncStream(self, *self._settings.native_stream("messages", model, fields, params, MessagesAccumulator))
 
@@ -386,6 +415,8 @@ class AsyncRequestyClient(_BaseClient):
         **params: Any,
     ) -> AsyncStream[NativeEvent, NativeReply]:
         """As :meth:`RequestyClient.stream_responses`."""
+        from .native import ResponsesAccumulator
+
         fields = {"input": input}
         return AsyncStream(
             self, *self._settings.native_stream("responses", model, fields, params, ResponsesAccumulator)
