@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ._version import __version__
 from .errors import ConfigurationError, MissingKeyError
-from .options import check_headers, merge_headers
+from .options import check_headers, is_printable, merge_headers
 
 __all__ = ["REGIONS", "ApiKey", "Config", "KeySource", "Region", "Timeouts"]
 
@@ -105,9 +107,10 @@ class ApiKey:
 def _check_key(key: str) -> str:
     if not key.strip():
         raise MissingKeyError("api_key: empty; pass api_key=... or set REQUESTY_API_KEY")
-    if not key.isascii() or any(c in key for c in "\r\n\0"):
+    key = key.strip()
+    if not key.isascii() or not is_printable(key):
         raise ConfigurationError("api_key: contains a line break or a character outside ASCII; copy it again")
-    return key.strip()
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,16 @@ def check_count(value: object, setting: str) -> int:
     return value
 
 
+def _is_host(host: str) -> bool:
+    if ":" in host or host.replace(".", "").isdecimal():
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+    return re.fullmatch(r"[0-9a-z_-]{1,63}(\.[0-9a-z_-]{1,63})*\.?", host) is not None
+
+
 def check_url(url: object, setting: str) -> str:
     """Return the URL without a trailing slash. Raises :class:`ConfigurationError` naming the setting and the mend."""
     if not isinstance(url, str) or not url.strip():
@@ -172,15 +185,17 @@ def check_url(url: object, setting: str) -> str:
         parts.port  # noqa: B018 -- reading it is the check
     except ValueError as exc:
         raise ConfigurationError(f"{setting}: {text!r} is not a URL ({exc})") from None
+    if "@" in parts.netloc:
+        raise ConfigurationError(f"{setting}: remove the user name and password from the URL; use api_key")
     if parts.scheme not in ("http", "https"):
         hint = f"https://{text}" if "://" not in text else f"https://{text.split('://', 1)[1]}"
         raise ConfigurationError(f"{setting}: {text!r} has no http or https scheme; write {hint!r}")
     if not parts.hostname:
         raise ConfigurationError(f"{setting}: {text!r} names no host")
-    if parts.username or parts.password:
-        raise ConfigurationError(f"{setting}: remove the user name and password from the URL; use api_key")
     if parts.query or parts.fragment or any(c.isspace() for c in text):
         raise ConfigurationError(f"{setting}: {text!r} must not contain a query, a fragment or white space")
+    if not _is_host(parts.hostname) or parts.netloc.count("]") > 1 or not text.isprintable():
+        raise ConfigurationError(f"{setting}: {text!r} names no usable host; write it in ASCII ('xn--' names too)")
     return text.rstrip("/")
 
 

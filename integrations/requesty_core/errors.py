@@ -348,7 +348,13 @@ _TYPE_CLASSES: dict[str, type[RequestyError]] = {
     "insufficient_quota": InsufficientBalanceError,
 }
 
-_BAD_KEY = re.compile(r"authorization token|api[ _-]?key|unauthori[sz]ed", re.IGNORECASE)
+# A key that is no key, as opposed to a good one that may not do this ("model not allowed for this API key").
+_BAD_KEY = re.compile(
+    r"authorization token|unauthori[sz]ed"
+    r"|(invalid|incorrect|unknown|wrong|bad|missing|expired|revoked|disabled|no)\b.{0,20}\bapi[ _-]?key"
+    r"|api[ _-]?key\b.{0,20}\b(invalid|incorrect|unknown|wrong|missing|expired|revoked|disabled|not (valid|found))",
+    re.IGNORECASE,
+)
 _OVERFLOW = re.compile(
     r"context[ _-]?(length|window|limit)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
     r"|exceeds? the (maximum|model'?s?|limit).{0,40}tokens|reduce the length",

@@ -79,6 +79,8 @@ def steps_from(models: Sequence[str | Step | dict[str, Any]]) -> tuple[Step, ...
     """Typed steps from strings, mappings or steps. Raises :class:`ConfigurationError` naming what is wrong."""
     if isinstance(models, (str, Step, dict)):
         raise ConfigurationError("fallbacks: give a list of models, not a single one")
+    if not isinstance(models, Sequence):
+        raise ConfigurationError(f"fallbacks: {models!r} is not a list of models")
     steps = []
     for model in models:
         if isinstance(model, Step):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -36,7 +37,11 @@ class RequestyOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"options.{name}: {value!r} is not a string")
-        if self.tags is not None and (isinstance(self.tags, str) or not all(isinstance(t, str) for t in self.tags)):
+        if self.tags is not None and (
+            not isinstance(self.tags, Sequence)
+            or isinstance(self.tags, str)
+            or not all(isinstance(t, str) for t in self.tags)
+        ):
             raise ConfigurationError(f"options.tags: {self.tags!r} is not a list of strings")
         if self.extra is not None and not isinstance(self.extra, Mapping):
             raise ConfigurationError(f"options.extra: {self.extra!r} is not a mapping")
@@ -89,23 +94,36 @@ class RequestyOptions:
 _EMPTY = RequestyOptions()
 
 
+_HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+
+
+def is_printable(text: str) -> bool:
+    """Whether ASCII text has no control character, so that it can stand in a header."""
+    return text.replace("\t", " ").isprintable()
+
+
 def check_headers(headers: Mapping[str, str] | None, setting: str = "extra_headers") -> dict[str, str]:
     """A copy without empty values. Raises :class:`ConfigurationError` for text that cannot be one header.
 
     ``Authorization`` is refused: the key has a setting of its own, where it is kept out of logs.
     """
+    if headers is not None and not isinstance(headers, Mapping):
+        raise ConfigurationError(f"{setting}: {headers!r} is not a mapping; give names and values, such as a dict")
     checked: dict[str, str] = {}
     for name, value in (headers or {}).items():
         if value is None or value == "":
             continue
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigurationError(f"{setting}: {name!r} is not a pair of strings")
-        if not name or not name.isascii() or any(c in name for c in " \r\n\t:\0"):
+        if not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"{setting}: {name!r} is not a header name; use letters, digits and hyphens")
-        if any(c in value for c in "\r\n\0"):
-            raise ConfigurationError(f"{setting}: the value of {name!r} contains a line break or NUL; remove it")
         if not value.isascii():
             raise ConfigurationError(f"{setting}: the value of {name!r} is not ASCII; percent-encode it")
+        value = value.strip(" \t")
+        if not is_printable(value):
+            raise ConfigurationError(f"{setting}: the value of {name!r} contains a line break or NUL; remove it")
+        if not value:
+            continue
         if name.lower() == "authorization":
             raise ConfigurationError(f"{setting}: 'Authorization' cannot be set here; use api_key")
         checked[name] = value

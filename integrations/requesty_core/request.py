@@ -19,25 +19,22 @@ def build_body(
 ) -> dict[str, Any]:
     """Parameters that are not ``None``, the ``requesty`` object if any option is set, and ``extra_body`` on top.
 
+    The ``requesty`` object is joined key by key: options first, then a ``requesty`` parameter, then ``extra_body``'s.
     Only what the caller set is sent: how the gateway treats an unknown or null field varies by provider.
     """
     body = {key: value for key, value in params.items() if value is not None}
     requesty = options.to_body()
-    if extra_body:
-        if not isinstance(extra_body, Mapping):
-            raise ConfigurationError(f"extra_body: {extra_body!r} is not a mapping of JSON fields")
-        extra = dict(extra_body)
-        own = extra.pop("requesty", None)
+    for setting, fields in (("", body), ("extra_body.", extra_body or {})):
+        own = fields.get("requesty")
         if own is not None:
-            requesty = RequestyOptions.coerce(body.pop("requesty", None)).merged(options).to_body()
             if not isinstance(own, Mapping):
-                raise ConfigurationError(f"extra_body.requesty: {own!r} is not a mapping")
-            requesty = {**requesty, **own}
-        body.update(extra)
-    elif isinstance(body.get("requesty"), Mapping):
-        requesty = {**body["requesty"], **requesty}
+                raise ConfigurationError(f"{setting}requesty: {own!r} is not a mapping; give auto_cache, tags, …")
+            requesty.update(own)
+    body.update(extra_body or {})
     if requesty:
         body["requesty"] = requesty
+    else:
+        body.pop("requesty", None)
     return body
 
 

@@ -1,0 +1,725 @@
+"""Settings: one clear line for what is wrong, the environment's part, the key's secrecy, and the request's bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import logging
+import math
+import os
+import pickle
+import traceback
+from types import SimpleNamespace
+from typing import Any
+
+import h11
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from requesty_core import (
+    ApiKey,
+    AsyncRequestyClient,
+    Budget,
+    Config,
+    ConfigurationError,
+    CostLedger,
+    FallbackPolicy,
+    MissingKeyError,
+    RequestyClient,
+    RequestyError,
+    RequestyOptions,
+    Step,
+    Timeouts,
+    analytics_headers,
+)
+from requesty_core.calls import ClientSettings
+from requesty_core.options import merge_headers
+from requesty_core.pair import ClientPair
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
+    ({"api_key": ""}, r"^api_key: empty; pass api_key=... or set REQUESTY_API_KEY$"),
+    ({"api_key": "  "}, r"^api_key: empty"),
+    ({"api_key": 5}, r"^api_key: a int is not a key; give a string or a callable$"),
+    ({"api_key": "a\nb"}, r"^api_key: contains a line break"),
+    ({"api_key": "a\x0bb"}, r"^api_key: contains a line break or a character outside ASCII; copy it again$"),
+    ({"api_key": "schlüssel"}, r"^api_key: contains a line break or a character outside ASCII"),
+    ({"region": "mars"}, r"^region: 'mars' is unknown; use one of global, eu, us, ap$"),
+    ({"region": "eu", "base_url": "https://x.test"}, r"^region: given together with base_url; give only one"),
+    ({"base_url": ""}, r"^base_url: empty; give a URL such as 'https://router.requesty.ai/v1'$"),
+    ({"base_url": 5}, r"^base_url: empty; give a URL"),
+    ({"base_url": "router.requesty.ai/v1"}, r"no http or https scheme; write 'https://router.requesty.ai/v1'$"),
+    ({"base_url": "localhost:4000"}, r"no http or https scheme; write 'https://localhost:4000'$"),
+    ({"base_url": "ftp://x.test"}, r"no http or https scheme; write 'https://x.test'$"),
+    ({"base_url": "https://"}, r"^base_url: 'https://' names no host$"),
+    ({"base_url": "https://x.test:port"}, r"^base_url: 'https://x.test:port' is not a URL"),
+    ({"base_url": "https://[::1"}, r"^base_url: .* is not a URL"),
+    ({"base_url": "https://x.test/v1?a=b"}, r"^base_url: .* must not contain a query, a fragment or white space$"),
+    ({"base_url": "https://x.test/a b"}, r"^base_url: .* must not contain a query"),
+    ({"base_url": "https://x.test/v1#a"}, r"^base_url: .* must not contain a query"),
+    ({"base_url": "https://über.test"}, r"^base_url: .* names no usable host; write it in ASCII"),
+    ({"base_url": f"https://{'a' * 64}.test"}, r"^base_url: .* names no usable host"),
+    ({"base_url": "https://1.2.3.400"}, r"^base_url: .* names no usable host"),
+    ({"base_url": "https://u:hunter2@x.test"}, r"^base_url: remove the user name and password from the URL; use api_"),
+    ({"base_url": "ftp://u:hunter2@x.test"}, r"^base_url: remove the user name and password"),
+    ({"management_url": "api-v2.requesty.ai"}, r"^management_url: .*write 'https://api-v2.requesty.ai'$"),
+    ({"timeout": -1}, r"^timeout: -1 is negative; give seconds above 0, or None for no limit$"),
+    ({"timeout": 0}, r"^timeout: 0 is not a usable limit; give seconds above 0, or None for no limit$"),
+    ({"timeout": math.nan}, r"^timeout: nan is not a number; give seconds"),
+    ({"timeout": math.inf}, r"^timeout: inf is not a usable limit"),
+    ({"timeout": "30"}, r"^timeout: '30' is not a number; give seconds"),
+    ({"timeout": True}, r"^timeout: True is not a number"),
+    ({"max_retries": -1}, r"^max_retries: -1 is negative; give 0 \(one request, no retry\) or more$"),
+    ({"max_retries": 1.5}, r"^max_retries: 1.5 is not a whole number; give 0 or more$"),
+    ({"max_retries": True}, r"^max_retries: True is not a whole number"),
+    (
+        {"extra_headers": {"X-A": "a\r\nEvil: 1"}},
+        r"^extra_headers: the value of 'X-A' contains a line break or NUL; re",
+    ),
+    ({"extra_headers": {"X-A": "a\0"}}, r"^extra_headers: the value of 'X-A' contains"),
+    ({"extra_headers": {"X-A": "a\x7fb"}}, r"^extra_headers: the value of 'X-A' contains"),
+    ({"extra_headers": {"X-A": "ü"}}, r"^extra_headers: the value of 'X-A' is not ASCII; percent-encode it$"),
+    ({"extra_headers": {"X A": "a"}}, r"^extra_headers: 'X A' is not a header name; use letters, digits and hyphens$"),
+    ({"extra_headers": {"X\r\nA": "a"}}, r"^extra_headers: .* is not a header name"),
+    ({"extra_headers": {"": "a"}}, r"^extra_headers: '' is not a header name"),
+    ({"extra_headers": {"X-A": 5}}, r"^extra_headers: 'X-A' is not a pair of strings$"),
+    ({"extra_headers": ["X-A"]}, r"^extra_headers: \['X-A'\] is not a mapping; give names and values"),
+    ({"extra_headers": {"AUTHORIZATION": "Bearer x"}}, r"^extra_headers: 'Authorization' cannot be set here; use api_"),
+    ({"app_title": "a\nb"}, r"^app_url/app_title: the value of 'X-Title' contains a line break"),
+    ({"extra_body": [1]}, r"^extra_body: \[1\] is not a mapping of JSON fields$"),
+    ({"options": 5}, r"^options: 5 is neither RequestyOptions nor a mapping$"),
+    ({"options": {"tag": 1}}, r"^options: unknown key tag; put keys of your own under 'extra'$"),
+    ({"options": {"auto_cache": 1}}, r"^options.auto_cache: 1 is not a bool; give True or False$"),
+    ({"options": {"tags": "a"}}, r"^options.tags: 'a' is not a list of strings$"),
+    ({"options": {"tags": 5}}, r"^options.tags: 5 is not a list of strings$"),
+    ({"options": {"tags": [1]}}, r"^options.tags: \[1\] is not a list of strings$"),
+    ({"options": {"user_id": 5}}, r"^options.user_id: 5 is not a string$"),
+    ({"options": {"trace_id": 5}}, r"^options.trace_id: 5 is not a string$"),
+    ({"options": {"extra": 5}}, r"^options.extra: 5 is not a mapping$"),
+    ({"fallbacks": "a/b"}, r"^fallbacks: give a list of models, not a single one$"),
+    ({"fallbacks": {"model": "a/b"}}, r"^fallbacks: give a list of models, not a single one$"),
+    ({"fallbacks": 5}, r"^fallbacks: 5 is not a list of models$"),
+    ({"fallbacks": [""]}, r"^fallbacks: empty; give a model id"),
+    ({"fallbacks": [5]}, r"^fallbacks: 5 is not a string; give a model id"),
+    (
+        {"fallbacks": [{"name": "a"}]},
+        r"^fallbacks: \{name\} is not a step; use model, retries, timeout, first_token_ti",
+    ),
+    ({"fallbacks": [{"model": "a", "retries": -1}]}, r"^fallbacks.retries: -1 is negative"),
+    ({"fallbacks": [{"model": "a", "timeout": 0}]}, r"^fallbacks.timeout: 0 is not a usable limit"),
+    (
+        {"fallbacks": [{"model": "a", "first_token_timeout": "1"}]},
+        r"^fallbacks.first_token_timeout: '1' is not a number",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"), BAD_SETTINGS, ids=[f"{next(iter(s))}-{i}" for i, (s, _) in enumerate(BAD_SETTINGS)]
+)
+@pytest.mark.parametrize("build", [RequestyClient, AsyncRequestyClient, ClientPair])
+def test_bad_settings_are_refused_in_one_clear_line(build: Any, settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text) as caught:
+        build(**{"api_key": "k", **settings})
+    assert "\n" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert isinstance(caught.value, ValueError), "what plain Python raises for it"
+
+
+BAD_POLICIES: list[tuple[dict[str, Any], str]] = [
+    ({"deadline": 0}, r"^fallback.deadline: 0 is not a usable limit"),
+    ({"hedge_after": -1}, r"^fallback.hedge_after: -1 is negative"),
+    ({"cooldown": -1}, r"^fallback.cooldown: -1 is negative"),
+    ({"max_attempts": 0}, r"^fallback.max_attempts: 0 is too small; give 1 or more$"),
+    ({"cooldown_after": 0}, r"^fallback.cooldown_after: 0 is too small; give 1 or more$"),
+    ({"max_attempts": "3"}, r"^fallback.max_attempts: '3' is not a whole number"),
+]
+
+
+@pytest.mark.parametrize(("settings", "text"), BAD_POLICIES)
+def test_bad_rules_are_refused(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        FallbackPolicy(**settings)
+
+
+@pytest.mark.parametrize("name", ["connect", "read", "write", "total", "first_token"])
+def test_each_time_limit_names_itself(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^timeout.{name}: -1 is negative"):
+        Timeouts(**{name: -1})
+    assert getattr(Timeouts(**{name: None}), name) is None
+
+
+BAD_CALLS: list[tuple[dict[str, Any], str]] = [
+    ({"model": ""}, r"^model: empty; give a model id such as 'openai/gpt-4o-mini' or 'policy/NAME'$"),
+    ({"model": None}, r"^model: None is not a string; give a model id"),
+    ({"messages": "Hi"}, r"^messages: give a list of message objects with 'role' and 'content'$"),
+    ({"messages": {"role": "user"}}, r"^messages: give a list"),
+    ({"messages": iter([])}, r"^messages: give a list"),
+    ({"region": "eu"}, r"^region: is a setting of the client, not of a call; use 'model@region' ids$"),
+    ({"timeout": -1}, r"^timeout: -1 is negative"),
+    ({"max_retries": -1}, r"^max_retries: -1 is negative"),
+    ({"fallbacks": "x"}, r"^fallbacks: give a list"),
+    ({"options": {"tag": 1}}, r"^options: unknown key tag"),
+    ({"extra_headers": {"X-A": "\n"}}, r"^extra_headers: the value of 'X-A' contains a line break"),
+    ({"extra_body": 5}, r"^extra_body: 5 is not a mapping"),
+    ({"requesty": 5}, r"^requesty: 5 is not a mapping"),
+    ({"extra_body": {"requesty": "x"}}, r"^extra_body.requesty: 'x' is not a mapping"),
+    ({"temperature": object()}, r"^temperature: cannot be sent as JSON"),
+    ({"user": "\ud800"}, r"^user: cannot be sent as JSON"),
+    ({"messages": [{"role": "user", "content": object()}]}, r"^messages: cannot be sent as JSON"),
+]
+
+
+@pytest.mark.parametrize(
+    ("params", "text"), BAD_CALLS, ids=[f"{next(iter(p))}-{i}" for i, (p, _) in enumerate(BAD_CALLS)]
+)
+def test_bad_arguments_are_refused_before_any_request(
+    kit: SimpleNamespace, way: Any, params: dict[str, Any], text: str
+) -> None:
+    wire = kit.Wire()
+    with pytest.raises(ConfigurationError, match=text) as caught:
+        way(wire, {"fallbacks": ["b/2"], "max_retries": 2}, **params)
+    assert "\n" not in str(caught.value)
+    assert wire.requests == []
+
+
+def test_a_cycle_in_the_body_is_named(kit: SimpleNamespace, unary: Any) -> None:
+    loop: dict[str, Any] = {}
+    loop["loop"] = loop
+    with pytest.raises(ConfigurationError, match=r"^metadata: cannot be sent as JSON"):
+        unary(kit.Wire(), metadata=loop)
+
+
+URL_TOKENS = ["http", "https", "://", ":", "/", "[", "]", "::1", "@", "?", "#", "a", "xn--", "é", "☃", "%41", ".", "-"]
+URL_TOKENS += ["80", "99999", "\\", "*", "!", "127.0.0.1", "\u3002", "\x7f", "\n", "router.requesty.ai"]
+
+
+def built(build: Any) -> Any:
+    """What ``build`` gives, or the text of its refusal."""
+    try:
+        return build()
+    except ConfigurationError as error:
+        return str(error)
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(URL_TOKENS)).map("".join)), st.booleans())
+def test_any_text_as_base_url_is_used_or_refused(text: str, scheme: bool) -> None:
+    url = f"https://{text}" if scheme else text
+    settings = built(lambda: ClientSettings.build(base_url=url))
+    if isinstance(settings, str):
+        assert settings.startswith("base_url: ")
+    else:
+        assert str(settings.chat_route.url).endswith("/chat/completions")
+        assert settings.chat_route.url.raw_host
+
+
+@given(st.text(), st.text())
+def test_any_text_as_header_is_sent_or_refused(name: str, value: str) -> None:
+    config = built(lambda: Config.build(extra_headers={name: value}))
+    if isinstance(config, str):
+        assert config.startswith("extra_headers: ")
+    else:
+        h11.Request(method="POST", target="/", headers=[("Host", "x"), *config.headers.items()])
+
+
+@given(st.text())
+def test_any_text_as_key_is_sent_or_refused_without_repeating_it(text: str) -> None:
+    key = built(lambda: ApiKey(text))
+    if isinstance(key, str):
+        assert len(text.strip()) < 4 or text.strip() not in key
+    else:
+        h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Authorization", f"Bearer {key.get()}")])
+
+
+# --- where to -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "base", "management"),
+    [
+        ({}, {}, "https://router.requesty.ai/v1", "https://api-v2.requesty.ai"),
+        ({"region": "global"}, {}, "https://router.requesty.ai/v1", "https://api-v2.requesty.ai"),
+        ({"region": "eu"}, {}, "https://router.eu.requesty.ai/v1", "https://api-v2.requesty.ai"),
+        ({"region": "us"}, {}, "https://router.us.requesty.ai/v1", "https://api-v2.requesty.ai"),
+        ({"region": "ap"}, {}, "https://router.ap.requesty.ai/v1", "https://api-v2.requesty.ai"),
+        ({}, {"BASE_URL": "https://a.test/v1"}, "https://a.test/v1", "https://a.test"),
+        ({}, {"API_BASE": "https://b.test/v1/"}, "https://b.test/v1", "https://b.test"),
+        ({}, {"BASE_URL": "https://a.test", "API_BASE": "https://b.test"}, "https://a.test", "https://a.test"),
+        ({}, {"BASE_URL": "", "API_BASE": "https://b.test"}, "https://b.test", "https://b.test"),
+        (
+            {"region": "eu"},
+            {"BASE_URL": "https://a.test"},
+            "https://router.eu.requesty.ai/v1",
+            "https://api-v2.requesty.ai",
+        ),
+        ({"base_url": "https://c.test/v1//"}, {"BASE_URL": "https://a.test"}, "https://c.test/v1", "https://c.test"),
+        ({"base_url": "http://127.0.0.1:8080/v1"}, {}, "http://127.0.0.1:8080/v1", "http://127.0.0.1:8080"),
+        ({"base_url": "https://router.own.test/v1"}, {}, "https://router.own.test/v1", "https://api-v2.own.test"),
+        ({"base_url": " https://[::1]:8080/v1 "}, {}, "https://[::1]:8080/v1", "https://[::1]:8080"),
+        ({"management_url": "https://m.test/"}, {}, "https://router.requesty.ai/v1", "https://m.test"),
+    ],
+)
+def test_where_requests_go(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], environment: dict[str, str], base: str, management: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(f"REQUESTY_{name}", value)
+    config = Config.build(**settings)
+    assert (config.base_url, config.management_url) == (base, management)
+    client = RequestyClient(**settings)
+    assert client.base_url == base
+    assert repr(client) == f"RequestyClient(base_url={base!r})"
+
+
+@pytest.mark.parametrize("name", ["REQUESTY_BASE_URL", "REQUESTY_API_BASE"])
+def test_a_bad_base_url_of_the_environment_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "nowhere")
+    with pytest.raises(ConfigurationError, match=f"^{name}: 'nowhere' has no http or https scheme"):
+        RequestyClient()
+
+
+def test_attribution_comes_from_arguments_then_the_environment_and_is_otherwise_not_sent(
+    kit: SimpleNamespace, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = kit.Wire(kit.answer(), kit.answer(), kit.answer())
+    way(wire)
+    assert "http-referer" not in wire.requests[-1].headers
+    assert "x-title" not in wire.requests[-1].headers
+    monkeypatch.setenv("REQUESTY_APP_URL", "https://env.test")
+    monkeypatch.setenv("REQUESTY_APP_TITLE", "Env")
+    way(wire)
+    assert wire.requests[-1].headers["http-referer"] == "https://env.test"
+    assert wire.requests[-1].headers["x-title"] == "Env"
+    way(wire, {"app_url": "https://app.test", "app_title": "App"})
+    assert wire.requests[-1].headers["http-referer"] == "https://app.test"
+    assert wire.requests[-1].headers["x-title"] == "App"
+
+
+class _Spy(dict[str, str]):
+    """An environment that notes every name asked for."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__(os.environ)
+        self.names = names
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.names.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> str:
+        self.names.add(key)
+        return super().__getitem__(key)
+
+
+def test_only_the_gateways_own_variables_are_read(
+    kit: SimpleNamespace, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: set[str] = set()
+    monkeypatch.setenv("REQUESTY_API_KEY", "from-env")
+    monkeypatch.setattr(os, "environ", _Spy(names))
+    wire = kit.Wire(kit.answer())
+    way(wire, {"api_key": None, "base_url": None})
+    assert wire.requests[0].headers["authorization"] == "Bearer from-env"
+    assert wire.requests[0].url.host == "router.requesty.ai"
+    assert {n for n in names if not n.startswith(("REQUESTY_", "PYTHON"))} == set()
+    assert "openai" not in str(wire.requests[0].headers).lower()
+
+
+def test_without_a_key_nothing_is_sent_and_the_openai_key_is_not_taken(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire()
+    client = way.client(wire, api_key=None, max_retries=3, fallbacks=["b/2"])
+    with pytest.raises(
+        MissingKeyError, match=r"^api_key: no Requesty API key; pass api_key=... or set REQUESTY_API_KEY$"
+    ):
+        way.ask(client)
+    assert wire.requests == []
+
+
+def test_the_environments_key_is_read_when_it_is_needed(
+    kit: SimpleNamespace, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = kit.Wire(kit.answer())
+    client = way.client(wire, api_key=None)
+    assert not client.settings.config.api_key.is_set
+    monkeypatch.setenv("REQUESTY_API_KEY", "  late-key ")
+    assert client.settings.config.api_key.is_set
+    way.ask(client)
+    assert wire.requests[0].headers["authorization"] == "Bearer late-key"
+
+
+# --- the key ----------------------------------------------------------------------------------------------------------
+
+
+class _Secret:
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def get_secret_value(self) -> str:
+        return self._value
+
+
+def _counter() -> Any:
+    keys = iter(["one", "two", "three"])
+    return lambda: next(keys)
+
+
+def test_a_key_function_is_asked_for_every_attempt(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.http(503), kit.answer(), kit.answer())
+    client = way.client(wire, api_key=_counter(), max_retries=1)
+    way.ask(client)
+    way.ask(client)
+    assert [r.headers["authorization"] for r in wire.requests] == ["Bearer one", "Bearer two", "Bearer three"]
+
+
+@pytest.mark.parametrize("source", ["plain", _Secret("plain"), ApiKey("plain"), lambda: "plain", "  plain\n"])
+def test_forms_of_a_key(kit: SimpleNamespace, way: Any, source: Any) -> None:
+    wire = kit.Wire(kit.answer())
+    way(wire, {"api_key": source})
+    assert wire.requests[0].headers["authorization"] == "Bearer plain"
+
+
+async def _later() -> str:
+    await asyncio.sleep(0)
+    return "later"
+
+
+def test_an_async_key_function_needs_the_async_client(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.answer())
+    if way.is_async:
+        way(wire, {"api_key": _later})
+        assert wire.requests[0].headers["authorization"] == "Bearer later"
+    else:
+        with pytest.raises(ConfigurationError, match="async callables need the async client"):
+            way(wire, {"api_key": _later})
+        assert wire.requests == []
+
+
+async def _nothing() -> Any:
+    return None
+
+
+@pytest.mark.parametrize("source", [lambda: "", lambda: " "])
+def test_a_key_function_without_a_key(kit: SimpleNamespace, way: Any, source: Any) -> None:
+    with pytest.raises(MissingKeyError, match=r"^api_key: empty"):
+        way(kit.Wire(), {"api_key": source})
+
+
+def test_a_key_function_that_returns_something_else(kit: SimpleNamespace, way: Any) -> None:
+    source = _nothing if way.is_async else (lambda: None)
+    with pytest.raises(ConfigurationError, match=r"^api_key: the callable returned no string"):
+        way(kit.Wire(), {"api_key": source})
+
+
+def _texts(error: BaseException) -> str:
+    """Everything a log or an error report would show of an error: message, chain, local variables, pickle."""
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    dumped = pickle.dumps(error).decode("latin-1") if isinstance(error, RequestyError) else ""
+    return "".join([*shown.format(), *map(repr, chain), *(str(vars(e)) for e in chain), dumped])
+
+
+SECRET = "rqy_" + "q7" * 12
+
+
+def _failures(kit: SimpleNamespace) -> list[Any]:
+    cut = kit.sse(kit.chunk({"content": "a"}), done=False)
+    return [
+        kit.router_error(403, "Invalid authorization token"),
+        kit.http(500, "<html>"),
+        kit.http(200, "<html>"),
+        kit.pieces(cut, httpx.RemoteProtocolError("cut")),
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        httpx.LocalProtocolError("odd"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_the_key_is_in_the_request_header_and_nowhere_else(
+    kit: SimpleNamespace, way: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("KEY_OF_THE_TEST", SECRET)
+    wire = kit.Wire(_failures(kit)[number])
+    client = way.client(wire, api_key=_Secret(SECRET) if number % 2 else SECRET, max_retries=0, ledger=CostLedger())
+    with pytest.raises(RequestyError) as caught:
+        way.ask(client)
+    assert wire.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+    settings = client.settings
+    texts = [_texts(caught.value), caplog.text, repr(client), str(client), repr(settings), repr(settings.config)]
+    texts += [repr(settings.config.api_key), str(settings.config.api_key), pickle.dumps(settings).decode("latin-1")]
+    assert not [t for t in texts if SECRET in t]
+
+
+def test_the_key_does_not_reach_the_logs_of_the_transport(
+    kit: SimpleNamespace, way: Any, serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = serve(lambda n: [kit.full(b'{"error": {"message": "no"}}', status="403 Forbidden")])
+    with pytest.raises(RequestyError):
+        way(None, {"base_url": server.base_url, "api_key": SECRET})
+    assert SECRET.encode() in server.requests[0]
+    assert SECRET not in caplog.text
+
+
+def test_copies_keep_the_key_and_pickles_drop_it(
+    kit: SimpleNamespace, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = kit.Wire(kit.answer())
+    budget, ledger = Budget(1), CostLedger()
+    client = way.client(wire, fallbacks=["b/2"], options={"tags": ["t"]}, budget=budget, ledger=ledger)
+    twin = copy.deepcopy(client)
+    way.ask(twin)
+    assert wire.requests[0].headers["authorization"] == f"Bearer {kit.KEY}"
+    assert twin.settings is client.settings
+    assert ledger.total.calls == 1
+
+    pickled = pickle.dumps(way.client(None, fallbacks=["b/2"], options={"tags": ["t"]}))
+    assert kit.KEY.encode() not in pickled
+    woken = pickle.loads(pickled)
+    assert type(woken) is type(client)
+    assert woken.settings.fallbacks == (Step("b/2"),)
+    assert woken.base_url == client.base_url
+    with pytest.raises(MissingKeyError):
+        way.ask(woken)
+    monkeypatch.setenv("REQUESTY_API_KEY", "of-this-machine")
+    assert woken.settings.config.api_key.get() == "of-this-machine"
+
+
+def test_a_pair_shares_its_settings_and_closes_both(kit: SimpleNamespace) -> None:
+    pair = ClientPair(api_key="k", transport=kit.Wire().transport, async_transport=kit.Wire().transport)
+    assert pair.sync.settings is pair.aio.settings is pair.settings
+    pair.close()
+    asyncio.run(pair.aclose())
+    twin = pickle.loads(pickle.dumps(ClientPair(api_key="k", fallbacks=["b/2"])))
+    assert twin.sync.settings is twin.aio.settings
+    assert copy.deepcopy(pair).settings.health is pair.settings.health
+
+
+# --- options and headers ----------------------------------------------------------------------------------------------
+
+
+def test_options_merge_key_by_key() -> None:
+    base = RequestyOptions(auto_cache=True, tags=["a"], user_id="u", extra={"x": 1, "y": 1})
+    merged = base.merged({"tags": ["b"], "trace_id": "t", "extra": {"y": 2}})
+    assert merged.to_body() == {
+        "auto_cache": True,
+        "tags": ["b"],
+        "user_id": "u",
+        "trace_id": "t",
+        "extra": {"x": 1, "y": 2},
+    }
+    assert base.merged(None) is base
+    assert base.merged(RequestyOptions(auto_cache=False)).to_body()["auto_cache"] is False
+    assert RequestyOptions().to_body() == {}
+    assert RequestyOptions(tags=[], extra={}).to_body() == {"tags": []}
+
+
+def test_analytics_headers() -> None:
+    assert analytics_headers(team="search", ai_agent="bot") == {
+        "X-Requesty-Team": "search",
+        "X-Requesty-Ai-Agent": "bot",
+    }
+    assert analytics_headers(team="") == {}
+    with pytest.raises(
+        ConfigurationError, match=r"^analytics_headers: the value of 'X-Requesty-Team' contains a line break"
+    ):
+        analytics_headers(team="a\nb")
+
+
+names = st.sampled_from(["A", "a", "B-c", "b-C"])
+
+
+@given(st.lists(st.dictionaries(names, st.text("xyz", min_size=1)), max_size=4))
+def test_later_headers_win_whatever_their_case(layers: list[dict[str, str]]) -> None:
+    merged = merge_headers(*layers)
+    lower = {name.lower(): value for layer in layers for name, value in layer.items()}
+    assert {name.lower(): value for name, value in merged.items()} == lower
+    assert len(merged) == len(lower)
+
+
+def test_header_layers_of_a_request(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.answer(), kit.answer())
+    client = way.client(
+        wire, extra_headers={"X-Requesty-Team": "a", "user-agent": "mine", "X-Empty": "", "X-Pad": " p "}
+    )
+    way.ask(client)
+    headers = wire.requests[0].headers
+    assert headers["x-requesty-team"] == "a"
+    assert headers["user-agent"] == "mine"
+    assert headers.get_list("user-agent") == ["mine"]
+    assert headers["x-pad"] == "p"
+    assert "x-empty" not in headers
+    way.ask(client, extra_headers={"x-requesty-team": "b", "accept": "x/y"})
+    assert wire.requests[1].headers.get_list("x-requesty-team") == ["b"]
+    assert wire.requests[1].headers.get_list("accept") == ["x/y"]
+
+
+def test_the_request_as_sent(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.answer())
+    way(wire)
+    request = wire.requests[0]
+    assert (request.method, str(request.url)) == ("POST", f"{kit.BASE_URL}/chat/completions")
+    messages = b'"messages":[{"role":"user","content":"Hi"}]'
+    tail = b',"stream":true,"stream_options":{"include_usage":true}' if way.streams else b""
+    assert request.content == b'{"model":"openai/gpt-4o-mini",' + messages + tail + b"}"
+    assert dict(request.headers) == {
+        "host": "gateway.test",
+        "accept": "text/event-stream" if way.streams else "application/json",
+        "accept-encoding": "identity" if way.streams else "gzip, deflate",
+        "content-type": "application/json",
+        "content-length": str(len(request.content)),
+        "user-agent": request.headers["user-agent"],
+        "authorization": f"Bearer {kit.KEY}",
+    }
+    assert request.headers["user-agent"].startswith("requesty-adapters/")
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+BODIES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    # settings of the client, parameters of the call, what the body then has beside model and messages
+    ({}, {"temperature": 0, "top_p": None, "seed": 0, "stop": []}, {"temperature": 0, "seed": 0, "stop": []}),
+    ({}, {"never_heard_of": {"a": [1]}}, {"never_heard_of": {"a": [1]}}),
+    ({}, {"tools": [TOOL], "tool_choice": "auto"}, {"tools": [TOOL], "tool_choice": "auto"}),
+    ({}, {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True}, {}),
+    ({}, {"tools": None}, {}),
+    ({}, {"reasoning_effort": "none"}, {"reasoning_effort": "none"}),
+    ({"options": {"auto_cache": True}}, {}, {"requesty": {"auto_cache": True}}),
+    ({"options": {"tags": ["a"]}}, {"options": {"trace_id": "t"}}, {"requesty": {"tags": ["a"], "trace_id": "t"}}),
+    ({"options": {"tags": ["a"]}}, {"options": RequestyOptions(tags=["b"])}, {"requesty": {"tags": ["b"]}}),
+    (
+        {"options": {"auto_cache": True, "user_id": "u"}},
+        {"requesty": {"user_id": "v", "future": 1}},
+        {"requesty": {"auto_cache": True, "user_id": "v", "future": 1}},
+    ),
+    (
+        {"options": {"user_id": "u"}, "extra_body": {"a": 1}},
+        {"requesty": {"trace_id": "t"}},
+        {"a": 1, "requesty": {"user_id": "u", "trace_id": "t"}},
+    ),
+    (
+        {"options": {"user_id": "u"}},
+        {"requesty": {"trace_id": "t"}, "extra_body": {"requesty": {"trace_id": "x", "future": 1}}},
+        {"requesty": {"user_id": "u", "trace_id": "x", "future": 1}},
+    ),
+    ({}, {"requesty": {}}, {}),
+    ({"extra_body": {"a": 1, "b": 1}}, {"extra_body": {"b": 2}, "a": 0}, {"a": 1, "b": 2}),
+    ({"extra_body": {"top_k": None}}, {}, {"top_k": None}),
+    ({"extra_body": {"model": "sneaky"}}, {}, {}),
+    ({"extra_body": {"requesty": {"trace_id": "t"}}}, {}, {"requesty": {"trace_id": "t"}}),
+    ({}, {"stream": True}, {}),
+]
+
+
+@pytest.mark.parametrize(("settings", "params", "expected"), BODIES)
+def test_bodies(
+    kit: SimpleNamespace, way: Any, settings: dict[str, Any], params: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    wire = kit.Wire(kit.answer())
+    before = copy.deepcopy((settings, params))
+    way(wire, settings, **params)
+    body = wire.body()
+    assert body.pop("model") == kit.MODEL
+    assert body.pop("messages") == kit.MESSAGES
+    if way.streams:
+        assert body.pop("stream") is True
+        assert body.pop("stream_options") == {"include_usage": True}
+    assert body == expected
+    assert (settings, params) == before, "what the caller gave is not changed"
+
+
+def test_stream_options_are_the_callers_to_change_and_not_sent_without_a_stream(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.answer(), kit.answer())
+    way(wire, stream_options={"include_usage": False})
+    way(wire, stream_options={"x": 1})
+    expected = [{"include_usage": False}, {"include_usage": True, "x": 1}] if way.streams else [None, None]
+    assert [json.loads(r.content).get("stream_options") for r in wire.requests] == expected
+
+
+def test_the_legacy_functions_field_declares_tools_too(kit: SimpleNamespace, way: Any) -> None:
+    call = {"content": None, "function_call": {"name": "f", "arguments": "{}"}}
+    reply = way(kit.Wire(kit.answer(call, finish="function_call")), functions=[{"name": "f"}, "?"])
+    assert [c.name for c in reply.tool_calls] == ["f"]
+
+
+@pytest.mark.parametrize(
+    "tools", [["?"], [{}], [{"function": None}], [{"function": {"name": 5}}], [{"type": "web_search"}]]
+)
+def test_odd_tools_are_sent_as_given(kit: SimpleNamespace, way: Any, tools: list[Any]) -> None:
+    wire = kit.Wire(kit.answer())
+    way(wire, tools=tools)
+    assert wire.body()["tools"] == tools
+
+
+def test_each_step_of_a_chain_sends_its_own_model_and_nothing_else_differs(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.http(503), kit.http(503), kit.answer())
+    way(wire, {"fallbacks": ["policy/mine", "coding/claude-4-sonnet:high@eu"]}, model="a/1", temperature=0.5)
+    assert wire.models == ["a/1", "policy/mine", "coding/claude-4-sonnet:high@eu"]
+    bodies = [wire.body(i) for i in range(3)]
+    assert all({**b, "model": ""} == {**bodies[0], "model": ""} for b in bodies)
+
+
+# --- time limits ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("timeout", "connect", "read", "write"),
+    [
+        (300.0, 10.0, 300.0, 60.0),
+        (5, 5, 5, 5),
+        (None, 10.0, None, None),
+        (Timeouts(connect=1, read=2, write=3), 1, 2, 3),
+        (Timeouts(connect=9, read=None, total=4), 4, 4, 60.0),
+    ],
+)
+def test_time_limits_of_a_request(
+    kit: SimpleNamespace, way: Any, timeout: Any, connect: Any, read: Any, write: Any
+) -> None:
+    wire = kit.Wire(kit.answer(), kit.answer())
+    way(wire, {"timeout": timeout})
+    way(wire, timeout=timeout)
+    for request in wire.requests:
+        limits = request.extensions["timeout"]
+        assert (limits["connect"], limits["write"], limits["pool"]) == (connect, write, None)
+        if not way.streams:
+            assert limits["read"] == read
+
+
+# --- a caller's own HTTP client ---------------------------------------------------------------------------------------
+
+
+def test_a_callers_own_http_client_is_used_and_left_open(kit: SimpleNamespace, way: Any) -> None:
+    wire = kit.Wire(kit.answer(), kit.answer())
+    seen: list[str] = []
+    own: Any
+    if way.is_async:
+
+        async def ahook(request: httpx.Request) -> None:
+            seen.append(request.url.path)
+
+        own = httpx.AsyncClient(transport=wire.transport, event_hooks={"request": [ahook]})
+    else:
+        own = httpx.Client(transport=wire.transport, event_hooks={"request": [lambda r: seen.append(r.url.path)]})
+    client = way.client(own)
+    assert way.ask(client).text == "Hello"
+    assert seen == ["/v1/chat/completions"]
+    assert wire.requests[0].headers["authorization"] == f"Bearer {kit.KEY}"
+
+    async def close() -> None:
+        async with client:
+            pass
+
+    if way.is_async:
+        asyncio.run(close())
+    else:
+        with client:
+            pass
+    assert not own.is_closed
