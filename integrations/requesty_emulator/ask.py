@@ -9,6 +9,8 @@ from typing import Any
 from requesty_emulator import content
 from requesty_emulator.catalogue import Model, variant_effort
 
+_ENDS = 10_000
+
 
 @dataclass(slots=True)
 class Tool:
@@ -60,8 +62,9 @@ class Ask:
 
     @property
     def question(self) -> str:
-        """Text of the last user turn."""
-        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+        """Text of the last user turn; only both ends of a huge one, which the answer is made from."""
+        text = next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+        return text if len(text) <= 2 * _ENDS else f"{text[:_ENDS]}\n{text[-_ENDS:]}"
 
     def since_user(self) -> list[Turn]:
         """Turns after the last user turn."""

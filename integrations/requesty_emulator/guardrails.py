@@ -6,12 +6,12 @@ import re
 from typing import Any, TypeVar
 
 _RULES = (
-    (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w"), "[EMAIL REDACTED]"),
+    (re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{0,200}\w"), "[EMAIL REDACTED]"),
     (re.compile(r"\b(?:sk|rqsty|rqy|ghp|xoxb)[-_][A-Za-z0-9_-]{12,}\b"), "[API KEY REDACTED]"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"), "[TOKEN REDACTED]"),
     (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), "[SSN REDACTED]"),
+    (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"), "[BANK REDACTED]"),
     (re.compile(r"\b(?:\d[ -]?){15}\d\b"), "[CARD REDACTED]"),
-    (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"), "[BANK REDACTED]"),
     (re.compile(r"(?<![\w-])\+?\(?\d{1,3}\)?[ -.]\(?\d{2,4}\)?[ -.]\d{3,4}[ -.]?\d{3,4}\b"), "[PHONE REDACTED]"),
     (re.compile(r"(?i)(?<=password[:=] )\S+|(?<=password is )\S+"), "[CREDENTIAL REDACTED]"),
 )

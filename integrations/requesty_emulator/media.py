@@ -39,7 +39,10 @@ async def generate_images(call: Call) -> Reply:
     body = _form(call)[0] if multipart else call.json()
     checks.string(checks.required(body, "model"), "model", empty=False)
     prompt = checks.string(checks.required(body, "prompt"), "prompt", empty=False)
-    count = checks.integer(int(body["n"]) if multipart and body.get("n") else body.get("n") or 1, "n", 1, 10)
+    count = body.get("n") or 1
+    if isinstance(count, str) and multipart and count.isdecimal():
+        count = int(count)
+    count = checks.integer(count, "n", 1, 10)
     if body.get("quality") is not None:
         checks.one_of(body["quality"], "quality", ("auto", "high", "medium", "low", "standard", "hd"))
     if body.get("output_format") is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a", ".": "a"}
+_CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _SIMPLE = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 

@@ -12,7 +12,11 @@ from collections.abc import Callable
 from requesty_emulator.ask import Turn
 from requesty_emulator.words import quoted, sentences, stem, terms
 
-_LABEL = re.compile(r"^\W*(?:query|question|user|human|follow[- ]?up(?: question| input)?)\s*:\s*(.+)$", re.I | re.M)
+#: Patterns look at this many characters at most, so that a huge prompt cannot stall the server.
+_LOOK = 2_000
+_LABEL = re.compile(
+    r"^[^\w\n]*(?:query|question|user|human|follow[- ]?up(?: question| input)?)\s*:\s*(.+)$", re.I | re.M
+)
 _INSTRUCTION = re.compile(
     r"^(?:you are|you're|answer |given |use |context information|please|if you|respond|reply|return|do not|don't|"
     r"below |based on|-{3,}|={3,}|query:|question:|answer:|context:|documents?:|instructions?:|never |"
@@ -53,10 +57,10 @@ def answer(turns: list[Turn]) -> str:
     if last.role == "tool":
         return from_tools(turns)
     question_turn = next((turn for turn in reversed(turns) if turn.role == "user"), last)
-    question = find_question(question_turn.text)
+    question = find_question(question_turn.text)[-_LOOK:]
     if question_turn.attachments and not question.strip():
         question = "Describe the attachment"
-    quick = direct(question_turn.text, question)
+    quick = direct(question_turn.text[-_LOOK:], question)
     if quick is not None:
         return quick
     found = best_sentence(question, turns, question_turn)

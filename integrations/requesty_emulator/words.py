@@ -90,7 +90,8 @@ class Hints:
 
     @classmethod
     def of(cls, text: str) -> Hints:
-        """Read a prompt."""
+        """Read a prompt, the end of it if it is huge."""
+        text = text[-40_000:]
         return cls(text, numbers(text), quoted(text), names(text), places(text))
 
     def labelled(self, label: str) -> str | None:

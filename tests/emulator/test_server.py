@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from requesty_emulator import ConfigError, GatewayEmulator, RecordedRequest, serve
+
+from .wire import CHAT, ask
+
+
+def test_it_starts_and_stops_quickly() -> None:
+    started = time.perf_counter()
+    with GatewayEmulator() as gw:
+        assert httpx.get(gw.base_url + "/models").status_code == 200
+        stopping = time.perf_counter()
+    assert stopping - started < 1.0
+    assert time.perf_counter() - stopping < 0.5
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(gw.base_url + "/models")
+
+
+def test_it_stops_with_open_streams() -> None:
+    gw = GatewayEmulator(chunk_delay=0.05).start()
+    headers = {"authorization": f"Bearer {gw.api_key}"}
+    with httpx.stream(
+        "POST", gw.base_url + "/chat/completions", json=ask("Write 900 words", stream=True), headers=headers
+    ) as response:
+        received = response.iter_bytes()
+        next(received)
+        started = time.perf_counter()
+        gw.stop()
+        assert time.perf_counter() - started < 0.5
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(received)
+    assert gw.active_streams == 0
+    gw.stop()
+
+
+def test_it_can_start_again() -> None:
+    gw = GatewayEmulator()
+    for _ in range(2):
+        with gw:
+            assert httpx.get(gw.base_url + "/models/managed").status_code == 200
+    with gw, pytest.raises(RuntimeError):
+        gw.start()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::", ""])
+def test_only_loopback_is_served(host: str) -> None:
+    with pytest.raises(ValueError, match="loopback"):
+        GatewayEmulator(host=host)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strict": True}, "unknown switch 'strict'"),
+        ({"strict_fields": "yes"}, "switch 'strict_fields' must be true or false"),
+        ({"chunk_delay": -1}, "switch 'chunk_delay'"),
+        ({"usage": "sometimes"}, "switch 'usage'"),
+        ({"balance": "much"}, "switch 'balance'"),
+        ({"retry_after": "soon"}, "switch 'retry_after'"),
+        ({"port": 70000}, "port"),
+    ],
+)
+def test_bad_settings_are_named_in_one_line(options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        GatewayEmulator(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_busy_port_is_named() -> None:
+    with GatewayEmulator() as gw, pytest.raises(ConfigError, match=str(gw.port)):
+        GatewayEmulator(port=gw.port).start()
+
+
+def test_localhost_and_a_chosen_key() -> None:
+    with GatewayEmulator(host="localhost", api_key="my-key") as gw:
+        response = httpx.post(gw.base_url + "/chat/completions", json=ask(), headers={"authorization": "Bearer my-key"})
+    assert gw.api_key == "my-key"
+    assert response.status_code == 200
+
+
+def test_equal_seeds_give_equal_ids() -> None:
+    def ids(seed: int) -> tuple[str, str]:
+        with GatewayEmulator(seed=seed) as gw:
+            headers = {"authorization": f"Bearer {gw.api_key}"}
+            return gw.api_key, httpx.post(gw.base_url + "/chat/completions", json=ask(), headers=headers).json()["id"]
+
+    assert ids(1) == ids(1) != ids(2)
+
+
+def test_finished_requests_are_reported() -> None:
+    seen: list[RecordedRequest] = []
+    with GatewayEmulator(on_request=seen.append) as gw:
+        httpx.get(gw.base_url + "/models/managed")
+        assert gw.wait_idle()
+    assert [(request.path, request.status) for request in seen] == [("/v1/models/managed", 200)]
+    assert seen[0].duration is not None
+
+
+def test_serve_runs_in_the_foreground() -> None:
+    running = threading.Event()
+    emulators: list[GatewayEmulator] = []
+
+    def ready(gateway: GatewayEmulator) -> None:
+        emulators.append(gateway)
+        running.set()
+
+    thread = threading.Thread(target=serve, kwargs={"port": 0, "ready": ready, "seed": 3}, daemon=True)
+    thread.start()
+    assert running.wait(5)
+    assert httpx.get(emulators[0].base_url + "/models/managed").status_code == 200
+    emulators[0].stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+async def test_many_paced_streams_at_once() -> None:
+    streams, chunks = 200, 20
+    with GatewayEmulator(api_key="k", chunk_delay=0.05) as gw:
+        gw.say(pieces=["word "] * chunks, times=streams)
+        body = b'{"model":"openai/gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+        lines = [f"POST {CHAT} HTTP/1.1", "host: x", "authorization: Bearer k", "content-type: application/json"]
+        lines += ["connection: close", f"content-length: {len(body)}", "", ""]
+        request = "\r\n".join(lines).encode() + body
+
+        async def one() -> int:
+            reader, writer = await asyncio.open_connection("127.0.0.1", gw.port)
+            writer.write(request)
+            received = await reader.read()
+            writer.close()
+            return received.count(b'"content":"word "')
+
+        started = time.perf_counter()
+        counts = await asyncio.gather(*(one() for _ in range(streams)))
+        elapsed = time.perf_counter() - started
+    assert counts == [chunks] * streams
+    # The pace alone takes 1.05 s; the rest is room for a busy machine.
+    assert elapsed < 6
+
+
+def test_importing_it_imports_no_client_code() -> None:
+    code = (
+        "import sys; from requesty_emulator import GatewayEmulator\n"
+        "with GatewayEmulator(): pass\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('requesty_core', 'httpx', 'pytest')])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert result.stdout.strip() == "[]"
