@@ -24,6 +24,7 @@ from .fallback import Send
 from .io_async import astream_events, aunary
 from .io_sync import stream_events, unary
 from .loops import loop_transport
+from .network import shared_transport
 from .reply import ChatReply, StreamEvent, TextDelta
 from .transport import (
     AsyncHTTPClient,
@@ -34,7 +35,6 @@ from .transport import (
     Transport,
     as_async_transport,
     as_transport,
-    shared_transport,
 )
 
 if TYPE_CHECKING:

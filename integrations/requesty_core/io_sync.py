@@ -27,7 +27,8 @@ from .exchange import (
     transport_failure,
 )
 from .fallback import Send, Wait
-from .transport import Request, Response, Transport, TransportError, headers_of, make_transport
+from .network import make_transport
+from .transport import Request, Response, Transport, TransportError, headers_of
 
 __all__ = ["Opened", "stream_events", "unary"]
 
@@ -119,7 +120,7 @@ def _fetch(post: Post, request: Request, running: Running) -> Wired:
         raise transport_failure(running, exc, None, opened=False) from None
     alarm = _watch(response, timeouts.total, running.started)
     try:
-        content = response.read()
+        content = b"".join(_body(response))
         if alarm.went_off:
             # Where the length is not announced, a cut looks like the end of the body.
             raise transport_failure(running, EOFError(), "total", opened=True)

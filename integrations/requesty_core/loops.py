@@ -12,7 +12,8 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator
 
-from .transport import AsyncTransport, make_async_transport
+from .network import make_async_transport
+from .transport import AsyncTransport
 
 __all__ = ["loop_transport"]
 

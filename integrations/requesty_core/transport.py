@@ -1,20 +1,13 @@
-"""The only module that imports the HTTP library: its types under local names, the shared pools, and its errors as ours.
+"""The only module that imports the HTTP library: its types under local names, and its errors as ours.
 
-``httpx``'s own connection pool takes time quadratic in its connections, so requests are spread over several small
-pools behind one transport. A transport belongs to a process (sync) or to an event loop (async) and is shared by every
-client there, so constructing a client costs nothing and connections are reused between clients.
+Everything else in the package speaks of requests, responses and transports through the names here, so that a move to
+another library with ``httpx``'s interface is a change of this file.
 """
 
 from __future__ import annotations
 
-import atexit
-import functools
-import os
-import ssl
-import threading
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -29,25 +22,34 @@ from .wire import encode_json
 
 __all__ = [
     "URL",
+    "AsyncByteStream",
     "AsyncClientTransport",
     "AsyncHTTPClient",
-    "AsyncSpreadTransport",
     "AsyncTransport",
     "Auth",
+    "ByteStream",
     "ClientTransport",
+    "ConnectError",
+    "ConnectTimeout",
     "HTTPClient",
+    "Limits",
+    "LocalProtocolError",
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
     "Request",
     "Response",
-    "SpreadTransport",
+    "SyncByteStream",
+    "TimeoutConfig",
     "Transport",
     "TransportError",
+    "WriteError",
+    "WriteTimeout",
     "as_async_transport",
     "as_transport",
+    "create_ssl_context",
     "headers_of",
-    "make_async_transport",
-    "make_transport",
     "multipart",
-    "shared_transport",
     "transport_error",
 ]
 
@@ -59,10 +61,21 @@ Transport = httpx.BaseTransport
 AsyncTransport = httpx.AsyncBaseTransport
 HTTPClient = httpx.Client
 AsyncHTTPClient = httpx.AsyncClient
+SyncByteStream = httpx.SyncByteStream
+AsyncByteStream = httpx.AsyncByteStream
+ByteStream = httpx.ByteStream
+TimeoutConfig = httpx.Timeout
+ConnectError = httpx.ConnectError
+ConnectTimeout = httpx.ConnectTimeout
+LocalProtocolError = httpx.LocalProtocolError
+ReadError = httpx.ReadError
+WriteError = httpx.WriteError
+WriteTimeout = httpx.WriteTimeout
+Limits = httpx.Limits
+create_ssl_context = httpx.create_ssl_context
+ReadTimeout = httpx.ReadTimeout
+RemoteProtocolError = httpx.RemoteProtocolError
 TransportError = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
-
-PER_POOL = 8
-KEEPALIVE_SECONDS = 30.0
 
 
 def transport_error(exc: Exception, *, opened: bool, model: str | None) -> RequestyError:
@@ -103,161 +116,6 @@ def multipart(fields: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[byte
     return request.read(), request.headers["content-type"]
 
 
-@functools.cache
-def _ssl_context(scheme: str) -> ssl.SSLContext:
-    if scheme == "http":
-        # Never used for a connection; loading the certificate store for it would cost 30 ms.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()
-
-
-_T = TypeVar("_T")
-
-
-class _Pools(Generic[_T]):
-    """Small pools, filled in order: the first with room takes the next request, so idle connections are found again."""
-
-    def __init__(self, make: Callable[[], _T], per_pool: int) -> None:
-        self._make = make
-        self._per_pool = per_pool
-        self._lock = threading.Lock()
-        self.pools: list[_T] = []
-        self.busy: list[int] = []
-
-    def take(self) -> int:
-        with self._lock:
-            busy = self.busy
-            for index, count in enumerate(busy):
-                if count < self._per_pool:
-                    busy[index] += 1
-                    return index
-            self.pools.append(self._make())
-            busy.append(1)
-            return len(busy) - 1
-
-    def give(self, index: int) -> None:
-        with self._lock:
-            self.busy[index] -= 1
-
-    @property
-    def in_flight(self) -> int:
-        with self._lock:
-            return sum(self.busy)
-
-
-class _Lease:
-    """One request's place in a pool, given back exactly once."""
-
-    __slots__ = ("_index", "_open", "_pools")
-
-    def __init__(self, pools: _Pools[Any], index: int) -> None:
-        self._pools = pools
-        self._index = index
-        self._open = True
-
-    def release(self) -> None:
-        if self._open:
-            self._open = False
-            self._pools.give(self._index)
-
-
-class _Stream(httpx.SyncByteStream):
-    __slots__ = ("_inner", "_lease")
-
-    def __init__(self, inner: httpx.SyncByteStream, lease: _Lease) -> None:
-        self._inner = inner
-        self._lease = lease
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._inner)
-
-    def close(self) -> None:
-        try:
-            self._inner.close()
-        finally:
-            self._lease.release()
-
-
-class _AsyncStream(httpx.AsyncByteStream):
-    __slots__ = ("_inner", "_lease")
-
-    def __init__(self, inner: httpx.AsyncByteStream, lease: _Lease) -> None:
-        self._inner = inner
-        self._lease = lease
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._inner.__aiter__()
-
-    async def aclose(self) -> None:
-        try:
-            await self._inner.aclose()
-        finally:
-            self._lease.release()
-
-
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=PER_POOL, keepalive_expiry=KEEPALIVE_SECONDS)
-
-
-class SpreadTransport(httpx.BaseTransport):
-    """A synchronous transport over several small pools. Thread-safe."""
-
-    def __init__(self, make: Callable[[], httpx.BaseTransport] | None = None, per_pool: int = PER_POOL) -> None:
-        self._pools = _Pools(make or functools.partial(_pool, "https"), per_pool)
-
-    @property
-    def in_flight(self) -> int:
-        """Requests whose response is not closed yet."""
-        return self._pools.in_flight
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send over the first pool with room."""
-        index = self._pools.take()
-        lease = _Lease(self._pools, index)
-        try:
-            response = self._pools.pools[index].handle_request(request)
-        except BaseException:
-            lease.release()
-            raise
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Stream(response.stream, lease)
-        return response
-
-    def close(self) -> None:
-        """Close every pool."""
-        for pool in self._pools.pools:
-            pool.close()
-
-
-class AsyncSpreadTransport(httpx.AsyncBaseTransport):
-    """An asynchronous transport over several small pools, for one event loop."""
-
-    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport] | None = None, per_pool: int = PER_POOL) -> None:
-        self._pools = _Pools(make or functools.partial(_async_pool, "https"), per_pool)
-
-    @property
-    def in_flight(self) -> int:
-        """Requests whose response is not closed yet."""
-        return self._pools.in_flight
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send over the first pool with room."""
-        index = self._pools.take()
-        lease = _Lease(self._pools, index)
-        try:
-            response = await self._pools.pools[index].handle_async_request(request)
-        except BaseException:
-            lease.release()
-            raise
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _AsyncStream(response.stream, lease)
-        return response
-
-    async def aclose(self) -> None:
-        """Close every pool."""
-        for pool in self._pools.pools:
-            await pool.aclose()
-
-
 class ClientTransport(httpx.BaseTransport):
     """A caller's own ``httpx.Client`` as a transport: its proxies, limits, hooks and certificates apply."""
 
@@ -288,63 +146,3 @@ def as_transport(given: httpx.BaseTransport | httpx.Client) -> httpx.BaseTranspo
 def as_async_transport(given: httpx.AsyncBaseTransport | httpx.AsyncClient) -> httpx.AsyncBaseTransport:
     """An async transport from a transport or a client."""
     return AsyncClientTransport(given) if isinstance(given, httpx.AsyncClient) else given
-
-
-def _pool(scheme: str) -> httpx.BaseTransport:
-    return httpx.HTTPTransport(verify=_ssl_context(scheme), limits=_LIMITS, trust_env=False)
-
-
-def _async_pool(scheme: str) -> httpx.AsyncBaseTransport:
-    return httpx.AsyncHTTPTransport(verify=_ssl_context(scheme), limits=_LIMITS, trust_env=False)
-
-
-def _proxy_configured(scheme: str) -> bool:
-    proxies = urllib.request.getproxies()
-    return scheme in proxies or "all" in proxies
-
-
-def make_transport(scheme: str) -> httpx.BaseTransport:
-    """A new transport for ``http`` or ``https``. With a proxy in the environment, ``httpx`` applies its own rules."""
-    if _proxy_configured(scheme):
-        return ClientTransport(httpx.Client(verify=_ssl_context(scheme), limits=_LIMITS))
-    return SpreadTransport(functools.partial(_pool, scheme))
-
-
-def make_async_transport(scheme: str) -> httpx.AsyncBaseTransport:
-    """The same for an event loop."""
-    if _proxy_configured(scheme):
-        return AsyncClientTransport(httpx.AsyncClient(verify=_ssl_context(scheme), limits=_LIMITS))
-    return AsyncSpreadTransport(functools.partial(_async_pool, scheme))
-
-
-_shared: dict[str, httpx.BaseTransport] = {}
-_shared_lock = threading.Lock()
-
-
-def shared_transport(scheme: str) -> httpx.BaseTransport:
-    """The process's synchronous transport for a scheme."""
-    transport = _shared.get(scheme)
-    if transport is None:
-        with _shared_lock:
-            transport = _shared.get(scheme)
-            if transport is None:
-                transport = _shared[scheme] = make_transport(scheme)
-    return transport
-
-
-def _close_shared() -> None:
-    for transport in _shared.values():
-        transport.close()
-    _shared.clear()
-
-
-def _forget_shared() -> None:
-    # A child process must not talk over its parent's sockets.
-    global _shared_lock
-    _shared_lock = threading.Lock()
-    _shared.clear()
-
-
-atexit.register(_close_shared)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_shared)
