@@ -38,7 +38,7 @@ class EmbeddingsReply:
     """Vectors in the order of the inputs, and what they cost.
 
     Attributes:
-        arrays: one ``array('f')`` (or list of floats, where the gateway sent numbers) per input.
+        arrays: one ``array`` per input: of float32 (``"f"``), or float64 (``"d"``) where the gateway sent numbers.
         usage: tokens and cost summed over all batches; the cost is ``None`` if any batch did not tell it.
         requested_model: the id asked for, as the caller wrote it.
         served_model: the model the gateway names, of the first batch.
@@ -46,7 +46,7 @@ class EmbeddingsReply:
         attempts: every attempt of every batch.
     """
 
-    arrays: Sequence[array[float] | list[float]] = field(repr=False)
+    arrays: Sequence[array[float]] = field(repr=False)
     usage: Usage | None = None
     requested_model: str = ""
     served_model: str | None = None
@@ -57,7 +57,7 @@ class EmbeddingsReply:
     @cached_property
     def vectors(self) -> list[list[float]]:
         """The vectors as lists of floats, one per input."""
-        return [v.tolist() if isinstance(v, array) else v for v in self.arrays]
+        return [v.tolist() for v in self.arrays]
 
     def numpy(self) -> NDArray[float32]:
         """The vectors as one float32 matrix of shape (inputs, dimensions). Needs numpy installed."""
@@ -102,7 +102,7 @@ class Batch:
 class BatchResult:
     """What one batch gave."""
 
-    arrays: Sequence[array[float] | list[float]]
+    arrays: Sequence[array[float]]
     usage: Usage | None
     served_model: str | None
     provider: str | None
@@ -172,7 +172,7 @@ class EmbeddingsPlan:
         for batch in self.batches:
             result = self._results.get(batch.start)
             for position, vector in zip(batch.positions, result.arrays if result else (), strict=False):
-                vectors[position] = vector.tolist() if isinstance(vector, array) else vector
+                vectors[position] = vector.tolist()
         failed = tuple(i for i, v in enumerate(vectors) if v is None)
         error = EmbeddingsError(
             f"{len(failed)} of {self._count} inputs were not embedded ({_ranges(failed)}): {first.message}",
@@ -238,7 +238,7 @@ def read_embeddings(wired: Wired, count: int) -> BatchResult:
     if not isinstance(data, list) or len(data) != count:
         got = len(data) if isinstance(data, list) else 0
         raise MalformedResponseError(f"{count} inputs were sent but {got} embeddings came back")
-    arrays: list[array[float] | list[float] | None] = [None] * count
+    arrays: list[array[float] | None] = [None] * count
     for place, item in enumerate(data):
         if not isinstance(item, dict):
             raise MalformedResponseError("an embedding is not an object")
@@ -256,7 +256,7 @@ def read_embeddings(wired: Wired, count: int) -> BatchResult:
     )
 
 
-def _vector(value: object) -> array[float] | list[float]:
+def _vector(value: object) -> array[float]:
     if isinstance(value, str):
         floats = array("f")
         try:
@@ -266,11 +266,9 @@ def _vector(value: object) -> array[float] | list[float]:
         if sys.byteorder == "big":
             floats.byteswap()
         return floats
-    if isinstance(value, list) and value and all(map(_is_number, value)):
-        return value
+    if isinstance(value, list) and value:
+        try:
+            return array("d", value)
+        except TypeError as exc:
+            raise MalformedResponseError(f"an embedding is not a list of numbers ({exc})") from None
     raise MalformedResponseError(f"an embedding is neither numbers nor base64 but {type(value).__name__}")
-
-
-def _is_number(value: object) -> bool:
-    kind = type(value)
-    return kind is float or kind is int
