@@ -104,5 +104,5 @@ def test_bad_files_are_named_in_one_line(tmp_path: Path, name: str, text: str) -
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="absent.json"):
+    with pytest.raises(ConfigError, match=r"absent\.json"):
         load_scenario(tmp_path / "absent.json")
