@@ -1,0 +1,29 @@
+"""``openai.OpenAI`` and ``openai.AsyncOpenAI`` for the Requesty gateway, without changing a call.
+
+>>> from openai_requesty import RequestyOpenAI, call_details
+>>> client = RequestyOpenAI(fallbacks=["anthropic/claude-sonnet-4-5"])  # key from REQUESTY_API_KEY
+>>> answer = client.chat.completions.create(model="openai/gpt-4o-mini", messages=[...])  # doctest: +SKIP
+>>> answer.usage.cost, call_details(answer).attempts  # doctest: +SKIP
+
+Anything else that takes an ``httpx`` client can have the same with :class:`RelayTransport` or
+:class:`AsyncRelayTransport`.
+"""
+
+from requesty_core.relay import CallDetails
+from requesty_core.relay_http import AsyncRelayTransport, RelayTransport
+
+from .client import AsyncRequestyOpenAI, ClientOptions, RequestyOpenAI
+from .details import call_details
+from .streams import AsyncRequestyStream, RequestyStream
+
+__all__ = [
+    "AsyncRelayTransport",
+    "AsyncRequestyOpenAI",
+    "AsyncRequestyStream",
+    "CallDetails",
+    "ClientOptions",
+    "RelayTransport",
+    "RequestyOpenAI",
+    "RequestyStream",
+    "call_details",
+]
