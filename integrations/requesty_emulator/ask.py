@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from requesty_emulator import content
@@ -184,8 +183,3 @@ class Answer:
     annotations: list[dict[str, Any]] = field(default_factory=list)
     stop_word: str | None = None
     pieces: list[str] | None = None
-
-
-def cost_or_none(cost: Decimal | None) -> float | None:
-    """A cost as a JSON number."""
-    return None if cost is None else float(cost)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -121,11 +120,6 @@ class Call:
                 request_id=record.request_id,
             )
         )
-
-    @property
-    def billed(self) -> Decimal | None:
-        """What was billed for this call so far."""
-        return self.record.cost
 
 
 def _header_labels(headers: Mapping[str, str]) -> dict[str, str]:

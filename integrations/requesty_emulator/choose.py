@@ -23,9 +23,13 @@ def choose(ask: Ask) -> list[tuple[Tool, str]]:
         return [(tool, _material(ask)) for tool in ask.tools if tool.name == ask.forced][:1]
     if ask.choice == "required":
         return [(_required(ask, {turn.tool for turn in after}), _material(ask))]
+    if ask.last.role == "tool":
+        called = {turn.tool for turn in after}
+        left = [pair for pair in _several(ask.tools, prompt) if pair[0].name not in called]
+        return left if ask.parallel else left[:1]
     if ask.last.role != "user" or _GREETING.match(prompt):
         return []
-    if ask.parallel and len(several := _several(ask.tools, prompt)) > 1:
+    if ask.parallel and (several := _several(ask.tools, prompt)):
         return several
     return [(_best(ask.tools, prompt), prompt)]
 
@@ -75,7 +79,7 @@ def _required(ask: Ask, called: set[str]) -> Tool:
 
 
 def _several(tools: list[Tool], prompt: str) -> list[tuple[Tool, str]]:
-    """Every tool that a clause of its own plainly asks for, in the order of the clauses."""
+    """Every tool that a clause of its own plainly asks for, in the order of the clauses; one alone does not count."""
     named = [tool for tool in tools if score(tool, prompt) >= 100]
     if len(named) > 1:
         lower = prompt.lower()
@@ -85,4 +89,4 @@ def _several(tools: list[Tool], prompt: str) -> list[tuple[Tool, str]]:
         best = _best(tools, clause)
         if score(best, clause) >= 3:
             chosen.setdefault(best.name, (best, clause.strip()))
-    return list(chosen.values())
+    return list(chosen.values()) if len(chosen) > 1 else []

@@ -157,7 +157,8 @@ async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send)
             await link.pause(None)
         call.record.disconnected = True
         if reply.billable:
-            call.settle(index / max(len(reply.events or ()), 1))
+            delivered = index / max(len(writes), 1) * len(events) / max(len(reply.events or ()), 1)
+            call.settle(min(delivered, 1.0))
     finally:
         core.streams -= 1
 

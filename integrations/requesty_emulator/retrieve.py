@@ -70,12 +70,13 @@ def answer(turns: list[Turn]) -> str:
 
 
 def from_tools(turns: list[Turn]) -> str:
-    """Text that passes on what the tools returned."""
-    results = []
+    """Text that passes on what the tools returned since the last user turn."""
+    results: list[Turn] = []
     for turn in reversed(turns):
-        if turn.role != "tool":
+        if turn.role == "user":
             break
-        results.append(turn)
+        if turn.role == "tool":
+            results.append(turn)
     parts = []
     for turn in reversed(results):
         text = turn.text.strip() or ("an attachment" if turn.attachments else "nothing")
@@ -185,7 +186,8 @@ def best_sentence(question: str, turns: list[Turn], question_turn: Turn) -> str 
 
 def fallback(question: str, turn: Turn) -> str:
     """A reply when nothing given answers the question."""
-    topic = [word for word in re.findall(r"[^\W_]+", question) if stem(word.lower()) in set(terms(question))][:6]
+    meant = set(terms(question))
+    topic = [word for word in re.findall(r"[^\W_]+", question) if stem(word.lower()) in meant][:6]
     if turn.attachments:
         kinds = ", ".join(sorted({kind.replace("_", " ") for kind in turn.attachments}))
         return f"You sent {kinds}. This local gateway does not look inside attachments."

@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -395,8 +394,3 @@ def _listen(host: str, port: int) -> socket.socket:
     sock.listen(2048)
     sock.setblocking(False)
     return sock
-
-
-def uptime(record: RecordedRequest) -> float:
-    """Seconds since a request arrived, for tables that show requests still running."""
-    return (record.finished or time.time()) - record.started

@@ -188,6 +188,15 @@ def test_a_tool_loop_ends_with_the_result(http: httpx.Client) -> None:
     assert trail == ["get_weather", "According to get weather: Rain, 8 degrees"]
 
 
+def test_two_asked_for_tools_are_called_one_after_the_other(http: httpx.Client) -> None:
+    results = {"get_weather": "Rain", "get_time": "noon"}
+    prompt = "What is the weather in Paris and what is the time in Tokyo?"
+    trail = loop(http, prompt, TOOLS, results, parallel_tool_calls=False)
+    assert trail[:2] == ["get_weather", "get_time"]
+    assert "Rain" in trail[2]
+    assert "noon" in trail[2]
+
+
 def test_a_forced_loop_ends_with_the_output_tool(http: httpx.Client) -> None:
     final = tool("final_result", "The final response which ends this conversation", answer={"type": "string"})
     results = {"get_weather": "Rain", "final_result": "ok"}
