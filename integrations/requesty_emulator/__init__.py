@@ -11,7 +11,7 @@ It answers on loopback only and calls nobody.
 from requesty_emulator.errors import ConfigError
 from requesty_emulator.faults import Fault
 from requesty_emulator.policy import Policy
-from requesty_emulator.records import RecordedRequest
+from requesty_emulator.records import LedgerEntry, RecordedRequest
 from requesty_emulator.scenario import load_scenario
 from requesty_emulator.server import GatewayEmulator, serve
 from requesty_emulator.settings import Settings
@@ -20,6 +20,7 @@ __all__ = [
     "ConfigError",
     "Fault",
     "GatewayEmulator",
+    "LedgerEntry",
     "Policy",
     "RecordedRequest",
     "Settings",

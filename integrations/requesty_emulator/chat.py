@@ -131,6 +131,7 @@ def _cache(call: Call, ask: Ask, model: Model, usage: Usage) -> None:
     auto = call.settings.auto_cache if ask.auto_cache is None else ask.auto_cache
     auto = auto or model.provider in ("coding", "cline")
     cache = call.core.state.prompt_cache
+    cache.min_tokens = call.settings.cache_min_tokens
     if model.family in _MARKED_CACHE and (auto or ask.cache_marks):
         marks = {*ask.cache_marks, *([len(ask.blocks) - 1] if auto else [])}
         cache.apply(usage, model, ask.blocks, breakpoints=marks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from requesty_emulator.call import Call
@@ -21,7 +22,7 @@ async def list_models(call: Call) -> Reply:
         # An unknown key was seen to get the public list; only a switch makes it fail.
         if call.settings.models_need_valid_key and call.headers.get("authorization"):
             raise
-        return Reply(_page(entries))
+        return Reply(_page(call, entries))
     approved = call.core.state.approved(key)
     if approved is not None:
         entries = [entry for entry in entries if entry["id"] in approved]
@@ -30,14 +31,16 @@ async def list_models(call: Call) -> Reply:
         for name in call.core.state.policies
         if approved is None or f"policy/{name}" in approved
     ]
-    return Reply(_page(entries))
+    return Reply(_page(call, entries))
 
 
 async def list_managed(call: Call) -> Reply:
     """Bare ids of vendor-maintained chains; public (seen by clients in September 2026)."""
     take_plain(call)
-    return Reply(_page([model.entry() for model in managed().values()]))
+    return Reply(_page(call, [model.entry() for model in managed().values()]))
 
 
-def _page(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(call: Call, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    # The real list comes in another order on every call (seen on the wire), so no client may rely on one.
+    random.Random(call.record.request_id).shuffle(entries)
     return {"object": "list", "data": entries}

@@ -20,7 +20,7 @@ from requesty_emulator.errors import ConfigError, Origin
 from requesty_emulator.faults import Fault, Rule, make_fault
 from requesty_emulator.link import WireProtocol
 from requesty_emulator.policy import Policy
-from requesty_emulator.records import RecordedRequest
+from requesty_emulator.records import LedgerEntry, RecordedRequest
 from requesty_emulator.scenario import Scenario, load_scenario
 from requesty_emulator.scripted import Scripted
 from requesty_emulator.settings import Settings
@@ -137,6 +137,11 @@ class GatewayEmulator:
     def feedback(self) -> dict[str, dict[str, Any]]:
         """Feedback received, merged by response id."""
         return self.state.feedback
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """Every billed call with its user, trace, tags, labels and costs, as the usage reports see it."""
+        return self.state.ledger
 
     # what happened
 

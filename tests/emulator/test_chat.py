@@ -115,6 +115,7 @@ def test_reasoning_text_by_family(http: httpx.Client, model: str, fields: dict, 
     assert body["usage"]["completion_tokens"] > tokens
 
 
+CLAUDE = "anthropic/claude-sonnet-4-5"
 LONG = "The quick brown fox jumps over the lazy dog. " * 120
 
 
@@ -148,6 +149,13 @@ def test_hand_placed_cache_marks(http: httpx.Client) -> None:
     body["messages"][1]["content"] = "Who is lazy?"
     second = http.post(CHAT, json=body).json()["usage"]["prompt_tokens_details"]
     assert first["caching_tokens"] == second["cached_tokens"] > 1024
+
+
+def test_the_shortest_cached_prefix_is_a_switch(http: httpx.Client, gw: GatewayEmulator) -> None:
+    gw.settings.cache_min_tokens = 5
+    for _ in range(2):
+        usage = chat(http, "a short but repeated prompt", requesty={"auto_cache": True}, model=CLAUDE)["usage"]
+    assert usage["prompt_tokens_details"]["cached_tokens"] > 5
 
 
 def test_no_cache_without_asking(http: httpx.Client) -> None:

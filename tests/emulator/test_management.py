@@ -220,3 +220,11 @@ def test_feedback_in_both_forms(http: httpx.Client, gw: GatewayEmulator) -> None
     assert http.post("/v1/feedback", json={"request_id": "r1", "rating": "five"}).status_code == 400
     assert http.post(f"/feedback/{identity}", json={"rating": 5}).status_code == 400
     assert http.post("/v1/feedback", json={}, headers=bearer("bad")).status_code == 403
+
+
+def test_metadata_is_readable_from_the_ledger(http: httpx.Client, gw: GatewayEmulator) -> None:
+    chat(http, requesty={"user_id": "ann", "trace_id": "t1", "tags": ["a", "b"], "extra": {"run": 7}})
+    (entry,) = gw.ledger
+    assert (entry.user_id, entry.trace_id, entry.tags, entry.extra) == ("ann", "t1", ("a", "b"), {"run": 7})
+    assert entry.spend == gw.last_request.cost
+    assert entry.request_id == gw.last_request.request_id

@@ -55,3 +55,9 @@ def test_the_list_can_fail(http: httpx.Client, gw: GatewayEmulator) -> None:
     gw.fail_next(404, path="/models/managed")
     assert http.get("/v1/models/managed").status_code == 404
     assert http.get("/v1/models/managed").status_code == 200
+
+
+def test_the_order_changes_from_call_to_call(http: httpx.Client) -> None:
+    first, second = (http.get("/v1/models").json()["data"] for _ in range(2))
+    assert first != second
+    assert sorted(entry["id"] for entry in first) == sorted(entry["id"] for entry in second)
