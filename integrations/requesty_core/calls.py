@@ -27,6 +27,7 @@ from .observe import Observer
 from .options import RequestyOptions, check_headers, merge_headers
 from .reply import ChatReply, StreamEvent
 from .request import build_body, chat_body, declared_tools
+from .trail import Trail
 from .transport import URL
 from .usage import Budget, CostLedger, Usage
 
@@ -90,6 +91,7 @@ class ClientSettings:
     budget: Budget | None = None
     on_event: Observer | None = None
     window: Callable[[str], int | None] | None = None
+    tracing: bool = False
     health: HealthBoard = field(default_factory=HealthBoard)
     chat_route: Route = field(init=False)
     stream_route: Route = field(init=False)
@@ -124,6 +126,7 @@ class ClientSettings:
         budget: Budget | None = None,
         on_event: Observer | None = None,
         window: Callable[[str], int | None] | None = None,
+        tracing: bool = False,
     ) -> ClientSettings:
         """Check and collect. Raises :class:`ConfigurationError` naming the setting."""
         return cls(
@@ -147,6 +150,7 @@ class ClientSettings:
             budget=budget,
             on_event=on_event,
             window=window,
+            tracing=tracing,
         )
 
     def call_options(
@@ -191,6 +195,15 @@ class ClientSettings:
         """Where one call is booked."""
         return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id)
 
+    def trail(self, operation: str, call: CallOptions) -> Trail:
+        """What one call leaves in the log and, if asked for, in traces."""
+        key = self.config.api_key
+        if not self.tracing:
+            return Trail(key.redact)
+        from .tracing import start_span
+
+        return Trail(key.redact, lambda: start_span(operation, call.steps[0].model, self.config.base_url))
+
     def headers_for(self, route: Route, call: CallOptions) -> dict[str, str]:
         """Header layers of one request; the key is added by the authentication."""
         if not call.extra_headers:
@@ -215,6 +228,7 @@ class ClientSettings:
             accounts=self.accounts(call),
             observer=self.on_event,
             finish=_with_attempts,
+            trail=self.trail("chat", call),
         )
         return exchange, call
 
@@ -234,6 +248,7 @@ class ClientSettings:
             accumulate,
             accounts=self.accounts(call),
             observer=self.on_event,
+            trail=self.trail("chat", call),
         )
         return exchange, call
 
@@ -267,6 +282,7 @@ class ClientSettings:
                 read,
                 accounts=self.accounts(call),
                 observer=self.on_event,
+                trail=self.trail("embeddings", call),
             )
 
         return plan, exchange, call
@@ -285,6 +301,7 @@ class ClientSettings:
             accounts=self.accounts(call),
             observer=self.on_event,
             finish=_native_attempts,
+            trail=self.trail("chat", call),
         )
         return exchange, Route("POST", URL(f"{self.config.base_url}/{path}"), JSON_HEADERS), call
 
@@ -299,7 +316,12 @@ class ClientSettings:
         """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
         call, body = self._native_body(model, {**fields, **params}, stream=True)
         exchange: StreamExchange[NativeEvent, NativeReply] = StreamExchange(
-            self.engine(call), body, accumulate, accounts=self.accounts(call), observer=self.on_event
+            self.engine(call),
+            body,
+            accumulate,
+            accounts=self.accounts(call),
+            observer=self.on_event,
+            trail=self.trail("chat", call),
         )
         route = Route("POST", URL(f"{self.config.base_url}/{path}"), _STREAM_HEADERS, streams=True)
         return exchange, route, call

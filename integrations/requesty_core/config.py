@@ -44,7 +44,7 @@ class ApiKey:
     variable ``REQUESTY_API_KEY`` is read when the first request needs it. No other variable is ever read.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_seen", "_source")
     _source: str | Callable[[], Any] | None
 
     def __init__(self, source: Any = None) -> None:
@@ -58,6 +58,7 @@ class ApiKey:
         elif source is not None and not callable(source):
             raise ConfigurationError(f"api_key: a {type(source).__name__} is not a key; give a string or a callable")
         self._source = source
+        self._seen: str | None = None
 
     @property
     def is_set(self) -> bool:
@@ -72,7 +73,8 @@ class ApiKey:
             if callable(close):
                 close()
             raise ConfigurationError("api_key: the callable returned no string; async callables need the async client")
-        return _check_key(value)
+        self._seen = _check_key(value)
+        return self._seen
 
     async def aget(self) -> str:
         """The key, awaiting the callable's answer if need be. Raises as :meth:`get`."""
@@ -81,7 +83,15 @@ class ApiKey:
             value = await value
         if not isinstance(value, str):
             raise ConfigurationError("api_key: the callable returned no string")
-        return _check_key(value)
+        self._seen = _check_key(value)
+        return self._seen
+
+    def redact(self, text: str) -> str:
+        """The text with the key blotted out, where a server or proxy echoed it."""
+        for key in (self._seen, self._source, os.environ.get("REQUESTY_API_KEY")):
+            if isinstance(key, str) and len(key) >= 4:
+                text = text.replace(key, "**********")
+        return text
 
     def _ask(self) -> Any:
         source = self._source

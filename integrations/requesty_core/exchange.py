@@ -28,6 +28,7 @@ from .reply import ChatReply, Message
 from .request import encode_body
 from .retry import parse_retry_after
 from .sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
+from .trail import Trail
 from .transport import transport_error
 from .usage import Budget, CostLedger, Usage, parse_usage
 from .wire import JSONDecodeError, decode_json
@@ -187,6 +188,7 @@ class Exchange:
         accounts: where usage is booked.
         observer: is told about attempts.
         names_model: whether the body carries ``model``.
+        trail: what the call leaves in the log and in traces.
         clock: monotonic seconds.
     """
 
@@ -199,6 +201,7 @@ class Exchange:
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
         names_model: bool = True,
+        trail: Trail | None = None,
     ) -> None:
         self.engine = engine
         self.accounts = accounts
@@ -212,6 +215,7 @@ class Exchange:
         self._last_failed: str | None = None
         self._live: list[Running] = []
         self._observer_error: Exception | None = None
+        self.trail = trail or Trail()
         accounts.check()
 
     @property
@@ -230,6 +234,7 @@ class Exchange:
             return self.engine.next(self.clock())
         except RequestyError as error:
             error.attempts = tuple(self.attempts)
+            self.trail.failed(error)
             raise
 
     def content(self, send: Send) -> bytes:
@@ -270,6 +275,7 @@ class Exchange:
         self._check_observer()
         now = self.clock()
         wired = running.wired
+        self.trail.clean(error)
         if error.requested_model is None:
             error.requested_model = running.model
         if wired is not None:
@@ -315,6 +321,7 @@ class Exchange:
                 partial = None if running.reader is None else running.reader.partial()
                 self.cancel(running, None if partial is None else partial.usage)
         self.engine.close()
+        self.trail.end()
 
     def succeed(self, running: Running, usage: Usage | None) -> None:
         """An attempt answered."""
@@ -338,6 +345,7 @@ class Exchange:
     def _record(self, running: Running, attempt: Attempt) -> None:
         self._live.remove(running)
         self.attempts.append(attempt)
+        self.trail.attempt(attempt)
         self._tell(AttemptFinished(attempt))
 
 
@@ -370,8 +378,17 @@ class UnaryExchange(Exchange, Generic[T]):
         clock: Callable[[], float] = time.monotonic,
         names_model: bool = True,
         finish: Callable[[T, Sequence[Attempt]], T] | None = None,
+        trail: Trail | None = None,
     ) -> None:
-        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock, names_model=names_model)
+        super().__init__(
+            engine,
+            body,
+            accounts=accounts,
+            observer=observer,
+            clock=clock,
+            names_model=names_model,
+            trail=trail,
+        )
         self._reader = reader
         self._finish = finish
 
@@ -386,6 +403,7 @@ class UnaryExchange(Exchange, Generic[T]):
         """The answer read from ``running`` is the call's result."""
         result, usage = answer
         self.succeed(running, usage)
+        self.trail.answered(result)
         return result if self._finish is None else self._finish(result, tuple(self.attempts))
 
 
@@ -401,8 +419,9 @@ class StreamExchange(Exchange, Generic[E, R]):
         accounts: Accounts,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
+        trail: Trail | None = None,
     ) -> None:
-        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock)
+        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock, trail=trail)
         self._accumulate = accumulate
         self.reply: R | None = None
         self.committed: Reader[E, R] | None = None
@@ -422,6 +441,7 @@ class StreamExchange(Exchange, Generic[E, R]):
     def complete(self, reader: Reader[E, R], reply: R) -> Sequence[E]:
         """The attempt ended well; returns the stream's last events."""
         self.succeed(reader.running, reply.usage)
+        self.trail.answered(reply)
         self.reply = reader.accumulator.with_attempts(reply, tuple(self.attempts))
         reader.is_over = True
         return reader.accumulator.end_events(self.reply)
@@ -430,6 +450,7 @@ class StreamExchange(Exchange, Generic[E, R]):
         """The attempt the caller is reading failed: nothing can follow it."""
         reader.is_over = True
         self.fail(reader.running, error)
+        self.trail.failed(error)
 
 
 class Reader(Generic[E, R]):

@@ -1,0 +1,95 @@
+"""What a call leaves behind for those who operate it: log lines, and a span if the caller asked for one.
+
+The key is blotted out of every error before anything is logged, recorded or raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .attempts import Attempt
+from .errors import RequestyError
+from .observe import logger
+
+__all__ = ["Trail"]
+
+
+class Span(Protocol):
+    """What a trail needs of a span."""
+
+    def attempt(self, attempt: Attempt) -> None:
+        """An attempt ended."""
+
+    def answered(self, reply: Any) -> None:
+        """The call has its reply."""
+
+    def failed(self, error: RequestyError) -> None:
+        """The call failed."""
+
+    def end(self) -> None:
+        """The call is over."""
+
+
+class Trail:
+    """One call's trail.
+
+    Args:
+        redact: blots the key out of a text.
+        start: starts the span of the call.
+    """
+
+    __slots__ = ("_redact", "_span")
+
+    def __init__(self, redact: Callable[[str], str] | None = None, start: Callable[[], Span] | None = None) -> None:
+        self._redact = redact
+        self._span = None if start is None else start()
+
+    def clean(self, error: RequestyError) -> None:
+        """Blot the key out of the error's message."""
+        if self._redact is not None:
+            message = self._redact(error.message)
+            if message != error.message:
+                error.message = message
+                error.args = (message, *error.args[1:])
+
+    def attempt(self, attempt: Attempt) -> None:
+        """An attempt ended."""
+        if attempt.outcome == "error":
+            logger.info(
+                "attempt %d on %s failed after %.3f s: %s (request id %s)",
+                attempt.number,
+                attempt.model,
+                attempt.latency,
+                attempt.error,
+                attempt.request_id,
+            )
+        else:
+            logger.debug(
+                "attempt %d on %s: %s after %.3f s, cost %s (request id %s)",
+                attempt.number,
+                attempt.model,
+                attempt.outcome,
+                attempt.latency,
+                attempt.cost,
+                attempt.request_id,
+            )
+        if self._span is not None:
+            self._span.attempt(attempt)
+
+    def answered(self, reply: Any) -> None:
+        """The call has its reply."""
+        if self._span is not None:
+            self._span.answered(reply)
+
+    def failed(self, error: RequestyError) -> None:
+        """The call failed for good."""
+        logger.info("call failed: %s: %s", type(error).__name__, error.message)
+        if self._span is not None:
+            self._span.failed(error)
+
+    def end(self) -> None:
+        """The call is over."""
+        span, self._span = self._span, None
+        if span is not None:
+            span.end()
