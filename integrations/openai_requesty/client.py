@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import openai
 from openai import AsyncOpenAI, OpenAI
@@ -30,8 +30,6 @@ from requesty_core.transport import (
     AsyncHTTPClient,
     AsyncTransport,
     HTTPClient,
-    Request,
-    Response,
     TimeoutConfig,
     Transport,
 )
@@ -40,8 +38,10 @@ from requesty_core.usage import Budget, CostLedger
 from .decode import builder
 from .details import attach, relayed_of
 from .errors import error_in, raising, sdk_error, status_error
-from .resources import AsyncRequestyChat, RequestyChat
 from .streams import AsyncRequestyStream, RequestyStream, stream_class
+
+if TYPE_CHECKING:
+    from .resources import AsyncRequestyChat, RequestyChat
 
 __all__ = ["AsyncRequestyOpenAI", "ClientOptions", "RequestyOpenAI"]
 
@@ -124,21 +124,21 @@ def _settings(options: Mapping[str, Any]) -> ClientSettings:
     core = {k: v for k, v in options.items() if k not in _SDK_OPTIONS | _TRANSPORTS}
     if core.get("base_url") is not None:
         core["base_url"] = str(core["base_url"])
-    timeout = core.get("timeout")
+    timeout: Any = core.get("timeout")
     if hasattr(timeout, "as_dict"):
         given = timeout.as_dict()
         core["timeout"] = Timeouts(connect=given["connect"], read=given["read"], write=given["write"])
     return ClientSettings.build(**core)
 
 
-class _Shared:
+# In every instance the SDK's client comes after ``_Shared``; which of the two is not known here.
+_Sdk: Any = object
+
+
+class _Shared(_Sdk):  # type: ignore[misc]
     """What the two clients have in common: everything but ``await``."""
 
-    _options: dict[str, Any]
-    _core: Any
-    _client: Any
-    _custom_headers: Any
-    _custom_query: Any
+    _stream_base: Any
 
     def __init__(self, *, _parent: Any = None, **options: Unpack[ClientOptions]) -> None:
         given = _given(options)
@@ -174,9 +174,9 @@ class _Shared:
         self.organization = given.get("organization")
         self.project = given.get("project")
         self.webhook_secret = given.get("webhook_secret")
-        self.admin_api_key = None
-        self._custom_headers = dict(given.get("default_headers") or {})
-        self._ambient_authorizations = frozenset()
+        self.admin_api_key: Any = None
+        self._custom_headers: Any = dict(given.get("default_headers") or {})
+        self._ambient_authorizations: frozenset[str] = frozenset()
         self._default_stream_cls = self._stream_base
         self._options = given
         self._transport_given = transport
@@ -187,8 +187,6 @@ class _Shared:
 
     def _make_http(self, core: Any) -> Any:
         raise NotImplementedError
-
-    _stream_base: Any
 
     # Settings
 
@@ -205,13 +203,13 @@ class _Shared:
     @property
     def base_url(self) -> Any:
         """Where requests go; assign to change it."""
-        return super().base_url  # type: ignore[misc]
+        return super().base_url
 
     @base_url.setter
     def base_url(self, url: Any) -> None:
         if self._is_wired:
             self._rewire(base_url=str(url), region=None)
-        super(_Shared, type(self)).base_url.fset(self, url)  # type: ignore[attr-defined]
+        super(_Shared, type(self)).base_url.fset(self, url)
 
     @property
     def max_retries(self) -> int:
@@ -247,7 +245,7 @@ class _Shared:
 
         The copy shares connections, ledger, budget and the memory of failing models.
         """
-        options = {**self._options, "timeout": self.timeout_setting}
+        options = {**self._options, "timeout": self._timeout_in_force}
         for name, value in _given(changes).items():
             if value is not None or name in ("timeout", "fallback_policy", "options", "ledger", "budget", "on_event"):
                 options[name] = value
@@ -260,12 +258,12 @@ class _Shared:
                 options.update({other: None for other in _TRANSPORTS if other != name})
         options["default_headers"] = _merged("headers", self._custom_headers, default_headers, set_default_headers)
         options["default_query"] = _merged("query", self._custom_query, default_query, set_default_query)
-        return type(self)(**options, **(_extra_kwargs or {}), _parent=self)  # type: ignore[arg-type]
+        return type(self)(**options, **(_extra_kwargs or {}), _parent=self)
 
     with_options = copy
 
     @property
-    def timeout_setting(self) -> Any:
+    def _timeout_in_force(self) -> Any:
         """The timeout in force: the one given, or the one assigned to ``client.timeout`` since."""
         timeouts = self._core.settings.config.timeouts
         now = getattr(self, "timeout", None)
@@ -282,7 +280,7 @@ class _Shared:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The key pickles to "ask the environment".
-        return _restored, (type(self), {**self._options, "timeout": self.timeout_setting})
+        return _restored, (type(self), {**self._options, "timeout": self._timeout_in_force})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={str(self.base_url)!r})"
@@ -319,9 +317,7 @@ class _Shared:
         shaped = data if relayed is None or not isinstance(data, dict) else relayed.completion(data)
 
         def slow(data: Any) -> Any:
-            return super(_Shared, self)._process_response_data(  # type: ignore[misc]
-                data=data, cast_to=cast_to, response=response
-            )
+            return super(_Shared, self)._process_response_data(data=data, cast_to=cast_to, response=response)
 
         strict = getattr(self, "_strict_response_validation", False)
         result = (slow if strict else builder(cast_to, slow))(shaped)
@@ -329,10 +325,8 @@ class _Shared:
             attach(result, relayed.details())
         return result
 
-    def _make_status_error(self, err_msg: str, *, body: object, response: Response) -> openai.APIStatusError:
-        made: openai.APIStatusError = super()._make_status_error(  # type: ignore[misc]
-            err_msg, body=body, response=response
-        )
+    def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
+        made: openai.APIStatusError = super()._make_status_error(err_msg, body=body, response=response)
         error = error_in(response)
         return made if error is None else status_error(error, made)
 
@@ -361,7 +355,7 @@ class _Carry:
         return parsed
 
 
-class RequestyOpenAI(_Shared, OpenAI):  # type: ignore[misc]
+class RequestyOpenAI(_Shared, OpenAI):
     """``openai.OpenAI`` for the Requesty gateway. Usable from many threads at once.
 
     Settings: :class:`ClientOptions`. Single calls may differ by ``client.with_options(fallbacks=[…])``, or by call
@@ -394,10 +388,12 @@ class RequestyOpenAI(_Shared, OpenAI):  # type: ignore[misc]
     @cached_property
     def chat(self) -> RequestyChat:
         """Chat completions."""
+        from .resources import RequestyChat
+
         return RequestyChat(self)
 
 
-class AsyncRequestyOpenAI(_Shared, AsyncOpenAI):  # type: ignore[misc]
+class AsyncRequestyOpenAI(_Shared, AsyncOpenAI):
     """``openai.AsyncOpenAI`` for the Requesty gateway. Usable from one event loop after another.
 
     As :class:`RequestyOpenAI`; ``api_key`` may also be an async callable.
@@ -411,7 +407,7 @@ class AsyncRequestyOpenAI(_Shared, AsyncOpenAI):  # type: ignore[misc]
     def _make_http(self, core: AsyncRequestyClient) -> AsyncHTTPClient:
         return AsyncHTTPClient(transport=AsyncRelayTransport(client=core), trust_env=False)
 
-    async def _prepare_request(self, request: Request) -> None:
+    async def _prepare_request(self, request: Any) -> None:
         await super()._prepare_request(request)
         request.extensions[EXTENSION] = self._core
 
@@ -429,6 +425,8 @@ class AsyncRequestyOpenAI(_Shared, AsyncOpenAI):  # type: ignore[misc]
     @cached_property
     def chat(self) -> AsyncRequestyChat:
         """Chat completions."""
+        from .resources import AsyncRequestyChat
+
         return AsyncRequestyChat(self)
 
 

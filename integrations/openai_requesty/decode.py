@@ -12,13 +12,18 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from openai.types import CreateEmbeddingResponse
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, ValidationError
 
 __all__ = ["builder"]
 
-_FAST = (ChatCompletionChunk, ChatCompletion, CreateEmbeddingResponse)
+# By name, as importing the SDK's types takes a while and may never be needed.
+_FAST = frozenset(
+    {
+        ("openai.types.chat.chat_completion_chunk", "ChatCompletionChunk"),
+        ("openai.types.chat.chat_completion", "ChatCompletion"),
+        ("openai.types.create_embedding_response", "CreateEmbeddingResponse"),
+    }
+)
 
 
 @functools.cache
@@ -30,7 +35,7 @@ def _validator(model: type[BaseModel]) -> Callable[..., Any]:
 
 def builder(cast_to: Any, slow: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function from decoded JSON to ``cast_to``; ``slow`` is the SDK's own."""
-    if cast_to not in _FAST:
+    if (getattr(cast_to, "__module__", None), getattr(cast_to, "__name__", None)) not in _FAST:
         return slow
     validate = _validator(cast_to)
 

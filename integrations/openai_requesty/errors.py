@@ -18,7 +18,6 @@ SDK's attributes (``request``, ``response``, ``body``, ``code``) and the core's 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +26,7 @@ import openai
 
 from requesty_core.errors import ErrorKind, ErrorResponse, FallbackExhaustedError, RequestyError
 from requesty_core.relay_http import EXTENSION
-from requesty_core.transport import Request, Response
+from requesty_core.transport import Response
 
 __all__ = ["raising", "sdk_error", "status_error"]
 
@@ -57,10 +56,11 @@ def status_error(error: RequestyError, sdk: openai.APIStatusError) -> openai.API
     if isinstance(error, FallbackExhaustedError):
         # The SDK's words tell of the last attempt only.
         details["message"] = error.message
-    return _make(error, type(sdk), details)
+    made: openai.APIStatusError = _make(error, type(sdk), details)
+    return made
 
 
-def sdk_error(error: RequestyError, request: Request | None) -> RequestyError:
+def sdk_error(error: RequestyError, request: Any) -> Any:
     """The error for a failure without an HTTP status of its own. ``request`` is the SDK's, without the key."""
     if isinstance(error, openai.OpenAIError):
         return error
@@ -83,7 +83,7 @@ def sdk_error(error: RequestyError, request: Request | None) -> RequestyError:
     return _make(error, sdk, details)
 
 
-def _response(response: ErrorResponse | None, request: Request | None) -> Response:
+def _response(response: ErrorResponse | None, request: Any) -> Response:
     if response is None:
         return Response(200, request=request)
     headers = {k: v for k, v in response.headers.items() if k not in ("content-encoding", "content-length")}
@@ -100,7 +100,7 @@ def _make(error: RequestyError, sdk: type[openai.OpenAIError], details: dict[str
     return _rebuild(cls, message, attributes, error)
 
 
-def _rebuild(cls: type[Any], message: str, attributes: dict[str, Any], cause: RequestyError | None = None) -> Any:
+def _rebuild(cls: Any, message: str, attributes: dict[str, Any], cause: RequestyError | None = None) -> Any:
     new = cls.__new__(cls, message)
     new.args = (message,)
     new.__dict__.update(attributes)
@@ -120,11 +120,16 @@ class _Both:
         return _unpickle, (self.__bases_of__, error.args[0], error.__dict__)
 
 
-@functools.cache
+_classes: dict[tuple[type[Any], ...], type[Any]] = {}
+
+
 def _class(*bases: type[Any]) -> type[Any]:
-    core = bases[0]
-    space = {"__doc__": core.__doc__, "__module__": __name__, "__bases_of__": bases}
-    return type(core.__name__, (_Both, *bases), space)
+    """The class that is all of ``bases``, the core's first; always the same one."""
+    made = _classes.get(bases)
+    if made is None:
+        space = {"__doc__": bases[0].__doc__, "__module__": __name__, "__bases_of__": bases}
+        made = _classes.setdefault(bases, type(bases[0].__name__, (_Both, *bases), space))
+    return made
 
 
 def _unpickle(bases: tuple[type[Any], ...], message: str, attributes: dict[str, Any]) -> Any:
@@ -132,7 +137,7 @@ def _unpickle(bases: tuple[type[Any], ...], message: str, attributes: dict[str, 
 
 
 @contextmanager
-def raising(request: Request | None = None) -> Generator[None]:
+def raising(request: Any = None) -> Generator[None]:
     """Within the block, failures leave as errors that are both the SDK's and the core's."""
     try:
         yield
