@@ -22,6 +22,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy integrations
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/generate_errors.py --check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -45,6 +46,16 @@ class RequestyOptions:
             raise ConfigurationError(f"options.tags: {self.tags!r} is not a list of strings")
         if self.extra is not None and not isinstance(self.extra, Mapping):
             raise ConfigurationError(f"options.extra: {self.extra!r} is not a mapping")
+
+    @classmethod
+    def conversation(cls, **options: Any) -> RequestyOptions:
+        """Options for one conversation: a new ``trace_id``, so that load balancing keeps one model for all its turns.
+
+        >>> options = RequestyOptions.conversation(user_id="u-1")
+        >>> options.trace_id is not None
+        True
+        """
+        return cls(**{"trace_id": uuid.uuid4().hex, **options})
 
     @classmethod
     def coerce(cls, value: RequestyOptions | Mapping[str, Any] | None) -> RequestyOptions:
