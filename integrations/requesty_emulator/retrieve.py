@@ -15,7 +15,9 @@ from requesty_emulator.words import quoted, sentences, stem, terms
 #: Patterns look at this many characters at most, so that a huge prompt cannot stall the server.
 _LOOK = 2_000
 _LABEL = re.compile(
-    r"^[^\w\n]*(?:query|question|user|human|follow[- ]?up(?: question| input)?)\s*:\s*(.+)$", re.I | re.M
+    r"^[^\w\n]*(?:the original query is as follows|query|question|user|human|follow[- ]?up(?: question| input)?)"
+    r"\s*:\s*(.+)$",
+    re.I | re.M,
 )
 _INSTRUCTION = re.compile(
     r"^(?:you are|you're|answer |given |use |context information|please|if you|respond|reply|return|do not|don't|"
@@ -32,6 +34,12 @@ _SAY = re.compile(
 _SAY_REST = re.compile(
     r"^\W*(?:please\s+)?(?:say|repeat|echo|reply with|respond with|answer with)\s*(?:exactly|only|just)?\s*:?\s+"
     r"(.+?)[.!]?\s*$",
+    re.I | re.S,
+)
+_STANDALONE = re.compile(r"<?follow[- ]?up (?:message|input|question)>?\s*:?\s*\n?\s*(\S.*)", re.I)
+_TASK = re.compile(
+    r"^\W*(?:please\s+)?(?:summari[sz]e|translate|rewrite|rephrase|paraphrase|extract|explain|correct|shorten)\b"
+    r"[^:\n]{0,80}:\s*(\S.*)",
     re.I | re.S,
 )
 _WORDS = re.compile(r"\b(\d{1,5})[\s-]+(word|sentence|paragraph|line)s?\b", re.I)
@@ -100,12 +108,19 @@ def find_question(text: str) -> str:
 
 def direct(prompt: str, question: str) -> str | None:
     """Replies that need no context: greetings, echoes, counting, arithmetic, text of a given length."""
+    if "standalone question" in prompt.lower() and (found := _STANDALONE.findall(prompt)):
+        # A chat engine asks for its follow-up question in other words; the question itself is the best of them.
+        return str(found[-1]).strip()
+    if re.match(r"^\W*who are you\W*$", question, re.I):
+        return "I am the emulated model of a local Requesty gateway."
     if _GREETING.match(question):
         return "Hello! I am doing well, thank you. How can I help you today?"
-    if (found := _SAY.search(prompt)) and (texts := quoted(prompt[found.start() :])):
+    if (start := _SAY.search(prompt)) and (texts := quoted(prompt[start.start() :])):
         return texts[0]
     if (rest := _SAY_REST.match(prompt)) and len(rest.group(1)) < 200:
         return rest.group(1)
+    if task := _TASK.match(prompt):
+        return " ".join(sentences(task.group(1))[:2])
     if match := _COUNT.search(prompt):
         low, high = int(match.group(1) or 1), int(match.group(2))
         if low <= high:
@@ -181,7 +196,7 @@ def best_sentence(question: str, turns: list[Turn], question_turn: Turn) -> str 
     shared = bags[best] & wanted
     if len(shared) * 3 < len(wanted) and len(shared) < 2:
         return None
-    return candidates[best].lstrip("-*• ")
+    return candidates[best].lstrip("-*• ").removeprefix("We have provided an existing answer: ")
 
 
 def fallback(question: str, turn: Turn) -> str:

@@ -14,7 +14,26 @@ from requesty_emulator.pattern import matching
 from requesty_emulator.words import Hints, name_terms, terms
 
 _MAX_DEPTH = 8
-_PLACE_WORDS = ("city", "location", "place", "country", "town", "destination", "origin", "region", "capital")
+_PLACE_WORDS = (
+    *(
+        "city",
+        "location",
+        "place",
+        "country",
+        "town",
+        "destination",
+        "origin",
+        "region",
+        "capital",
+        "harbour",
+        "harbor",
+    ),
+    *("port", "station", "address", "island", "street"),
+)
+#: Fields that want a whole sentence; any other text field is taken for a short value.
+_LONG = re.compile(
+    r"query|question|text|content|prompt|message|summary|descr|input|search|request|answer|reason|note|body", re.I
+)
 _JOKE = {
     "setup": "Why did the cat sit on the gateway?",
     "punchline": "It wanted to keep an eye on the mouse traffic.",
@@ -250,6 +269,10 @@ class _Filler:
             found = self.hints.next_quoted() or self.hints.next_name()
             if found:
                 return found
+        if lower in ("job", "role", "profession", "occupation") and (
+            match := re.search(r"\bas an? (\w[\w -]*?)(?: (?:in|at|for)\b|[.,;]|$)", self.hints.text)
+        ):
+            return match.group(1)
         if lower in ("expression", "equation", "formula"):
             match = re.search(r"[\d(][\d\s.+\-*/%^()]*[\d)]", self.hints.text)
             if match:
@@ -258,7 +281,14 @@ class _Filler:
             return text
         if lower in _JOKE and "joke" in self.hints.text.lower():
             return _JOKE[lower]
+        if not _LONG.search(name) and (short := self.short()) is not None:
+            return short
         return self.hints.phrase(f"{name} {schema.get('description') or ''}")
+
+    def short(self) -> str | None:
+        """A short value: a place, a name, or what the prompt says it is about."""
+        found = self.hints.places[:1] or self.hints.names[:1]
+        return found[0] if found else self.hints.about()
 
     def fit(self, schema: dict[str, Any], text: str) -> str:
         low, high = int(schema.get("minLength") or 0), schema.get("maxLength")

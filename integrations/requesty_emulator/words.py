@@ -18,6 +18,7 @@ _STOP = (
     "this to us use was we were what when where which who whom whose why will with would you your about also any not "
     "only given following answer question query context using"
 )
+_ABOUT = re.compile(r"\b(?:about|of|for|on)\s+(?:(?:a|an|the|my|our)\s+)?([^\W_][\w-]*(?: [\w-]+){0,2})", re.I)
 STOPWORDS = frozenset(_STOP.split())
 _STARTERS = (
     "What Who When Where Why How Which Is Are Was Were Do Does Did Can Could Would Should Will Please Tell Give Use "
@@ -121,6 +122,11 @@ class Hints:
         if not self.names:
             return None
         return self.names.pop(0) if len(self.names) > 1 else self.names[0]
+
+    def about(self) -> str | None:
+        """The few words after ``about``, ``of``, ``for`` or ``on``, articles left out."""
+        match = _ABOUT.search(self.text)
+        return match.group(1).strip() if match else None
 
     def phrase(self, about: str = "") -> str:
         """The sentence of the prompt that is most about something; the whole prompt if it is short."""

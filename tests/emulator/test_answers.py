@@ -68,10 +68,34 @@ def test_facts_of_earlier_turns_are_remembered(http: httpx.Client) -> None:
         ("Say 'good night'", "good night"),
         ("Reply with exactly: pong", "pong"),
         ('Please repeat "a b c" for me', "a b c"),
+        ("Summarize: The meeting is on Friday.", "The meeting is on Friday."),
+        ("Who are you?", "I am the emulated model of a local Requesty gateway."),
     ],
 )
 def test_direct_requests(http: httpx.Client, prompt: str, expected: str) -> None:
     assert said(http, prompt) == expected
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Rephrase the follow up question to be a standalone question.\nChat History:\nuser: hi\nFollow Up Input: {}\n"
+        "Standalone question:",
+        "Rewrite the message to be a standalone question.\n\n<Chat History>\nhi\n\n<Follow Up Message>\n{}\n\n"
+        "<Standalone question>",
+    ],
+)
+def test_condensing_keeps_the_question(http: httpx.Client, template: str) -> None:
+    assert said(http, template.format("Where is the Colosseum?")) == "Where is the Colosseum?"
+
+
+def test_refining_keeps_or_betters_the_answer(http: httpx.Client) -> None:
+    prompt = (
+        "The original query is as follows: Where is the Colosseum?\nWe have provided an existing answer: {}\nWe have "
+        "the opportunity to refine the existing answer (only if needed) with some more context below.\n------------\n{}\n"
+        "------------\nGiven the new context, refine the original answer.\nRefined Answer: "
+    )
+    assert said(http, prompt.format("The Colosseum is in Rome.", "Bananas are yellow.")) == "The Colosseum is in Rome."
 
 
 def test_text_of_a_given_length(http: httpx.Client) -> None:
