@@ -91,9 +91,9 @@ def test_condensing_keeps_the_question(http: httpx.Client, template: str) -> Non
 
 def test_refining_keeps_or_betters_the_answer(http: httpx.Client) -> None:
     prompt = (
-        "The original query is as follows: Where is the Colosseum?\nWe have provided an existing answer: {}\nWe have "
-        "the opportunity to refine the existing answer (only if needed) with some more context below.\n------------\n{}\n"
-        "------------\nGiven the new context, refine the original answer.\nRefined Answer: "
+        "The original query is as follows: Where is the Colosseum?\nWe have provided an existing answer: {}\n"
+        "We have the opportunity to refine the existing answer (only if needed) with some more context below.\n"
+        "------------\n{}\n------------\nGiven the new context, refine the original answer.\nRefined Answer: "
     )
     assert said(http, prompt.format("The Colosseum is in Rome.", "Bananas are yellow.")) == "The Colosseum is in Rome."
 

@@ -1,0 +1,1 @@
+"""The Requesty gateway as Haystack chat generators."""

@@ -1,0 +1,1 @@
+"""The Requesty gateway as LangChain chat models and embeddings."""

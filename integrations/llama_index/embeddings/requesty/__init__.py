@@ -1,0 +1,1 @@
+"""The Requesty gateway as a LlamaIndex embedding model."""

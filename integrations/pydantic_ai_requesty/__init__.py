@@ -1,0 +1,1 @@
+"""The Requesty gateway as Pydantic AI models."""
