@@ -1,1 +1,10 @@
-"""The Requesty gateway as LangChain chat models and embeddings."""
+"""The Requesty LLM gateway for LangChain.
+
+>>> from langchain_requesty import ChatRequesty
+>>> llm = ChatRequesty(model="openai/gpt-4o-mini")  # key from REQUESTY_API_KEY
+>>> llm.invoke("Hello").response_metadata["cost"]  # doctest: +SKIP
+"""
+
+from .chat_models import ChatRequesty
+
+__all__ = ["ChatRequesty"]
