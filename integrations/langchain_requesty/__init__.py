@@ -6,5 +6,6 @@
 """
 
 from .chat_models import ChatRequesty
+from .embeddings import RequestyEmbeddings
 
-__all__ = ["ChatRequesty"]
+__all__ = ["ChatRequesty", "RequestyEmbeddings"]

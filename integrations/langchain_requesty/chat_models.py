@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import ceil
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
@@ -15,20 +14,16 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.utils import secret_from_env
 from langchain_core.utils.utils import get_pydantic_field_names
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from requesty_core import CallEvent, __version__
-from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core import __version__
+from requesty_core.config import Timeouts
 from requesty_core.errors import ConfigurationError
 from requesty_core.fallback import FallbackPolicy, Step
-from requesty_core.model_id import check_model
-from requesty_core.options import RequestyOptions
-from requesty_core.pair import ClientPair
-from requesty_core.usage import Budget, CostLedger
 
 from ._blocks import register_blocks
+from ._connection import Connection
 from ._errors import langchain_errors
 from ._messages import wire_messages
 from ._profile import profile_for
@@ -65,32 +60,9 @@ _PARAMETERS = (
     "reasoning_effort",
     "thinking",
 )
-# Settings of the connection: changing one on a copy needs new clients.
-_CONNECTION = frozenset(
-    (
-        "requesty_api_key",
-        "requesty_api_base",
-        "region",
-        "request_timeout",
-        "max_retries",
-        "fallbacks",
-        "fallback_policy",
-        "options",
-        "app_url",
-        "app_title",
-        "extra_headers",
-        "extra_body",
-        "ledger",
-        "budget",
-        "on_event",
-        "tracing",
-        "http_client",
-        "http_async_client",
-    )
-)
 
 
-class ChatRequesty(BaseChatModel):
+class ChatRequesty(Connection, BaseChatModel):
     """Chat with any model behind the Requesty gateway.
 
     Example:
@@ -112,48 +84,23 @@ class ChatRequesty(BaseChatModel):
             by the first request, not by the constructor.
     """
 
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=())
-
-    model_name: str = Field(alias="model")
-    """Model id, sent untouched: ``openai/gpt-4o-mini``, ``policy/NAME``, ``coding/claude-4-sonnet``, ``…@eu``, …"""
-
-    requesty_api_key: SecretStr | Callable[[], str] | None = Field(
-        default_factory=secret_from_env("REQUESTY_API_KEY", default=None), alias="api_key"
+    _unconnected: ClassVar[frozenset[str]] = frozenset(
+        (
+            *_PARAMETERS,
+            *BaseChatModel.model_fields,
+            "model_name",
+            "model_kwargs",
+            "reasoning",
+            "stream_usage",
+            "streaming",
+        )
     )
-    """The key, or a callable asked before every request. Default: ``REQUESTY_API_KEY``."""
-
-    requesty_api_base: str | None = Field(default=None, alias="base_url")
-    """Base URL of the gateway. Default: ``region``, else ``REQUESTY_BASE_URL``, else the global router."""
-
-    region: str | None = None
-    """``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``."""
-
-    request_timeout: float | Timeouts | None = Field(default=DEFAULT_TIMEOUT, alias="timeout")
-    """Longest silence in seconds, or :class:`requesty_core.Timeouts`; ``None`` waits forever."""
-
-    max_retries: int = 2
-    """Further attempts on the same model after a retryable failure, literally: 0 means one request."""
 
     fallbacks: list[str | dict[str, Any]] = Field(default_factory=list)
     """Models to try when this one fails: ids, or steps ``{model, retries, timeout, first_token_timeout}``."""
 
     fallback_policy: FallbackPolicy | None = None
     """Rules of retry, cool-down, deadline and hedging."""
-
-    options: dict[str, Any] | None = None
-    """The gateway's ``requesty`` object: ``auto_cache``, ``tags``, ``user_id``, ``trace_id``, ``extra``."""
-
-    app_url: str | None = None
-    """Attribution URL (``HTTP-Referer``); sent only if set."""
-
-    app_title: str | None = None
-    """Attribution title (``X-Title``); sent only if set."""
-
-    extra_headers: dict[str, str] | None = None
-    """Headers sent with every request, such as ``X-Requesty-*`` analytics."""
-
-    extra_body: dict[str, Any] | None = None
-    """Body fields sent with every request, over everything else."""
 
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Request parameters this class has no field for."""
@@ -211,29 +158,9 @@ class ChatRequesty(BaseChatModel):
     """Whether streams ask for usage, without which the gateway tells no cost."""
     include_response_headers: bool = False
     """Whether ``response_metadata["headers"]`` is filled."""
-    tracing: bool = False
-    """Whether requests open OpenTelemetry spans, if its API is installed."""
 
-    ledger: CostLedger | None = Field(default=None, exclude=True)
-    """Where usage and cost of every attempt are added up."""
-    budget: Budget | None = Field(default=None, exclude=True)
-    """Refuses the next call once spent, before any request."""
-    on_event: Callable[[CallEvent], None] | None = Field(default=None, exclude=True)
-    """Called with every event of a call: attempts, waits, fallbacks, commitment."""
-    http_client: Any = Field(default=None, exclude=True)
-    """An ``httpx`` client or transport for sync calls, instead of the shared one."""
-    http_async_client: Any = Field(default=None, exclude=True)
-    """An ``httpx`` client or transport for async calls."""
-
-    _clients: ClientPair | None = PrivateAttr(default=None)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Settings are checked here and not in a validator, because pydantic would wrap the one clear line.
-        super().__init__(*args, **kwargs)
-        with langchain_errors():
-            check_model(self.model_name)
-            self._request_params({})
-        self._pair()
+    def _check(self) -> None:
+        self._request_params({})
 
     @model_validator(mode="before")
     @classmethod
@@ -248,7 +175,7 @@ class ChatRequesty(BaseChatModel):
         if twice := unknown.keys() & given.keys():
             raise ConfigurationError(f"model_kwargs: {sorted(twice)[0]!r} is given twice; give it once")
         names = ", ".join(sorted(unknown))
-        warnings.warn(f"{cls.__name__}: {names} sent as request parameters (model_kwargs)", stacklevel=4)
+        warnings.warn(f"{cls.__name__}: {names} sent as request parameters (model_kwargs)", stacklevel=5)
         kept = {key: value for key, value in values.items() if key not in unknown}
         return {**kept, "model_kwargs": {**given, **unknown}}
 
@@ -261,11 +188,6 @@ class ChatRequesty(BaseChatModel):
         if isinstance(value, Iterable) and not isinstance(value, (str, Mapping)):
             return [_set_fields(item) if isinstance(item, Step) else item for item in value]
         return value
-
-    @field_validator("options", mode="before")
-    @classmethod
-    def _plain_options(cls, value: Any) -> Any:
-        return value.to_body() if isinstance(value, RequestyOptions) else value
 
     @model_validator(mode="after")
     def _set_requesty_version(self) -> Self:
@@ -284,9 +206,15 @@ class ChatRequesty(BaseChatModel):
         return "requesty-chat"
 
     @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The key is serialised as the name of its environment variable."""
-        return {"requesty_api_key": "REQUESTY_API_KEY"}
+    def lc_attributes(self) -> dict[str, Any]:
+        """Settings that are objects, as plain values for ``dumpd``."""
+        plain: dict[str, Any] = {}
+        if isinstance(self.request_timeout, Timeouts):
+            plain["request_timeout"] = asdict(self.request_timeout)
+        policy = self.fallback_policy
+        if policy is not None and policy.should_fall_back is None:
+            plain["fallback_policy"] = {key: value for key, value in asdict(policy).items() if value is not None}
+        return plain
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -329,64 +257,12 @@ class ChatRequesty(BaseChatModel):
     def _resolve_model_profile(self) -> ModelProfile | None:
         return profile_for([self.model_name, *(f if isinstance(f, str) else f["model"] for f in self.fallbacks)])
 
-    def _pair(self) -> ClientPair:
-        """Clients of both kinds, made once; they hold no connection of their own."""
-        pair = self._clients
-        if pair is None:
-            timeout = self.request_timeout
-            with langchain_errors():
-                pair = self._clients = ClientPair(
-                    api_key=self.requesty_api_key,
-                    base_url=self.requesty_api_base,
-                    region=self.region,
-                    timeout=timeout,
-                    max_retries=self.max_retries,
-                    fallbacks=self.fallbacks,
-                    fallback_policy=self.fallback_policy,
-                    options=self.options,
-                    app_url=self.app_url,
-                    app_title=self.app_title,
-                    extra_headers=self.extra_headers,
-                    extra_body=self.extra_body,
-                    ledger=self.ledger,
-                    budget=self.budget,
-                    on_event=self.on_event,
-                    tracing=self.tracing,
-                    transport=self.http_client,
-                    async_transport=self.http_async_client,
-                )
-        return pair
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy; one with other connection settings gets clients of its own."""
-        copy = super().model_copy(update=update, deep=deep)
-        if update and not _CONNECTION.isdisjoint(update):
-            copy._clients = None
-            copy._pair()
-        return copy
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in _CONNECTION and self.__pydantic_private__ is not None:
-            self._clients = None
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """State for pickling, without the key and without open connections."""
-        state = super().__getstate__()
-        dropped = {"requesty_api_key": None, "http_client": None, "http_async_client": None}
+    def _client_settings(self) -> dict[str, Any]:
         return {
-            **state,
-            "__dict__": {**state["__dict__"], **dropped},
-            "__pydantic_private__": {**(state["__pydantic_private__"] or {}), "_clients": None},
+            **super()._client_settings(),
+            "fallbacks": self.fallbacks,
+            "fallback_policy": self.fallback_policy,
         }
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        # Clients, ledger and budget stay shared: they are accounts and connections, not values.
-        twin = self.model_copy()
-        for name, field in type(self).model_fields.items():
-            if not field.exclude:
-                twin.__dict__[name] = deepcopy(self.__dict__[name], memo)
-        return twin
 
     # --- calls ---
 
@@ -600,14 +476,6 @@ class ChatRequesty(BaseChatModel):
         """Tokens of messages and tools, estimated without a tokeniser (scaled by usage where replies tell it)."""
         wired = cast("list[Any] | None", wire_tools(tools) if tools else None)
         return count_tokens_approximately(messages, use_usage_metadata_scaling=True, tools=wired)
-
-    def close(self) -> None:
-        """Close the ``http_client`` that was given; the shared connections stay open for others."""
-        self._pair().close()
-
-    async def aclose(self) -> None:
-        """Close the clients that were given."""
-        await self._pair().aclose()
 
 
 _response_format = response_format  # bind_tools has an argument of this name

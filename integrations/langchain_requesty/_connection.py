@@ -1,0 +1,174 @@
+"""Settings that chat models and embeddings share, and the clients built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, ClassVar, Self
+
+from langchain_core.utils import secret_from_env
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+
+from requesty_core import CallEvent
+from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core.model_id import check_model
+from requesty_core.options import RequestyOptions
+from requesty_core.pair import ClientPair
+from requesty_core.usage import Budget, CostLedger
+
+from ._errors import langchain_errors
+
+__all__ = ["Connection"]
+
+
+class Connection(BaseModel):
+    """Where requests go, as whom, and where their cost is booked."""
+
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=())
+
+    # What does not reach the clients; changing anything else on a copy needs new ones.
+    _unconnected: ClassVar[frozenset[str]] = frozenset()
+
+    model_name: str = Field(alias="model")
+    """Model id, sent untouched: ``openai/gpt-4o-mini``, ``policy/NAME``, ``coding/claude-4-sonnet``, ``…@eu``, …"""
+
+    requesty_api_key: SecretStr | Callable[[], str] | None = Field(
+        default_factory=secret_from_env("REQUESTY_API_KEY", default=None), alias="api_key"
+    )
+    """The key, or a callable asked before every request. Default: ``REQUESTY_API_KEY``."""
+
+    requesty_api_base: str | None = Field(default=None, alias="base_url")
+    """Base URL of the gateway. Default: ``region``, else ``REQUESTY_BASE_URL``, else the global router."""
+
+    region: str | None = None
+    """``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``."""
+
+    request_timeout: float | Timeouts | None = Field(default=DEFAULT_TIMEOUT, alias="timeout")
+    """Longest silence in seconds, or :class:`requesty_core.Timeouts`; ``None`` waits forever."""
+
+    max_retries: int = 2
+    """Further attempts on the same model after a retryable failure, literally: 0 means one request."""
+
+    options: dict[str, Any] | None = None
+    """The gateway's ``requesty`` object: ``auto_cache``, ``tags``, ``user_id``, ``trace_id``, ``extra``."""
+
+    app_url: str | None = None
+    """Attribution URL (``HTTP-Referer``); sent only if set."""
+
+    app_title: str | None = None
+    """Attribution title (``X-Title``); sent only if set."""
+
+    extra_headers: dict[str, str] | None = None
+    """Headers sent with every request, such as ``X-Requesty-*`` analytics."""
+
+    extra_body: dict[str, Any] | None = None
+    """Body fields sent with every request, over everything else."""
+
+    tracing: bool = False
+    """Whether requests open OpenTelemetry spans, if its API is installed."""
+
+    ledger: CostLedger | None = Field(default=None, exclude=True)
+    """Where usage and cost of every attempt are added up."""
+    budget: Budget | None = Field(default=None, exclude=True)
+    """Refuses the next call once spent, before any request."""
+    on_event: Callable[[CallEvent], None] | None = Field(default=None, exclude=True)
+    """Called with every event of a call: attempts, waits, fallbacks, commitment."""
+    http_client: Any = Field(default=None, exclude=True)
+    """An ``httpx`` client or transport for sync calls, instead of the shared one."""
+    http_async_client: Any = Field(default=None, exclude=True)
+    """An ``httpx`` client or transport for async calls."""
+
+    _clients: ClientPair | None = PrivateAttr(default=None)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Settings are checked here and not in a validator, because pydantic would wrap the one clear line.
+        super().__init__(*args, **kwargs)
+        with langchain_errors():
+            check_model(self.model_name)
+            self._check()
+        self._pair()
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _plain_options(cls, value: Any) -> Any:
+        return value.to_body() if isinstance(value, RequestyOptions) else value
+
+    @property
+    def model(self) -> str:
+        """The model id, under its constructor name."""
+        return self.model_name
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The key is serialised as the name of its environment variable."""
+        return {"requesty_api_key": "REQUESTY_API_KEY"}
+
+    def _check(self) -> None:
+        """Raise :class:`ConfigurationError` for settings of the subclass that cannot work together."""
+
+    def _client_settings(self) -> dict[str, Any]:
+        """Arguments of the clients."""
+        return {
+            "api_key": self.requesty_api_key,
+            "base_url": self.requesty_api_base,
+            "region": self.region,
+            "timeout": self.request_timeout,
+            "max_retries": self.max_retries,
+            "options": self.options,
+            "app_url": self.app_url,
+            "app_title": self.app_title,
+            "extra_headers": self.extra_headers,
+            "extra_body": self.extra_body,
+            "ledger": self.ledger,
+            "budget": self.budget,
+            "on_event": self.on_event,
+            "tracing": self.tracing,
+            "transport": self.http_client,
+            "async_transport": self.http_async_client,
+        }
+
+    def _pair(self) -> ClientPair:
+        """Clients of both kinds, made once; they hold no connection of their own."""
+        if self._clients is None:
+            with langchain_errors():
+                self._clients = ClientPair(**self._client_settings())
+        return self._clients
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; one with other connection settings gets clients of its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        if update and not self._unconnected.issuperset(update):
+            copy._clients = None
+            copy._pair()
+        return copy
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in type(self).model_fields and name not in self._unconnected and self.__pydantic_private__ is not None:
+            self._clients = None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """State for pickling, without the key and without open connections."""
+        state = super().__getstate__()
+        dropped = {"requesty_api_key": None, "http_client": None, "http_async_client": None}
+        return {
+            **state,
+            "__dict__": {**state["__dict__"], **dropped},
+            "__pydantic_private__": {**(state["__pydantic_private__"] or {}), "_clients": None},
+        }
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # Clients, ledger and budget stay shared: they are accounts and connections, not values.
+        twin = self.model_copy()
+        for name, field in type(self).model_fields.items():
+            if not field.exclude:
+                twin.__dict__[name] = deepcopy(self.__dict__[name], memo)
+        return twin
+
+    def close(self) -> None:
+        """Close the ``http_client`` that was given; the shared connections stay open for others."""
+        self._pair().close()
+
+    async def aclose(self) -> None:
+        """Close the clients that were given."""
+        await self._pair().aclose()

@@ -1,0 +1,92 @@
+"""``RequestyEmbeddings``: embedding models behind the Requesty gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from pydantic import Field
+
+from requesty_core.config import check_count
+from requesty_core.embeddings import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, EmbeddingsReply
+from requesty_core.errors import ConfigurationError
+
+from ._connection import Connection
+from ._errors import langchain_errors
+
+__all__ = ["RequestyEmbeddings"]
+
+
+class RequestyEmbeddings(Connection, Embeddings):
+    """Embed texts with a model behind the Requesty gateway.
+
+    Texts are sent as plain text, in ordered batches of ``chunk_size`` with at most ``max_concurrency`` requests at a
+    time, sync and async alike. Usage and cost are counted in ``ledger`` and told by :meth:`embed` and :meth:`aembed`.
+
+    Example:
+        ```python
+        from langchain_requesty import RequestyEmbeddings
+
+        embeddings = RequestyEmbeddings(model="openai/text-embedding-3-small", dimensions=256)
+        vectors = embeddings.embed_documents(["one text", "another"])
+        reply = embeddings.embed(["a text whose cost matters"])
+        reply.vectors, reply.usage.cost
+        ```
+
+    Raises:
+        RequestyError: the classes of ``langchain_requesty``. When some of several batches fail, the error is the
+            core's ``EmbeddingsError``: it names the inputs and holds the vectors that came.
+    """
+
+    dimensions: int | None = None
+    """Length of the vectors, where the model lets it be chosen."""
+    chunk_size: int = DEFAULT_BATCH_SIZE
+    """Texts per request."""
+    max_concurrency: int = DEFAULT_MAX_IN_FLIGHT
+    """Requests at a time."""
+    user: str | None = None
+    """End user, for the provider."""
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Request parameters this class has no field for."""
+
+    def _check(self) -> None:
+        for name in ("chunk_size", "max_concurrency"):
+            if check_count(getattr(self, name), name) == 0:
+                raise ConfigurationError(f"{name}: 0 is too small; give 1 or more")
+
+    def _call(self, texts: list[str]) -> dict[str, Any]:
+        return {
+            "model": self.model_name,
+            "input": texts,
+            "dimensions": self.dimensions,
+            "user": self.user,
+            "batch_size": self.chunk_size,
+            "max_in_flight": self.max_concurrency,
+            **self.model_kwargs,
+        }
+
+    def embed(self, texts: list[str]) -> EmbeddingsReply:
+        """Vectors in the order of ``texts``, with usage, cost and attempts."""
+        with langchain_errors():
+            return self._pair().sync.embeddings(**self._call(texts))
+
+    async def aembed(self, texts: list[str]) -> EmbeddingsReply:
+        """Async :meth:`embed`."""
+        with langchain_errors():
+            return await self._pair().aio.embeddings(**self._call(texts))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector per text, in order. No texts, no request."""
+        return [list(vector) for vector in self.embed(texts).vectors]
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of one text."""
+        return self.embed_documents([text])[0]
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Async :meth:`embed_documents`."""
+        return [list(vector) for vector in (await self.aembed(texts)).vectors]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Async :meth:`embed_query`."""
+        return (await self.aembed_documents([text]))[0]
