@@ -23,6 +23,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy integrations
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate_errors.py --check
+	$(BIN)/python docs/generate_profiles.py --check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

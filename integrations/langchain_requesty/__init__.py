@@ -3,9 +3,89 @@
 >>> from langchain_requesty import ChatRequesty
 >>> llm = ChatRequesty(model="openai/gpt-4o-mini")  # key from REQUESTY_API_KEY
 >>> llm.invoke("Hello").response_metadata["cost"]  # doctest: +SKIP
+
+``RequestyFallbackMiddleware`` needs the ``langchain`` package; everything else needs ``langchain-core`` only.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyError, RequestyOptions, Step, Timeouts
+
+from ._errors import (
+    RequestyAuthenticationError,
+    RequestyBadRequestError,
+    RequestyBudgetExceededError,
+    RequestyConfigurationError,
+    RequestyConnectionError,
+    RequestyContextOverflowError,
+    RequestyEmptyChoicesError,
+    RequestyErrorBodyError,
+    RequestyFallbackExhaustedError,
+    RequestyInsufficientBalanceError,
+    RequestyMalformedResponseError,
+    RequestyNotFoundError,
+    RequestyOverloadedError,
+    RequestyPermissionDeniedError,
+    RequestyRateLimitError,
+    RequestyRefusalError,
+    RequestyServerError,
+    RequestySpendLimitError,
+    RequestyStreamError,
+    RequestyTimeoutError,
+    RequestyTruncatedStreamError,
+    RequestyUpstreamFormatError,
+)
 from .chat_models import ChatRequesty
 from .embeddings import RequestyEmbeddings
+from .fallbacks import ChatRequestyFallback
+from .registry import register
 
-__all__ = ["ChatRequesty", "RequestyEmbeddings"]
+if TYPE_CHECKING:
+    from .middleware import RequestyFallbackMiddleware
+
+__all__ = [
+    "Budget",
+    "ChatRequesty",
+    "ChatRequestyFallback",
+    "CostLedger",
+    "FallbackPolicy",
+    "RequestyAuthenticationError",
+    "RequestyBadRequestError",
+    "RequestyBudgetExceededError",
+    "RequestyConfigurationError",
+    "RequestyConnectionError",
+    "RequestyContextOverflowError",
+    "RequestyEmbeddings",
+    "RequestyEmptyChoicesError",
+    "RequestyError",
+    "RequestyErrorBodyError",
+    "RequestyFallbackExhaustedError",
+    "RequestyFallbackMiddleware",
+    "RequestyInsufficientBalanceError",
+    "RequestyMalformedResponseError",
+    "RequestyNotFoundError",
+    "RequestyOptions",
+    "RequestyOverloadedError",
+    "RequestyPermissionDeniedError",
+    "RequestyRateLimitError",
+    "RequestyRefusalError",
+    "RequestyServerError",
+    "RequestySpendLimitError",
+    "RequestyStreamError",
+    "RequestyTimeoutError",
+    "RequestyTruncatedStreamError",
+    "RequestyUpstreamFormatError",
+    "Step",
+    "Timeouts",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "RequestyFallbackMiddleware":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from .middleware import RequestyFallbackMiddleware
+    except ImportError as exc:
+        raise ImportError(f"{name} needs the langchain package; pip install langchain ({exc})") from exc
+    return RequestyFallbackMiddleware

@@ -186,7 +186,7 @@ class ChatRequesty(Connection, BaseChatModel):
         if value is None:
             return []
         if isinstance(value, Iterable) and not isinstance(value, (str, Mapping)):
-            return [_set_fields(item) if isinstance(item, Step) else item for item in value]
+            return [plain_step(item) if isinstance(item, Step) else item for item in value]
         return value
 
     @model_validator(mode="after")
@@ -266,6 +266,10 @@ class ChatRequesty(Connection, BaseChatModel):
 
     # --- calls ---
 
+    def _first(self) -> str | Step:
+        """The model to ask first."""
+        return self.model_name
+
     def _request_params(self, kwargs: Mapping[str, Any], stop: list[str] | None = None) -> dict[str, Any]:
         """Parameters of one request: the model's, then the call's. ``None`` in a call unsets the model's."""
         params = {**self._default_params, **kwargs}
@@ -291,8 +295,8 @@ class ChatRequesty(Connection, BaseChatModel):
                 raise ConfigurationError("n: a stream gives one answer; use invoke or generate for several")
             if not self.stream_usage:
                 params.setdefault("stream_options", {"include_usage": False})
-        model = params.pop("model", None) or self.model_name
-        return {"model": model, "messages": wire_messages(messages), **params}
+        model = params.pop("model", None)
+        return {"model": self._first() if model is None else model, "messages": wire_messages(messages), **params}
 
     def _generate(
         self,
@@ -485,8 +489,10 @@ def _field_names(cls: type[BaseModel]) -> set[str]:
     return get_pydantic_field_names(cls)
 
 
-def _set_fields(step: Step) -> dict[str, Any]:
-    return {key: value for key, value in asdict(step).items() if value is not None}
+def plain_step(step: Step) -> str | dict[str, Any]:
+    """A step as JSON values: the id alone, where it has no settings of its own."""
+    fields = {key: value for key, value in asdict(step).items() if value is not None}
+    return step.model if len(fields) == 1 else fields
 
 
 def _effort(reasoning: Mapping[str, Any]) -> str:

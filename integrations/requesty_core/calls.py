@@ -155,7 +155,7 @@ class ClientSettings:
 
     def call_options(
         self,
-        model: str,
+        model: str | Step,
         *,
         timeout: Timeouts | float | None = _UNSET,
         max_retries: int | None = None,
@@ -167,7 +167,7 @@ class ClientSettings:
         step: Step | None = None,
     ) -> CallOptions:
         """One call's settings: what it gives, over what the client has."""
-        first = step or Step(check_model(model))
+        first = step or (model if isinstance(model, Step) else Step(check_model(model)))
         rest = self.fallbacks if fallbacks is None else steps_from(fallbacks)
         return CallOptions(
             steps=(first, *rest),
@@ -211,7 +211,7 @@ class ClientSettings:
         return merge_headers(route.headers, self.config.headers, call.extra_headers)
 
     def chat(
-        self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
+        self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
     ) -> tuple[UnaryExchange[ChatReply], CallOptions]:
         """The exchange of a complete chat answer."""
         call, body = self._chat_call(model, messages, params, stream=False)
@@ -233,7 +233,7 @@ class ClientSettings:
         return exchange, call
 
     def chat_stream(
-        self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
+        self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
     ) -> tuple[ChatStreamExchange, CallOptions]:
         """The exchange of a streamed chat answer."""
         call, body = self._chat_call(model, messages, params, stream=True)
@@ -337,7 +337,7 @@ class ClientSettings:
         return call, body
 
     def _chat_call(
-        self, model: str, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool
+        self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool
     ) -> tuple[CallOptions, dict[str, Any]]:
         own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
         if "region" in own:

@@ -20,7 +20,7 @@ from .calls import CallOptions, ClientSettings, Route
 from .embeddings import Batch, EmbeddingInput, EmbeddingsReply
 from .errors import ConfigurationError, RequestyError
 from .exchange import Exchange, StreamExchange, UnaryExchange
-from .fallback import Send
+from .fallback import Send, Step
 from .io_async import astream_events, aunary
 from .io_sync import stream_events, unary
 from .loops import loop_transport
@@ -214,17 +214,17 @@ class RequestyClient(_BaseClient):
         fields = {"input": input}
         return Stream(self, *self._settings.native_stream("responses", model, fields, params, ResponsesAccumulator))
 
-    def chat(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
+    def chat(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """Ask for a complete answer.
 
-        Besides the wire's own fields (``temperature``, ``tools``, …, sent as given; ``None`` is not sent), the
+        ``model`` is an id, or a :class:`Step` that gives the first model settings of its own. Besides the wire's own fields (``temperature``, ``tools``, …, sent as given; ``None`` is not sent), the
         call-time options of the client may be given: ``timeout``, ``max_retries``, ``fallbacks``, ``fallback_policy``,
         ``options``, ``extra_headers``, ``extra_body``. Raises :class:`RequestyError`.
         """
         call, options = self._settings.chat(model, messages, params)
         return self.run(call, self._settings.chat_route, options)
 
-    def stream(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatStream:
+    def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatStream:
         """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read."""
         exchange, options = self._settings.chat_stream(model, messages, params)
         return ChatStream(self, exchange, self._settings.stream_route, options)
@@ -422,12 +422,12 @@ class AsyncRequestyClient(_BaseClient):
             self, *self._settings.native_stream("responses", model, fields, params, ResponsesAccumulator)
         )
 
-    async def chat(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
+    async def chat(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """As :meth:`RequestyClient.chat`."""
         call, options = self._settings.chat(model, messages, params)
         return await self.run(call, self._settings.chat_route, options)
 
-    def stream(self, *, model: str, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
+    def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
         """As :meth:`RequestyClient.stream`; not a coroutine, iterate it with ``async for``."""
         exchange, options = self._settings.chat_stream(model, messages, params)
         return AsyncChatStream(self, exchange, self._settings.stream_route, options)

@@ -1,0 +1,66 @@
+"""``ChatRequestyFallback``: a chain of models that is itself a chat model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from requesty_core.errors import ConfigurationError
+from requesty_core.fallback import Step, steps_from
+
+from ._errors import langchain_errors
+from .chat_models import ChatRequesty, plain_step
+
+__all__ = ["ChatRequestyFallback"]
+
+
+class ChatRequestyFallback(ChatRequesty):
+    """A chain of models: the first that answers wins, unseen until its first meaningful delta.
+
+    The same as ``ChatRequesty(model=first, fallbacks=rest)``, with per-step settings for the first model too. Tools,
+    structured output, streaming, agents and serialisation work as on any chat model. Prefer a routing policy of the
+    gateway (``policy/NAME``) where it can express what you need; this class also survives an outage of a policy.
+
+    Example:
+        ```python
+        from langchain_requesty import ChatRequestyFallback
+
+        llm = ChatRequestyFallback(
+            models=[{"model": "openai/gpt-4o", "first_token_timeout": 5}, "anthropic/claude-sonnet-4-5"],
+        )
+        message = llm.invoke("Hello")
+        message.response_metadata["requesty"]["attempts"]
+        ```
+
+    Raises:
+        RequestyFallbackExhaustedError: every model failed; ``errors`` and ``attempts`` tell how.
+        RequestyError: a failure that no other model can mend (a bad request, a wrong key), or one after output.
+    """
+
+    _unconnected: ClassVar[frozenset[str]] = ChatRequesty._unconnected
+
+    models: list[str | dict[str, Any]] = Field(default_factory=list)
+    """The chain: ids, or steps ``{model, retries, timeout, first_token_timeout}``."""
+
+    def __init__(self, models: Sequence[str | Step | dict[str, Any]] | None = None, **kwargs: Any) -> None:
+        if models is not None:
+            with langchain_errors():
+                steps = [plain_step(step) for step in steps_from(models)]
+            kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "model_name", "fallbacks")}
+            if steps:
+                kwargs = {**kwargs, "models": steps, "model": _id(steps[0]), "fallbacks": steps[1:]}
+        super().__init__(**kwargs)
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.models:
+            raise ConfigurationError("models: empty; give the models to try, in order")
+
+    def _first(self) -> str | Step:
+        return steps_from(self.models[:1])[0]
+
+
+def _id(step: str | dict[str, Any]) -> str:
+    return step if isinstance(step, str) else step["model"]

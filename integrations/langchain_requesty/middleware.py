@@ -1,0 +1,190 @@
+"""``RequestyFallbackMiddleware``: the pack's fallback rules for agents, over any chat models.
+
+A model with ``fallbacks=[...]`` needs no middleware. This is for agents whose models are separate objects (also of
+other providers), or whose primary model is chosen at run time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import closing
+from typing import Any
+
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core import exceptions as lc
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+
+from requesty_core import errors as core
+from requesty_core.attempts import attempt_dict
+from requesty_core.config import Timeouts
+from requesty_core.errors import RequestyError
+from requesty_core.fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, Wait
+
+from ._errors import langchain_errors
+from .chat_models import ChatRequesty
+
+__all__ = ["RequestyFallbackMiddleware"]
+
+# Other providers' errors, as the kinds the rules speak of. The order is from special to general.
+_FOREIGN: tuple[tuple[type[lc.ModelError], type[RequestyError]], ...] = (
+    (lc.ContextOverflowError, core.ContextOverflowError),
+    (lc.ModelRateLimitError, core.RateLimitError),
+    (lc.ModelTimeoutError, core.RequestTimeoutError),
+    (lc.ModelConnectionError, core.ConnectionFailedError),
+    (lc.ModelAPIError, core.ServerError),
+    (lc.ModelNotFoundError, core.NotFoundError),
+)
+
+
+class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
+    """Try further models when the agent's model fails.
+
+    Falls back on classified errors only (rate limit, overload, server, connection, timeout, truncated, no credit,
+    unknown model, context overflow), never on a bad request, a wrong key, an interrupt or a bug. A model that failed is
+    passed over for a while. After output has been streamed the error is raised, because a second answer would follow the
+    first half. Cache marks of the request are kept. Each model's own ``max_retries`` stays in force.
+
+    Args:
+        models: models to try in order after the agent's own: chat models, or ids for :class:`ChatRequesty`; an id takes
+            over the settings of the agent's model if that is a ``ChatRequesty``.
+        policy: cool-down, deadline, attempt budget and predicate.
+
+    Raises:
+        RequestyFallbackExhaustedError: every model failed (when called); ``errors`` tells how.
+
+    The failed attempts stand before the successful one in ``response_metadata["requesty"]["attempts"]``.
+    """
+
+    def __init__(self, *models: BaseChatModel | str, policy: FallbackPolicy | None = None) -> None:
+        super().__init__()
+        if not models:
+            raise core.ConfigurationError("models: none given; name at least one model to fall back to")
+        self._models = models
+        self._policy = policy or FallbackPolicy()
+        self._health = HealthBoard()
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Ask the models in turn."""
+        with langchain_errors():
+            decisions = self._decide(request)
+            action = next(decisions)
+            while True:
+                outcome: ModelResponse[Any] | Exception | None = None
+                if isinstance(action, Wait):
+                    time.sleep(action.seconds)
+                else:
+                    try:
+                        outcome = handler(action)
+                    except lc.ModelError as error:
+                        outcome = error
+                try:
+                    action = decisions.send(outcome)
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """Ask the models in turn."""
+        with langchain_errors():
+            decisions = self._decide(request)
+            action = next(decisions)
+            while True:
+                outcome: ModelResponse[Any] | Exception | None = None
+                if isinstance(action, Wait):
+                    await asyncio.sleep(action.seconds)
+                else:
+                    try:
+                        outcome = await handler(action)
+                    except lc.ModelError as error:
+                        outcome = error
+                try:
+                    action = decisions.send(outcome)
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+
+    def _decide(
+        self, request: ModelRequest[Any]
+    ) -> Generator[ModelRequest[Any] | Wait, ModelResponse[Any] | Exception | None, ModelResponse[Any]]:
+        """What to do, step by step: requests to make and waits; answers and errors come back in."""
+        models = {_key(n, model): model for n, model in enumerate([request.model, *self._chain(request.model)])}
+        engine = FallbackEngine(
+            [Step(key, retries=0) for key in models],
+            policy=self._policy,
+            timeouts=Timeouts(read=None),
+            max_retries=0,
+            health=self._health,
+            random=random.Random(),
+        )
+        failed: list[dict[str, Any]] = []
+        with closing(engine):
+            while True:
+                action = engine.next(time.monotonic())
+                if isinstance(action, Wait):
+                    yield action
+                    continue
+                key = action.step.model
+                outcome = yield request.override(model=models[key])
+                if isinstance(outcome, ModelResponse):
+                    engine.succeeded(key)
+                    return _with_attempts(outcome, failed)
+                assert isinstance(outcome, Exception)
+                error = _classified(outcome, key)
+                if error is None or _was_seen(error):
+                    raise outcome
+                failed += [attempt_dict(attempt) for attempt in error.attempts]
+                engine.failed(key, error, time.monotonic())
+
+    def _chain(self, primary: BaseChatModel) -> list[BaseChatModel]:
+        return [_as_model(model, primary) for model in self._models]
+
+
+def _key(number: int, model: BaseChatModel) -> str:
+    """A name for the health board and messages; numbered, because two entries may share a model id."""
+    name = getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__
+    return f"{name} (#{number})"
+
+
+def _as_model(model: BaseChatModel | str, primary: BaseChatModel) -> BaseChatModel:
+    if isinstance(model, BaseChatModel):
+        return model
+    if isinstance(primary, ChatRequesty):
+        return primary.model_copy(update={"model_name": model})
+    return ChatRequesty(model_name=model)
+
+
+def _classified(error: Exception, key: str) -> RequestyError | None:
+    """The error in the terms of the rules; ``None`` for one they do not cover."""
+    if isinstance(error, RequestyError):
+        return error
+    for foreign, cls in _FOREIGN:
+        if isinstance(error, foreign):
+            made = cls(str(error), requested_model=key)
+            made.__cause__ = error
+            return made
+    return None
+
+
+def _was_seen(error: RequestyError) -> bool:
+    """Whether part of the failed answer may have been streamed to the user."""
+    partial = error.partial
+    return partial is not None and bool(partial.text or partial.reasoning or partial.tool_calls)
+
+
+def _with_attempts(response: ModelResponse[Any], failed: list[dict[str, Any]]) -> ModelResponse[Any]:
+    """The response with the failed attempts in front of its own."""
+    if not failed:
+        return response
+    for message in response.result:
+        if isinstance(message, AIMessage):
+            own = message.response_metadata.get("requesty") or {}
+            attempts = [*failed, *own.get("attempts", ())]
+            message.response_metadata = {**message.response_metadata, "requesty": {**own, "attempts": attempts}}
+            break
+    return response
