@@ -15,6 +15,8 @@ from .chat_models import ChatRequesty, plain_step
 
 __all__ = ["ChatRequestyFallback"]
 
+_EMPTY = "models: empty; give the models to try, in order"
+
 
 class ChatRequestyFallback(ChatRequesty):
     """A chain of models: the first that answers wins, unseen until its first meaningful delta.
@@ -48,15 +50,16 @@ class ChatRequestyFallback(ChatRequesty):
         if models is not None:
             with langchain_errors():
                 steps = [plain_step(step) for step in steps_from(models)]
+                if not steps:
+                    raise ConfigurationError(_EMPTY)
             kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "model_name", "fallbacks")}
-            if steps:
-                kwargs = {**kwargs, "models": steps, "model": _id(steps[0]), "fallbacks": steps[1:]}
+            kwargs = {**kwargs, "models": steps, "model": _id(steps[0]), "fallbacks": steps[1:]}
         super().__init__(**kwargs)
 
     def _check(self) -> None:
         super()._check()
         if not self.models:
-            raise ConfigurationError("models: empty; give the models to try, in order")
+            raise ConfigurationError(_EMPTY)
 
     def _first(self) -> str | Step:
         return steps_from(self.models[:1])[0]

@@ -45,8 +45,8 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
 
     Falls back on classified errors only (rate limit, overload, server, connection, timeout, truncated, no credit,
     unknown model, context overflow), never on a bad request, a wrong key, an interrupt or a bug. A model that failed is
-    passed over for a while. After output has been streamed the error is raised, because a second answer would follow the
-    first half. Cache marks of the request are kept. Each model's own ``max_retries`` stays in force.
+    passed over for a while. After output has been streamed the error is raised, because a second answer would follow
+    the first half. Cache marks of the request are kept. Each model's own ``max_retries`` stays in force.
 
     Args:
         models: models to try in order after the agent's own: chat models, or ids for :class:`ChatRequesty`; an id takes
