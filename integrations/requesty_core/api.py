@@ -85,7 +85,13 @@ def api_call(
         return read(wired), None
 
     exchange = UnaryExchange(
-        settings.engine(call), body, reader, accounts=Accounts(), observer=settings.on_event, names_model=False
+        settings.engine(call),
+        body,
+        reader,
+        accounts=Accounts(),
+        observer=settings.on_event,
+        names_model=False,
+        trail=settings.trail(None, call),
     )
     return ApiCall(exchange, Route(method, target, {**JSON_HEADERS, **(headers or {})}, content=content), call)
 

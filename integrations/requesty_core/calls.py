@@ -188,17 +188,17 @@ class ClientSettings:
             max_retries=call.max_retries,
             health=self.health,
             random=_random,
-            window=self.window,
+            window=self.window or _known_window,
         )
 
     def accounts(self, call: CallOptions) -> Accounts:
         """Where one call is booked."""
         return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id)
 
-    def trail(self, operation: str, call: CallOptions) -> Trail:
-        """What one call leaves in the log and, if asked for, in traces."""
+    def trail(self, operation: str | None, call: CallOptions) -> Trail:
+        """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""
         key = self.config.api_key
-        if not self.tracing:
+        if not self.tracing or operation is None:
             return Trail(key.redact)
         from .tracing import start_span
 
@@ -360,6 +360,13 @@ JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"
 # Compression of a stream would delay its tokens and cost more than it saves.
 _STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
 _random = random.Random()
+
+
+def _known_window(model: str) -> int | None:
+    """Context window by the bundled catalogue; asked only after an overflow."""
+    from .catalog import bundled
+
+    return bundled().window(model)
 
 
 def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]:

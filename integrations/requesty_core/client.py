@@ -11,7 +11,7 @@ import asyncio
 import copy
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -110,6 +110,10 @@ class _BaseClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Resources (models, management, …) belong to one client and are made again when they are asked for.
+        return {name: value for name, value in self.__dict__.items() if name.startswith("_")}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # Settings are immutable, and a transport is a shared resource.
@@ -217,9 +221,10 @@ class RequestyClient(_BaseClient):
     def chat(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """Ask for a complete answer.
 
-        ``model`` is an id, or a :class:`Step` that gives the first model settings of its own. Besides the wire's own fields (``temperature``, ``tools``, …, sent as given; ``None`` is not sent), the
-        call-time options of the client may be given: ``timeout``, ``max_retries``, ``fallbacks``, ``fallback_policy``,
-        ``options``, ``extra_headers``, ``extra_body``. Raises :class:`RequestyError`.
+        ``model`` is an id, or a :class:`Step` that gives the first model settings of its own. Besides the wire's own
+        fields (``temperature``, ``tools``, …, sent as given; ``None`` is not sent), the call-time options of the client
+        may be given: ``timeout``, ``max_retries``, ``fallbacks``, ``fallback_policy``, ``options``,
+        ``extra_headers``, ``extra_body``. Raises :class:`RequestyError`.
         """
         call, options = self._settings.chat(model, messages, params)
         return self.run(call, self._settings.chat_route, options)
@@ -246,8 +251,8 @@ class RequestyClient(_BaseClient):
         plan, exchange, options = self._settings.embeddings(model, input, params)
 
         def embed(batch: Batch) -> None:
-            call = exchange(batch)
             try:
+                call = exchange(batch)
                 plan.done(batch, self.run(call, self._settings.embeddings_route, options), call.attempts)
             except RequestyError as error:
                 plan.failed(batch, error)
@@ -258,9 +263,12 @@ class RequestyClient(_BaseClient):
         else:
             with ThreadPoolExecutor(plan.max_in_flight, "requesty-embeddings") as pool:
                 room = threading.Semaphore(plan.max_in_flight)
-                jobs = []
+                jobs: list[Future[None]] = []
                 for batch in plan.todo():
                     room.acquire()
+                    # What a callback of the caller's raised ends the call; it is let out below.
+                    if any(job.done() and job.exception() for job in jobs):
+                        break
                     job = pool.submit(embed, batch)
                     job.add_done_callback(lambda _: room.release())
                     jobs.append(job)
@@ -438,8 +446,8 @@ class AsyncRequestyClient(_BaseClient):
 
         async def work(batches: Iterator[Batch]) -> None:
             for batch in batches:
-                call = exchange(batch)
                 try:
+                    call = exchange(batch)
                     plan.done(batch, await self.run(call, self._settings.embeddings_route, options), call.attempts)
                 except RequestyError as error:
                     plan.failed(batch, error)

@@ -166,7 +166,8 @@ class EmbeddingsPlan:
 
     def _error(self, usage: Usage | None, attempts: Sequence[Attempt]) -> RequestyError:
         first = self._errors[min(self._errors)]
-        if len(self.batches) == 1:
+        # Where nothing was sent (no key, a spent budget) there is nothing partial to tell of.
+        if len(self.batches) == 1 or not attempts:
             return first
         vectors: list[list[float] | None] = [None] * self._count
         for batch in self.batches:
@@ -260,15 +261,17 @@ def _vector(value: object) -> array[float]:
     if isinstance(value, str):
         floats = array("f")
         try:
-            floats.frombytes(binascii.a2b_base64(value))
+            floats.frombytes(binascii.a2b_base64(value, strict_mode=True))
         except (ValueError, binascii.Error) as exc:
             raise MalformedResponseError(f"an embedding is not base64 of float32 ({exc})") from None
+        if not floats:
+            raise MalformedResponseError("an embedding is empty")
         if sys.byteorder == "big":
             floats.byteswap()
         return floats
     if isinstance(value, list) and value:
         try:
             return array("d", value)
-        except TypeError as exc:
+        except (TypeError, OverflowError) as exc:
             raise MalformedResponseError(f"an embedding is not a list of numbers ({exc})") from None
     raise MalformedResponseError(f"an embedding is neither numbers nor base64 but {type(value).__name__}")

@@ -267,6 +267,7 @@ class FallbackEngine:
         self._sent = 0
         self._wait = 0.0
         self._min_window: int | None = None
+        self._overflowed: set[str] = set()
         self._errors: list[RequestyError] = []
         self._over = False
 
@@ -358,8 +359,9 @@ class FallbackEngine:
         if len(self._steps) == 1 or not self._policy.allows(error):
             self._over = True
             return
-        if error.kind is ErrorKind.CONTEXT_OVERFLOW and self._window is not None:
-            window = self._window(model)
+        if error.kind is ErrorKind.CONTEXT_OVERFLOW:
+            self._overflowed.add(model)
+            window = None if self._window is None else self._window(model)
             if window is not None:
                 self._min_window = max(window, self._min_window or 0)
         self._moving = True
@@ -390,9 +392,12 @@ class FallbackEngine:
         return left[0] if left else None
 
     def _fits(self, index: int) -> bool:
+        model = self._steps[index].model
+        if model in self._overflowed:
+            return False
         if self._min_window is None or self._window is None:
             return True
-        window = self._window(self._steps[index].model)
+        window = self._window(model)
         return window is None or window > self._min_window
 
     def _cut(self, step: Step, now: float) -> Timeouts:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .api import ApiCall, AsyncResource, Resource, api_call, path_join
 from .calls import ClientSettings
-from .errors import ConfigurationError, RequestyError
+from .errors import ConfigurationError
 from .exchange import Wired
 from .observe import logger
 from .reply import ChatReply
@@ -63,7 +63,7 @@ def _thumbs(rating: Thumbs | float | str | None, helpful: bool | None) -> Thumbs
     return None
 
 
-def _not_sent(error: RequestyError) -> bool:
+def _not_sent(error: Exception) -> bool:
     logger.warning("feedback was not sent: %s", error)
     return False
 
@@ -99,7 +99,7 @@ class Feedback(Resource):
                     extra=extra,
                 )
             )
-        except RequestyError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever happens here, the chat must go on
             return _not_sent(error)
 
 
@@ -131,5 +131,5 @@ class AsyncFeedback(AsyncResource):
                     extra=extra,
                 )
             )
-        except RequestyError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever happens here, the chat must go on
             return _not_sent(error)

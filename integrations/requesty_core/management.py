@@ -26,7 +26,7 @@ from .api import (
 from .calls import ClientSettings
 from .errors import ConfigurationError, MalformedResponseError
 from .exchange import Wired
-from .usage import money
+from .usage import count, money
 
 __all__ = [
     "AccessList",
@@ -151,10 +151,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _int(value: object) -> int:
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
-
-
 def _key(entry: Mapping[str, Any]) -> ApiKeyInfo:
     return ApiKeyInfo(
         id=str(entry.get("id", "")),
@@ -178,7 +174,7 @@ def _group(entry: Mapping[str, Any]) -> Group:
         name=entry.get("name"),
         monthly_limit=money(entry.get("monthly_limit")),
         monthly_spend=money(entry.get("monthly_spend")),
-        members_count=_int(entry["members_count"]) if "members_count" in entry else None,
+        members_count=count(entry["members_count"]) if "members_count" in entry else None,
         members=[_member(m) for m in _entries(entry, "members")],
         raw=entry,
     )
@@ -195,10 +191,10 @@ def _access_list(entry: Mapping[str, Any]) -> AccessList:
 def _period(period: str, entry: Mapping[str, Any]) -> UsagePeriod:
     return UsagePeriod(
         period=period,
-        total_requests=_int(entry.get("total_requests")),
-        input_tokens=_int(entry.get("input_tokens")),
-        output_tokens=_int(entry.get("output_tokens")),
-        total_tokens=_int(entry.get("total_tokens")),
+        total_requests=count(entry.get("total_requests")),
+        input_tokens=count(entry.get("input_tokens")),
+        output_tokens=count(entry.get("output_tokens")),
+        total_tokens=count(entry.get("total_tokens")),
         spend=money(entry.get("spend")),
         group=_mapping(entry.get("group_by_values")),
         groups=[_period(period, e) for e in _entries(entry, "grouped_data")],

@@ -68,6 +68,9 @@ def _images(wired: Wired) -> tuple[ImagesReply, Usage | None]:
 
 
 def _speech(wired: Wired) -> tuple[Speech, Usage | None]:
+    if wired.headers.get("content-type", "").startswith(("application/json", "text/html")):
+        _object(wired)
+        raise MalformedResponseError("the answer is no audio but JSON; check base_url")
     if not wired.content:
         raise MalformedResponseError("the answer holds no audio")
     return Speech(wired.content, wired.headers.get("content-type"), wired.request_id), None
@@ -89,18 +92,24 @@ def _call(
     fields: dict[str, Any],
     read: Any,
     files: Mapping[str, FileInput] | None = None,
+    accept: str = "application/json",
 ) -> ApiCall[Any]:
     own = {name: fields.pop(name) for name in CALL_OPTIONS & fields.keys()}
     own.setdefault("fallbacks", ())
     call = settings.call_options(model, **own)
     body = build_body(fields, call.options, call.extra_body)
-    headers, content = dict(JSON_HEADERS), None
+    headers, content = {**JSON_HEADERS, "Accept": accept}, None
     if files is not None:
         if len(call.steps) > 1:
             raise ConfigurationError("fallbacks: a file upload names one model; leave fallbacks out")
         content, headers["Content-Type"] = multipart({"model": model, **body}, files)
     exchange: UnaryExchange[Any] = UnaryExchange(
-        settings.engine(call), body, read, accounts=settings.accounts(call), observer=settings.on_event
+        settings.engine(call),
+        body,
+        read,
+        accounts=settings.accounts(call),
+        observer=settings.on_event,
+        trail=settings.trail("generate_content", call),
     )
     return ApiCall(exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), headers, content=content), call)
 
@@ -127,7 +136,7 @@ def _edit(
 
 def _speak(settings: ClientSettings, /, *, model: str, input: str, voice: str, **params: Any) -> ApiCall[Speech]:
     """Speak a text. Fields: ``instructions``, ``response_format`` (mp3, opus, …), ``speed``."""
-    return _call(settings, "audio/speech", model, {"input": input, "voice": voice, **params}, _speech)
+    return _call(settings, "audio/speech", model, {"input": input, "voice": voice, **params}, _speech, accept="*/*")
 
 
 def _transcribe(settings: ClientSettings, /, *, model: str, file: FileInput, **params: Any) -> ApiCall[Transcription]:

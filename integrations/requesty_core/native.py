@@ -47,7 +47,8 @@ class NativeReply:
         if not isinstance(items, list):
             output = self.body.get("output")
             messages = [o for o in output if isinstance(o, dict)] if isinstance(output, list) else []
-            items = [part for o in messages for part in o.get("content") or ()]
+            contents = [o.get("content") for o in messages]
+            items = [part for content in contents if isinstance(content, list) for part in content]
         parts = (p.get("text") for p in items if isinstance(p, dict) and p.get("type") in ("text", "output_text"))
         return "".join(t for t in parts if isinstance(t, str))
 
@@ -219,7 +220,8 @@ class MessagesAccumulator(_NativeAccumulator):
             if name == "partial_json":
                 block["input"] = _json_or_text("".join(pieces))
             else:
-                block[name] = (block.get(name) or "") + "".join(pieces)
+                start = block.get(name)
+                block[name] = (start if isinstance(start, str) else "") + "".join(pieces)
         body = {**self._body, "content": [blocks[i] for i in sorted(blocks)]}
         if self._usage:
             body["usage"] = dict(self._usage)

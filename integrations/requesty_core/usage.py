@@ -15,7 +15,17 @@ from typing import Any
 
 from .errors import BudgetExceededError, ConfigurationError
 
-__all__ = ["Budget", "CostLedger", "LedgerEntry", "LedgerSnapshot", "Usage", "money", "parse_usage", "sum_usage"]
+__all__ = [
+    "Budget",
+    "CostLedger",
+    "LedgerEntry",
+    "LedgerSnapshot",
+    "Usage",
+    "count",
+    "money",
+    "parse_usage",
+    "sum_usage",
+]
 
 
 def money(value: object) -> Decimal | None:
@@ -26,10 +36,12 @@ def money(value: object) -> Decimal | None:
         amount = Decimal(str(value) if isinstance(value, float) else value)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    # Beyond any exponent that arithmetic can carry, it is no amount: adding it up would fail.
+    return amount if amount.is_finite() and abs(amount.adjusted()) < 10_000 else None
 
 
-def _count(value: object) -> int:
+def count(value: object) -> int:
+    """A number of tokens or requests; 0 for anything that is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return 0
     return max(int(value), 0)
@@ -95,8 +107,8 @@ def parse_usage(raw: object) -> Usage | None:
         return None
     prompt = raw.get("prompt_tokens")
     completion = raw.get("completion_tokens")
-    input_tokens = _count(raw.get("input_tokens") if prompt is None else prompt)
-    output_tokens = _count(raw.get("output_tokens") if completion is None else completion)
+    input_tokens = count(raw.get("input_tokens") if prompt is None else prompt)
+    output_tokens = count(raw.get("output_tokens") if completion is None else completion)
     details = raw.get("prompt_tokens_details") or raw.get("input_tokens_details")
     details = details if isinstance(details, Mapping) else {}
     out_details = raw.get("completion_tokens_details") or raw.get("output_tokens_details")
@@ -107,10 +119,10 @@ def parse_usage(raw: object) -> Usage | None:
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        total_tokens=_count(raw.get("total_tokens")) or input_tokens + output_tokens,
-        cached_tokens=_count(cached),
-        caching_tokens=_count(caching),
-        reasoning_tokens=_count(out_details.get("reasoning_tokens")),
+        total_tokens=count(raw.get("total_tokens")) or input_tokens + output_tokens,
+        cached_tokens=count(cached),
+        caching_tokens=count(caching),
+        reasoning_tokens=count(out_details.get("reasoning_tokens")),
         cost=money(raw.get("total_cost")) if cost is None else cost,
         raw=raw,
     )

@@ -224,6 +224,8 @@ def test_bad_retry_settings(settings: dict[str, Any], text: str) -> None:
         ([], None),
         ({}, None),
         ("$5", None),
+        ("1e9999999", None),
+        ("1e-9999999", None),
     ],
 )
 def test_money(value: Any, expected: Decimal | None) -> None:
