@@ -27,6 +27,7 @@ from requesty_core import (
     RetryPolicy,
     StreamEvent,
 )
+from requesty_emulator import GatewayEmulator
 
 KEY = "rqy_SECRET-key-0123456789"
 BASE_URL = "https://gateway.test/v1"
@@ -160,7 +161,7 @@ class Wire:
         scripted = self._answers[number - 1]
         if isinstance(scripted, Exception):
             raise scripted
-        return scripted(bool(self.body(number - 1).get("stream")))
+        return scripted(b'"stream":true' in request.content)
 
     def body(self, index: int = -1) -> dict[str, Any]:
         """The decoded body of a request."""
@@ -210,6 +211,16 @@ class Way:
                 async for event in stream:
                     self.events.append(event)
             return stream.message
+
+        return asyncio.run(main())
+
+    def run(self, client: Any, call: Callable[[Any], Any]) -> Any:
+        """What ``call`` makes of the client, awaited where it is a coroutine."""
+        if not self.is_async:
+            return call(client)
+
+        async def main() -> Any:
+            return await call(client)
 
         return asyncio.run(main())
 
@@ -398,6 +409,19 @@ def closed_port() -> int:
         port = sock.getsockname()[1]
         assert isinstance(port, int)
         return port
+
+
+@pytest.fixture(scope="session")
+def _emulator() -> Iterator[GatewayEmulator]:
+    with GatewayEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def gateway(_emulator: GatewayEmulator) -> GatewayEmulator:
+    """A gateway as the contract describes it, empty at the start of each test."""
+    _emulator.reset()
+    return _emulator
 
 
 @pytest.fixture(scope="session")
