@@ -598,7 +598,7 @@ class Reader(Generic[E, R]):
             first = data.lstrip()[:1] if self._undecided else b""
             if first:
                 self._undecided = False
-            if first not in (b"{", b"<"):
+            if first not in (b"{", b"[", b"<"):
                 return False
             self._plain = []
         self._plain.append(data)
