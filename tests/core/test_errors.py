@@ -231,7 +231,7 @@ BROKEN_200: list[tuple[str, Any, type[RequestyError], type[RequestyError]]] = [
     ("choices of another type", {"choices": {"a": 1}}, MalformedResponseError, MalformedResponseError),
     ("a page", HTML, MalformedResponseError, MalformedResponseError),
     ("cut JSON", b'{"choices": [{"mess', MalformedResponseError, MalformedResponseError),
-    ("a list", b"[]", MalformedResponseError, TruncatedStreamError),
+    ("a list", b"[]", MalformedResponseError, MalformedResponseError),
     ("text", b"upstream connect error", MalformedResponseError, TruncatedStreamError),
     ("nothing", b"", MalformedResponseError, TruncatedStreamError),
 ]

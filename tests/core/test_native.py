@@ -300,7 +300,7 @@ def test_a_failure_before_the_first_word_is_recovered_unseen(
 
 
 BODIES: list[tuple[Any, type[RequestyError], str]] = [
-    ([], MalformedResponseError, "not a"),
+    ([], MalformedResponseError, "base_url"),
     ({"id": "x"}, MalformedResponseError, "neither 'content' nor 'output'"),
     ({"error": {"type": "rate_limit_error", "message": "slow"}}, RateLimitError, "slow"),
     ({"error": "words"}, ErrorBodyError, "words"),
