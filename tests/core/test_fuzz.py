@@ -1,4 +1,4 @@
-"""Mutated bodies: whatever arrives gives a result or a typed error, never another exception, a hang or unbounded memory.
+"""Mutated bodies: whatever arrives gives a result or a typed error, no other exception, no hang, no growing memory.
 
 The seeds have the shapes of recorded answers (ids, key order, usage on every chunk, both tails of a stream, the native
 routes' events, catalogue entries); mutations change values, keys, whole events and single bytes, and cut the body at
