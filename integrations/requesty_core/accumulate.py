@@ -385,7 +385,7 @@ class Accumulator:
         if type(choice) is not dict:
             raise MalformedResponseError("a choice is not an object", partial=self.partial())
         index = choice.get("index")
-        if type(index) is not int:
+        if type(index) is not int or index < 0:
             index = 0
         state = self._choices.get(index)
         if state is None:

@@ -444,7 +444,7 @@ class StreamExchange(Exchange, Generic[E, R]):
         self.trail.answered(reply)
         self.reply = reader.accumulator.with_attempts(reply, tuple(self.attempts))
         reader.is_over = True
-        return reader.accumulator.end_events(self.reply)
+        return [*reader.late, *reader.accumulator.end_events(self.reply)]
 
     def break_off(self, reader: Reader[E, R], error: RequestyError) -> None:
         """The attempt the caller is reading failed: nothing can follow it."""
@@ -465,6 +465,7 @@ class Reader(Generic[E, R]):
         "_done",
         "_failure",
         "_held",
+        "_late",
         "_plain",
         "_size",
         "_undecided",
@@ -483,6 +484,7 @@ class Reader(Generic[E, R]):
         self._decoder = SSEDecoder()
         self._done = False
         self._held: list[E] | None = []
+        self._late: Sequence[E] = ()
         self._plain: list[bytes] | None = None
         self._size = 0
         self._undecided = True
@@ -511,6 +513,11 @@ class Reader(Generic[E, R]):
     def is_holding(self) -> bool:
         """Whether the caller has not seen any event yet."""
         return self._held is not None
+
+    @property
+    def late(self) -> Sequence[E]:
+        """Events of a last line that the end of the body completed."""
+        return self._late
 
     def partial(self) -> R | None:
         """What has arrived so far."""
@@ -560,6 +567,8 @@ class Reader(Generic[E, R]):
             events = self._read_plain() if self._plain is not None else self._read_rest()
             if self._held is not None:
                 self._held += events
+            else:
+                self._late = events
             return self.accumulator.finish(done=self._done)
         except RequestyError as error:
             raise self._with_partial(error) from None

@@ -378,7 +378,7 @@ def test_several_choices_stay_apart_and_in_order() -> None:
         read(chunks[:-1], done=False)
 
 
-@pytest.mark.parametrize("index", [None, "0", True, 1.0])
+@pytest.mark.parametrize("index", [None, "0", True, 1.0, -1])
 def test_an_odd_choice_index_counts_as_the_first(index: Any) -> None:
     assert read([{"choices": [{"index": index, "delta": {"content": "x"}}]}, end()])[0].text == "x"
 

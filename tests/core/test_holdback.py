@@ -443,3 +443,11 @@ def test_partial_of_a_truncated_stream_counts_every_choice(kit: SimpleNamespace,
 def test_a_first_token_limit_does_not_hide_as_another_error(kit: SimpleNamespace, streaming: Any) -> None:
     with pytest.raises(RequestTimeoutError):
         streaming(kit.Wire(httpx.ReadTimeout("timed out")), {"max_retries": 0})
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r"])
+def test_a_last_line_without_its_blank_line_is_delivered_too(kit: SimpleNamespace, streaming: Any, end: bytes) -> None:
+    first = kit.sse(kit.chunk({"content": "Hel"}), done=False)
+    last = kit.sse(kit.chunk({"content": "lo"}, finish="stop"), done=False).rstrip() + end
+    reply = streaming(kit.Wire(kit.pieces(first, last)))
+    assert "".join(e.text for e in streaming.events if isinstance(e, TextDelta)) == reply.text == "Hello"
