@@ -326,7 +326,9 @@ class _Shared(_Sdk):  # type: ignore[misc]
         return result
 
     def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
-        made: openai.APIStatusError = super()._make_status_error(err_msg, body=body, response=response)
+        # A server that echoes the key must not carry it into logs and traces.
+        shown = self._core.settings.config.api_key.redact(err_msg)
+        made: openai.APIStatusError = super()._make_status_error(shown, body=body, response=response)
         error = error_in(response)
         return made if error is None else status_error(error, made)
 

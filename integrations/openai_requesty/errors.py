@@ -53,8 +53,8 @@ _KINDS: dict[ErrorKind, type[openai.OpenAIError]] = {
 def status_error(error: RequestyError, sdk: openai.APIStatusError) -> openai.APIStatusError:
     """The SDK's error for an HTTP status, as the core's class too."""
     details = dict(sdk.__dict__)
-    if isinstance(error, FallbackExhaustedError):
-        # The SDK's words tell of the last attempt only.
+    if isinstance(error, FallbackExhaustedError) or sdk.message == f"Error code: {sdk.status_code}":
+        # The SDK's words tell of the last attempt only, and nothing at all of an error given as a bare string.
         details["message"] = error.message
     made: openai.APIStatusError = _make(error, type(sdk), details)
     return made

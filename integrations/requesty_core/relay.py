@@ -342,6 +342,7 @@ def _unary_call(
         reader,
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
+        trail=settings.trail(_operation(incoming), options),
     )
     relayed = Relayed(exchange)
     return RelayCall(exchange, Route(incoming.method, incoming.url, JSON_HEADERS), options, relayed)
@@ -368,6 +369,7 @@ def _stream_call(
         accumulate,
         accounts=settings.accounts(options),
         observer=settings.on_event,
+        trail=settings.trail(_operation(incoming), options),
     )
     route = Route(incoming.method, incoming.url, _STREAM_HEADERS, streams=True)
     return RelayCall(exchange, route, options, Relayed(exchange))
@@ -387,6 +389,7 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
         lambda wired: OpaqueTape(),
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
+        trail=settings.trail(_operation(incoming), options),
     )
     given = {name.lower(): value for name, value in incoming.headers}
     headers = {
@@ -396,6 +399,11 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
     }
     route = Route(incoming.method, incoming.url, headers, content=incoming.content)
     return RelayCall(exchange, route, options, Relayed(exchange))
+
+
+def _operation(incoming: Incoming) -> str:
+    """The GenAI operation a span of the call is named after."""
+    return "embeddings" if str(incoming.url).endswith("/embeddings") else "chat"
 
 
 class RelayStream(StreamExchange[Any, Any]):

@@ -1,0 +1,1 @@
+"""One list of scenarios, told through every adapter."""

@@ -1,0 +1,43 @@
+"""The cells: every scenario, driver and mode, and why some do not apply."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from functools import cache
+
+from . import scenarios  # noqa: F401 -- fills the list
+from .model import SCENARIOS, Driver, Mode, Scenario
+
+# module of tests.conformance.drivers, class
+_DRIVERS = (
+    ("langchain", "LangChainDriver"),
+    ("openai_sdk", "OpenAIDriver"),
+    ("core", "CoreDriver"),
+)
+
+
+@cache
+def drivers() -> tuple[Driver, ...]:
+    """One driver per adapter, in the order of the page."""
+    found = []
+    for module, name in _DRIVERS:
+        found.append(getattr(importlib.import_module(f".drivers.{module}", __package__), name)())
+    return tuple(found)
+
+
+def why_not(scenario: Scenario, driver: Driver) -> str | None:
+    """The reason a scenario does not apply to an adapter, if it does not."""
+    for need in sorted(scenario.needs):
+        if need in driver.lacks:
+            return driver.lacks[need]
+    return None
+
+
+def cells() -> Iterator[tuple[Scenario, Driver, Mode]]:
+    """Every cell that applies."""
+    for scenario in SCENARIOS:
+        for driver in drivers():
+            if why_not(scenario, driver) is None:
+                for mode in scenario.modes:
+                    yield scenario, driver, mode
