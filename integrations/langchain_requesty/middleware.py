@@ -7,7 +7,6 @@ other providers), or whose primary model is chosen at run time.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import closing
@@ -20,9 +19,9 @@ from langchain_core.messages import AIMessage
 
 from requesty_core import errors as core
 from requesty_core.attempts import attempt_dict
-from requesty_core.config import Timeouts
+from requesty_core.chain import fall_through, was_seen
 from requesty_core.errors import RequestyError
-from requesty_core.fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, Wait
+from requesty_core.fallback import FallbackPolicy, HealthBoard, Wait
 
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty
@@ -113,42 +112,34 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
         self, request: ModelRequest[Any]
     ) -> Generator[ModelRequest[Any] | Wait, ModelResponse[Any] | Exception | None, ModelResponse[Any]]:
         """What to do, step by step: requests to make and waits; answers and errors come back in."""
-        models = {_key(n, model): model for n, model in enumerate([request.model, *self._chain(request.model)])}
-        engine = FallbackEngine(
-            [Step(key, retries=0) for key in models],
-            policy=self._policy,
-            timeouts=Timeouts(read=None),
-            max_retries=0,
-            health=self._health,
-            random=random.Random(),
-        )
+        models = [request.model, *self._chain(request.model)]
         failed: list[dict[str, Any]] = []
-        with closing(engine):
+        steps = fall_through([_name(model) for model in models], self._policy, self._health)
+        with closing(steps):
+            action = next(steps)
             while True:
-                action = engine.next(time.monotonic())
                 if isinstance(action, Wait):
                     yield action
+                    action = next(steps)
                     continue
-                key = action.step.model
-                outcome = yield request.override(model=models[key])
+                outcome = yield request.override(model=models[action])
                 if isinstance(outcome, ModelResponse):
-                    engine.succeeded(key)
+                    next(steps, None)
                     return _with_attempts(outcome, failed)
                 assert isinstance(outcome, Exception)
-                error = _classified(outcome, key)
-                if error is None or _was_seen(error):
+                error = _classified(outcome)
+                if error is None or was_seen(error):
                     raise outcome
                 failed += [attempt_dict(attempt) for attempt in error.attempts]
-                engine.failed(key, error, time.monotonic())
+                action = steps.send(error)
 
     def _chain(self, primary: BaseChatModel) -> list[BaseChatModel]:
         return [_as_model(model, primary) for model in self._models]
 
 
-def _key(number: int, model: BaseChatModel) -> str:
-    """A name for the health board and messages; numbered, because two entries may share a model id."""
-    name = getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__
-    return f"{name} (#{number})"
+def _name(model: BaseChatModel) -> str:
+    """A name for messages and for the memory of failures."""
+    return str(getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__)
 
 
 def _as_model(model: BaseChatModel | str, primary: BaseChatModel) -> BaseChatModel:
@@ -159,22 +150,16 @@ def _as_model(model: BaseChatModel | str, primary: BaseChatModel) -> BaseChatMod
     return ChatRequesty(model_name=model)
 
 
-def _classified(error: Exception, key: str) -> RequestyError | None:
+def _classified(error: Exception) -> RequestyError | None:
     """The error in the terms of the rules; ``None`` for one they do not cover."""
-    if isinstance(error, RequestyError):
-        return error
-    for foreign, cls in _FOREIGN:
-        if isinstance(error, foreign):
-            made = cls(str(error), requested_model=key)
-            made.__cause__ = error
-            return made
-    return None
-
-
-def _was_seen(error: RequestyError) -> bool:
-    """Whether part of the failed answer may have been streamed to the user."""
-    partial = error.partial
-    return partial is not None and bool(partial.text or partial.reasoning or partial.tool_calls)
+    if not isinstance(error, RequestyError):
+        for foreign, cls in _FOREIGN:
+            if isinstance(error, foreign):
+                made = cls(str(error))
+                made.__cause__ = error
+                return made
+        return None
+    return error
 
 
 def _with_attempts(response: ModelResponse[Any], failed: list[dict[str, Any]]) -> ModelResponse[Any]:
