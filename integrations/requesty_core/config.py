@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -289,7 +289,3 @@ class Config:
                 check_headers(extra_headers),
             ),
         )
-
-    def with_headers(self, extra: Mapping[str, str] | None) -> Config:
-        """This configuration with more headers on top."""
-        return replace(self, headers=merge_headers(self.headers, check_headers(extra))) if extra else self

@@ -6,8 +6,6 @@ Reads go past ``asyncio``'s stream layer: the protocol keeps what arrived, and w
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -54,12 +52,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        # asyncio has set TCP_NODELAY already.
         self._transport = transport
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            # OSError: a socket that is no TCP socket has no such option.
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
         self._arrived.append(data)

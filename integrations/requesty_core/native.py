@@ -6,6 +6,7 @@ of a stream, errors, and which event is the first a caller would act on.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -166,11 +167,13 @@ class _NativeAccumulator(StreamAccumulator[NativeEvent, NativeReply]):
     def _reply(self) -> NativeReply:
         return _reply(self._wired, self._snapshot(), self._usage or None)
 
+    @abstractmethod
     def _snapshot(self) -> dict[str, Any]:
-        return self._body
+        """The answer's object as far as it has arrived."""
 
+    @abstractmethod
     def _take(self, kind: str, event: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Read one event. Raises the typed error of a failed answer."""
 
 
 _DELTA_FIELDS = {
@@ -229,8 +232,6 @@ class MessagesAccumulator(_NativeAccumulator):
 
     def is_meaningful(self, event: NativeEvent) -> bool:
         """Text, thinking, or the start of a tool call."""
-        if event.type == "whole":
-            return True
         if event.type == "content_block_start":
             block = event.data.get("content_block")
             return isinstance(block, dict) and block.get("type") not in ("text", "thinking")
@@ -271,7 +272,7 @@ class ResponsesAccumulator(_NativeAccumulator):
         if event.type == "response.output_item.added":
             item = event.data.get("item")
             return isinstance(item, dict) and item.get("type") not in ("message", "reasoning")
-        return event.type == "whole" or (event.type.endswith(".delta") and bool(event.data.get("delta")))
+        return event.type.endswith(".delta") and bool(event.data.get("delta"))
 
 
 def _index(event: Mapping[str, Any]) -> int:

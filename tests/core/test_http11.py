@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +19,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from requesty_core import http_async, http_sync
 from requesty_core.http11 import MAX_HEAD_BYTES, ResponseParser, encode_request
 from requesty_core.http_async import LoopTransport
 from requesty_core.http_sync import SocketTransport
@@ -227,9 +230,10 @@ def answer_once(sock: socket.socket) -> None:
     sock.sendall(OK)
 
 
-def request(url: str, **timeouts: float) -> httpx.Request:
+def request(url: str, *, size: int = 2, **timeouts: float) -> httpx.Request:
+    content = b"{}" if size == 2 else b"x" * size
     return httpx.Request(
-        "POST", url, content=b"{}", extensions={"timeout": {"connect": 5, "read": 5, "write": 5, **timeouts}}
+        "POST", url, content=content, extensions={"timeout": {"connect": 5, "read": 5, "write": 5, **timeouts}}
     )
 
 
@@ -390,3 +394,128 @@ async def test_no_server_is_a_connect_error(kind: type[Sync | Async]) -> None:
         port = free.getsockname()[1]
     with pytest.raises(httpx.ConnectError):
         await kind().send(f"http://127.0.0.1:{port}/")
+
+
+def hold(sock: socket.socket) -> None:
+    """Read nothing, say nothing, until the client hangs up."""
+    time.sleep(0.2)
+    while sock.recv(1 << 20):
+        pass
+
+
+@BOTH
+async def test_a_server_that_never_finishes_the_handshake_is_a_connect_timeout(kind: type[Sync | Async]) -> None:
+    with Server(hold) as server:
+        transport = kind()
+        with pytest.raises(httpx.ConnectTimeout):
+            await transport.send(server.url("https"), connect=0.05)
+        assert transport.transport.in_flight == 0
+
+
+@BOTH
+async def test_a_server_that_does_not_read_is_a_write_timeout(kind: type[Sync | Async]) -> None:
+    with Server(hold) as server:
+        transport = kind()
+        with pytest.raises(httpx.WriteTimeout):
+            await transport.send(server.url(), write=0.05, size=30_000_000)
+        assert transport.transport.in_flight == 0
+
+
+@BOTH
+async def test_a_server_that_reads_slowly_gets_everything(kind: type[Sync | Async]) -> None:
+    def script(sock: socket.socket) -> None:
+        time.sleep(0.05)
+        assert read_request(sock).endswith(b"x" * 1000)
+        sock.sendall(OK)
+
+    with Server(script) as server:
+        assert await kind().send(server.url(), size=5_000_000) == b"ok"
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+@BOTH
+@pytest.mark.parametrize("when", ["before the answer", "in the middle", "while sending"])
+async def test_a_reset_is_an_error_of_the_connection(kind: type[Sync | Async], when: str) -> None:
+    def script(sock: socket.socket) -> None:
+        if when == "while sending":
+            sock.recv(10)
+        else:
+            read_request(sock)
+            if when == "in the middle":
+                sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")
+                time.sleep(0.05)
+        reset(sock)
+
+    with Server(script) as server:
+        transport = kind()
+        with pytest.raises((httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)):
+            await transport.send(server.url(), size=30_000_000 if when == "while sending" else 2)
+        assert (transport.transport.in_flight, transport.transport.idle) == (0, 0)
+
+
+@BOTH
+async def test_a_slow_reader_holds_the_server_back_and_loses_nothing(kind: type[Sync | Async]) -> None:
+    size = 30_000_000
+    sent = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        read_request(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+        sock.sendall(b"x" * size)
+        sent.set()
+
+    with Server(script) as server:
+        transport = kind()
+        if isinstance(transport, Async):
+            response = await transport.transport.handle_async_request(request(server.url()))
+            await asyncio.sleep(0.2)
+            assert not sent.is_set(), "what is not read is not taken from the server"
+            assert len(await response.aread()) == size
+            await response.aclose()
+        else:
+            assert len(await transport.send(server.url())) == size
+
+
+@BOTH
+@pytest.mark.parametrize("limit", ["KEEP_SECONDS", "KEEP_CONNECTIONS"])
+async def test_idle_connections_are_kept_only_so_long_and_so_many(
+    kind: type[Sync | Async], limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (http_sync, http_async):
+        monkeypatch.setattr(module, limit, -1.0 if limit == "KEEP_SECONDS" else 0)
+    with Server(answer_all) as server:
+        transport = kind()
+        for _ in range(2):
+            assert await transport.send(server.url()) == b"ok"
+        assert server.connections == 2
+        await transport.close()
+
+
+async def test_a_later_request_with_a_shorter_limit_does_not_wait_for_the_longer_one() -> None:
+    def script(sock: socket.socket) -> None:
+        read_request(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")
+        hold(sock)
+
+    with Server(script) as server:
+        transport = LoopTransport(ssl.create_default_context)
+        asked = request(server.url(), read=60)
+        response = await transport.handle_async_request(asked)
+        asked.extensions["timeout"]["read"] = 60
+        body = aiter(response.stream)  # type: ignore[arg-type]
+        assert await anext(body) == b"ab"
+        waiting = asyncio.ensure_future(anext(body))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        connection = response.extensions["network_stream"]
+        with pytest.raises(httpx.ReadTimeout):
+            await connection.read(0.03, None)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.read(None, None), 0.05)
+        await response.aclose()
+        assert transport.in_flight == 0
