@@ -451,3 +451,5 @@ def test_a_last_line_without_its_blank_line_is_delivered_too(kit: SimpleNamespac
     last = kit.sse(kit.chunk({"content": "lo"}, finish="stop"), done=False).rstrip() + end
     reply = streaming(kit.Wire(kit.pieces(first, last)))
     assert "".join(e.text for e in streaming.events if isinstance(e, TextDelta)) == reply.text == "Hello"
+    done = kit.sse(kit.chunk({"content": "lo"})).rstrip() + end
+    assert streaming(kit.Wire(kit.pieces(first, done))).text == "Hello"

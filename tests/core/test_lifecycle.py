@@ -11,6 +11,7 @@ import gzip
 import json
 import multiprocessing
 import pickle
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ from requesty_core import (
     Step,
     Timeouts,
     TruncatedStreamError,
+    network,
 )
 from requesty_core.alarm import set_alarm
 from requesty_core.http_async import LoopTransport
@@ -95,12 +97,11 @@ def test_a_stream_given_up_frees_its_connection(
     transport = SocketTransport(no_tls)
     client = RequestyClient(api_key="k", base_url=server.base_url, transport=transport)
     stream = client.stream(model=MODEL, messages=MESSAGES)
-    iterator = iter(stream)
-    next(iterator)
-    assert next(iterator).text == "Hel"
+    next(stream)
+    assert next(stream).text == "Hel"
     assert (transport.in_flight, transport.idle) == (1, 0)
     give_up(stream)
-    del stream, iterator
+    del stream
     assert kit.eventually(lambda: transport.in_flight == 0)
     assert transport.idle == 0, "a connection in the middle of an answer must not be used again"
     assert server.hung_up.wait(1)
@@ -604,3 +605,97 @@ def test_transport_errors_of_httpx_are_typed(kit: SimpleNamespace, way: Any) -> 
             way(kit.Wire(raised), {"max_retries": 0})
     with pytest.raises(TruncatedStreamError):
         way(kit.Wire(kit.pieces(b"{", httpx.ReadError("cut"))), {"max_retries": 0})
+
+
+class Together(httpx.AsyncBaseTransport, httpx.BaseTransport):
+    """Holds every answer back until ``number`` requests are there; then all of them come at once."""
+
+    def __init__(self, kit: SimpleNamespace, number: int, streams: bool) -> None:
+        self._kit = kit
+        self._number = number
+        self._streams = streams
+        self._lock = threading.Lock()
+        self._all = threading.Event()
+        self._aall = asyncio.Event()
+        self.bodies: list[Any] = []
+
+    def _answer(self) -> httpx.Response:
+        content = self._kit.answer("Hello")(self._streams).content
+        response = self._kit.pieces(content)(self._streams)
+        self.bodies.append(response.stream)
+        assert isinstance(response, httpx.Response)
+        return response
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with self._lock:
+            self._number -= 1
+            if self._number == 0:
+                self._all.set()
+        assert self._all.wait(5)
+        with self._lock:
+            return self._answer()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._number -= 1
+        if self._number == 0:
+            self._aall.set()
+        await self._aall.wait()
+        return self._answer()
+
+
+def test_when_two_answer_in_the_same_moment_one_is_kept_and_the_other_closed(kit: SimpleNamespace, way: Any) -> None:
+    transport = Together(kit, 2, way.streams)
+    reply = way(transport, {"fallback_policy": HEDGE, "fallbacks": ["b/2"]}, model="a/1")
+    assert reply.text == "Hello"
+    assert [a.outcome for a in reply.attempts if a.outcome == "ok"] == ["ok"]
+    assert kit.eventually(lambda: len(transport.bodies) == 2 and all(b.closed for b in transport.bodies))
+
+
+@pytest.mark.parametrize("hedge_after", [None, 5.0])
+@pytest.mark.parametrize("raised", [KeyError("mine"), ConfigurationError("transport: not set up")])
+def test_what_a_callers_own_transport_raises_ends_the_call(
+    kit: SimpleNamespace, way: Any, raised: Exception, hedge_after: float | None
+) -> None:
+    wire = kit.Wire(raised)
+    policy = FallbackPolicy(hedge_after=hedge_after)
+    with pytest.raises(type(raised)) as caught:
+        way(wire, {"fallback_policy": policy, "fallbacks": ["b/2"], "max_retries": 3})
+    assert caught.value is raised
+    assert len(wire.requests) == 1
+
+
+def test_a_loser_that_answers_late_is_closed(kit: SimpleNamespace) -> None:
+    late = threading.Event()
+    body = kit.pieces(kit.answer("late")(True).content)(True)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if b"a/1" in request.content:
+            assert late.wait(5)
+            return body
+        return kit.answer("two")(True)
+
+    client = RequestyClient(
+        api_key="k", transport=httpx.MockTransport(handle), fallback_policy=HEDGE, fallbacks=["b/2"]
+    )
+    assert "".join(client.stream(model="a/1", messages=MESSAGES).text_stream) == "two"
+    late.set()
+    assert kit.eventually(lambda: body.stream.closed)
+
+
+def test_the_shared_transport_is_made_anew_after_it_was_closed() -> None:
+    first = shared_transport("http")
+    network._close()
+    second = shared_transport("http")
+    assert first is not second
+    network._forget()
+    assert shared_transport("http") is not second
+
+
+def test_https_uses_one_context_that_verifies(kit: SimpleNamespace, serve: Any, way: Any) -> None:
+    server = serve(lambda n: [])
+    base_url = f"https://127.0.0.1:{server.port}/v1"
+    with pytest.raises(RequestyError):
+        way(None, {"base_url": base_url, "timeout": Timeouts(connect=0.1), "max_retries": 0})
+    assert network._tls() is network._tls()
+    assert network._tls().verify_mode is ssl.CERT_REQUIRED
+    assert network._tls().check_hostname

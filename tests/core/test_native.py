@@ -332,6 +332,14 @@ def test_a_whole_body_in_answer_to_a_stream(
     assert got[0].data == body
 
 
+def test_a_response_given_up_before_any_text_is_partial_all_the_same(kit: SimpleNamespace, streaming: Any) -> None:
+    events = [response_events()[0], {"type": "response.output_item.added", "item": {"type": "function_call"}}]
+    with pytest.raises(TruncatedStreamError) as caught:
+        call(streaming, streaming.client(kit.Wire(stream(events_of(*events))), max_retries=0), "responses", input="Hi")
+    partial: Any = caught.value.partial
+    assert (partial.id, partial.text) == ("resp_1", "")
+
+
 def test_text_of_odd_bodies(kit: SimpleNamespace, unary: Any) -> None:
     body = {"id": 5, "output": [{"content": 7}, {"content": [{"type": "output_text", "text": None}]}], "model": ""}
     reply, _ = call(unary, unary.client(kit.Wire(kit.http(200, body))), "responses", input="Hi")
