@@ -45,6 +45,7 @@ __all__ = [
     "Wired",
     "rejection",
     "transport_failure",
+    "usage_of",
 ]
 
 T = TypeVar("T")
@@ -318,8 +319,7 @@ class Exchange:
         """
         if self._observer_error is None:
             for running in tuple(self._live):
-                partial = None if running.reader is None else running.reader.partial()
-                self.cancel(running, None if partial is None else partial.usage)
+                self.cancel(running, None if running.reader is None else usage_of(running.reader))
         self.engine.close()
         self.trail.end()
 
@@ -347,6 +347,13 @@ class Exchange:
         self.attempts.append(attempt)
         self.trail.attempt(attempt)
         self._tell(AttemptFinished(attempt))
+
+
+def usage_of(reader: Reader[Any, Any]) -> Usage | None:
+    """What the attempt behind a reader is known to have used so far."""
+    partial = reader.partial()
+    usage: Usage | None = None if partial is None else partial.usage
+    return usage
 
 
 def rejection(running: Running, wired: Wired) -> RequestyError:

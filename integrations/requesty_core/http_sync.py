@@ -75,10 +75,12 @@ class SocketTransport(Transport):
 
     Args:
         tls: makes the TLS context when the first ``https`` request needs one.
+        keep: idle connections kept per origin; 0 closes each with its response.
     """
 
-    def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None) -> None:
         self._tls = tls
+        self._keep = KEEP_CONNECTIONS if keep is None else keep
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[_Connection]] = {}
         self._in_flight = 0
@@ -163,7 +165,7 @@ class SocketTransport(Transport):
             connection.idle_since = time.monotonic()
             with self._lock:
                 kept = self._idle.setdefault(origin, [])
-                if len(kept) < KEEP_CONNECTIONS:
+                if len(kept) < self._keep:
                     kept.append(connection)
                     self._in_flight -= 1
                     return

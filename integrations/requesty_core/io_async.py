@@ -17,11 +17,13 @@ from .exchange import (
     Wired,
     rejection,
     transport_failure,
+    usage_of,
 )
 from .fallback import Send, Wait
 from .io_sync import DRAIN_SECONDS
 from .limits import Limits
 from .transport import Request, Response, TransportError, headers_of
+from .usage import Usage
 
 __all__ = ["AsyncOpened", "astream_events", "aunary"]
 
@@ -36,6 +38,10 @@ AsyncPost = Callable[[Request], Awaitable[Response]]
 
 class AsyncClosable(Protocol):
     """What an attempt gives back."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
 
     async def aclose(self) -> None:
         """Free the connection."""
@@ -153,6 +159,11 @@ class AsyncOpened(Generic[E, R]):
             async for _ in self._chunks:
                 pass
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
+        return usage_of(self.reader)
+
     async def aclose(self) -> None:
         """Free the connection."""
         await self._response.aclose()
@@ -169,6 +180,7 @@ class _Answer(Generic[T]):
     def __init__(self, running: Running, value: tuple[T, Any]) -> None:
         self.running = running
         self.value = value
+        self.usage: Usage | None = value[1]
 
     async def aclose(self) -> None:
         """Nothing is held open."""
@@ -265,11 +277,14 @@ async def _race(
     finally:
         for task in running:
             task.cancel()
-        for outcome in await asyncio.gather(*running, return_exceptions=True):
-            if not isinstance(outcome, BaseException):
+        outcomes = await asyncio.gather(*running, return_exceptions=True)
+        for run, outcome in zip(running.values(), outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                exchange.cancel(run)
+            else:
+                # Ready in the same moment as the winner, so it was billed as well.
+                exchange.cancel(run, outcome.usage)
                 await outcome.aclose()
-        for run in running.values():
-            exchange.cancel(run)
 
 
 async def _as_coroutine(awaitable: Awaitable[H]) -> H:

@@ -25,10 +25,12 @@ from .exchange import (
     Wired,
     rejection,
     transport_failure,
+    usage_of,
 )
 from .fallback import Send, Wait
 from .network import make_transport
 from .transport import Request, Response, Transport, TransportError, headers_of
+from .usage import Usage
 
 __all__ = ["Opened", "stream_events", "unary"]
 
@@ -44,6 +46,10 @@ DRAIN_SECONDS = 1.0
 class Closable(Protocol):
     """What an attempt gives back."""
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
+
     def close(self) -> None:
         """Free the connection."""
 
@@ -53,7 +59,6 @@ class Contender:
 
     def __init__(self, transport: Transport | None) -> None:
         self.transport = transport
-        self._own = transport is None
         self._lock = threading.Lock()
         self._socket: Any = None
         self.is_cut = False
@@ -61,7 +66,7 @@ class Contender:
     def attach(self, request: Request) -> Transport:
         """A transport for the request, which tells the contender its socket."""
         if self.transport is None:
-            self.transport = make_transport(request.url.scheme)
+            self.transport = make_transport(request.url.scheme, keep=0)
         request.extensions["trace"] = self._trace
         return self.transport
 
@@ -74,21 +79,23 @@ class Contender:
                 self._shut()
 
     def cut(self) -> None:
-        """Wake and end the attempt."""
+        """Wake and end the attempt; what it has not delivered by now is its own to close."""
         with self._lock:
             self.is_cut = True
         self._shut()
+
+    def deliver(self, put: Callable[[], None]) -> bool:
+        """Hand over the outcome, unless the attempt was cut off before."""
+        with self._lock:
+            if not self.is_cut:
+                put()
+            return not self.is_cut
 
     def _shut(self) -> None:
         if self._socket is not None:
             # OSError: the connection ended by itself in the same moment.
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close the transport if it was made for this attempt."""
-        if self._own and self.transport is not None:
-            self.transport.close()
 
 
 Prepare = Callable[[Send], Request]
@@ -219,6 +226,11 @@ class Opened(Generic[E, R]):
             for _ in self._chunks:
                 pass
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
+        return usage_of(self.reader)
+
     def close(self) -> None:
         """Free the connection."""
         self._first.cancel()
@@ -250,6 +262,7 @@ class _Answer(Generic[T]):
     def __init__(self, running: Running, value: tuple[T, Any]) -> None:
         self.running = running
         self.value = value
+        self.usage: Usage | None = value[1]
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -326,9 +339,8 @@ def _race(
                 result = attempt(post, request, run)
             except BaseException as error:  # noqa: BLE001 -- handed to the racing thread, which raises it
                 result = error
-            if contender.is_cut and not isinstance(result, BaseException):
+            if not contender.deliver(lambda: finished.put((number, result))) and not isinstance(result, BaseException):
                 result.close()
-            finished.put((number, result))
 
         threading.Thread(target=work, name="requesty-hedge", daemon=True).start()
 
@@ -345,15 +357,21 @@ def _race(
                 else:
                     start(more)
                 continue
-            run, contender = running.pop(number)
+            run, _ = running.pop(number)
             if not isinstance(result, BaseException):
                 return result
-            contender.close()
             if not isinstance(result, RequestyError) or isinstance(result, ConfigurationError):
                 raise result
             exchange.fail(run, result, others_running=bool(running))
         return None
     finally:
-        for run, contender in running.values():
+        for _, contender in running.values():
             contender.cut()
+        # Ready in the same moment as the winner, so it was billed as well.
+        while not finished.empty():
+            number, result = finished.get()
+            if not isinstance(result, BaseException):
+                exchange.cancel(running.pop(number)[0], result.usage)
+                result.close()
+        for run, _ in running.values():
             exchange.cancel(run)

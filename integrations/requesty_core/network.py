@@ -44,11 +44,12 @@ def _proxy_configured(scheme: str) -> bool:
     return scheme in proxies or "all" in proxies
 
 
-def make_transport(scheme: str) -> Transport:
-    """A new transport for ``http`` or ``https``."""
+def make_transport(scheme: str, *, keep: int | None = None) -> Transport:
+    """A new transport for ``http`` or ``https``; ``keep=0`` leaves no connection open after its response."""
     if _proxy_configured(scheme):
-        return ClientTransport(HTTPClient(limits=_LIMITS))
-    return SocketTransport(_tls)
+        limits = _LIMITS if keep is None else Limits(max_connections=None, max_keepalive_connections=keep)
+        return ClientTransport(HTTPClient(limits=limits))
+    return SocketTransport(_tls, keep=keep)
 
 
 def make_async_transport(scheme: str) -> AsyncTransport:

@@ -645,8 +645,11 @@ class Together(httpx.AsyncBaseTransport, httpx.BaseTransport):
 
 def test_when_two_answer_in_the_same_moment_one_is_kept_and_the_other_closed(kit: SimpleNamespace, way: Any) -> None:
     transport = Together(kit, 2, way.streams)
-    reply = way(transport, {"fallback_policy": HEDGE, "fallbacks": ["b/2"]}, model="a/1")
+    ledger = CostLedger()
+    reply = way(transport, {"fallback_policy": HEDGE, "fallbacks": ["b/2"], "ledger": ledger}, model="a/1")
     assert reply.text == "Hello"
+    if way.is_async and not way.streams:
+        assert ledger.total.calls == 2, "both were answered, so both were billed"
     assert [a.outcome for a in reply.attempts if a.outcome == "ok"] == ["ok"]
     assert kit.eventually(lambda: len(transport.bodies) == 2 and all(b.closed for b in transport.bodies))
 
