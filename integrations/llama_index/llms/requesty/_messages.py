@@ -1,0 +1,114 @@
+"""From LlamaIndex chat messages to the gateway's, and tools and tool choice in wire form: pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
+from llama_index.core.tools.types import BaseTool
+
+from requesty_core.errors import ConfigurationError
+
+from ._content import wire_content
+
+__all__ = ["tool_choice_for", "wire_messages", "wire_tools"]
+
+Wire = dict[str, Any]
+
+# Other frameworks' words for the same side of the conversation.
+_ROLES = {MessageRole.CHATBOT: "assistant", MessageRole.MODEL: "assistant"}
+
+
+def wire_messages(messages: Sequence[ChatMessage]) -> list[Wire]:
+    """The ``messages`` of a request. Raises :class:`ConfigurationError` naming what cannot be sent."""
+    return [_wire(message, f"messages[{index}]") for index, message in enumerate(messages)]
+
+
+def _wire(message: ChatMessage, where: str) -> Wire:
+    role = _ROLES.get(message.role, message.role.value)
+    if message.role is MessageRole.FUNCTION:
+        raise ConfigurationError(f"{where}: role 'function' is not accepted by the gateway; use role 'tool'")
+    wire: Wire = {"role": role, "content": wire_content(message.blocks, role, where)}
+    kwargs = message.additional_kwargs
+    if role == "tool":
+        if not kwargs.get("tool_call_id"):
+            raise ConfigurationError(f"{where}: a tool message needs additional_kwargs['tool_call_id']")
+        wire["tool_call_id"] = kwargs["tool_call_id"]
+    elif role == "assistant":
+        _add_turn(wire, message)
+    if isinstance(name := kwargs.get("name"), str) and name:
+        wire["name"] = name
+    return wire
+
+
+def _add_turn(wire: Wire, message: ChatMessage) -> None:
+    """What an assistant's turn has beside its content."""
+    if calls := [*_calls(message)]:
+        wire["tool_calls"] = calls
+    thoughts = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
+    if text := "".join(block.content or "" for block in thoughts):
+        wire["reasoning_content"] = text
+    signatures = [s for block in thoughts if (s := block.additional_information.get("signature"))]
+    if signatures:
+        wire["reasoning_signature"] = signatures[-1]
+    refusal = message.additional_kwargs.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        wire["refusal"] = refusal
+    if not wire["content"]:
+        wire["content"] = None if calls or "refusal" in wire else ""
+
+
+def _calls(message: ChatMessage) -> Iterator[Wire]:
+    """Tool calls from blocks, else from ``additional_kwargs`` as other integrations and older histories keep them."""
+    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    for block in blocks:
+        kwargs = block.tool_kwargs
+        arguments = kwargs if isinstance(kwargs, str) else json.dumps(kwargs, ensure_ascii=False)
+        yield _call(block.tool_call_id, block.tool_name, arguments)
+    if blocks:
+        return
+    for given in message.additional_kwargs.get("tool_calls") or ():
+        call = given if isinstance(given, Mapping) else given.model_dump()
+        function = call.get("function") or {}
+        yield _call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
+
+
+def _call(id_: str | None, name: str, arguments: str) -> Wire:
+    return {"id": id_ or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def wire_tools(tools: Sequence[BaseTool], strict: bool) -> list[Wire]:
+    """Tools as the gateway takes them. ``strict`` is sent only if asked for, with the closed schema it needs."""
+    return [_tool(tool, strict) for tool in tools]
+
+
+def _tool(tool: BaseTool, strict: bool) -> Wire:
+    wire: Wire = tool.metadata.to_openai_tool(skip_length_check=True)
+    if not strict:
+        return wire
+    function = wire["function"]
+    parameters = {**function.get("parameters", {}), "additionalProperties": False}
+    return {**wire, "function": {**function, "parameters": parameters, "strict": True}}
+
+
+def tool_choice_for(choice: object, required: bool, tools: Sequence[Wire]) -> Any:
+    """The wire's ``tool_choice``: a tool's name, ``auto``, ``none``, ``any``/``required`` or a mapping.
+
+    Without a choice it is ``required`` or ``auto``. Raises :class:`ConfigurationError` for a tool that is not there.
+    """
+    names = [tool["function"]["name"] for tool in tools]
+    if choice is None:
+        return "required" if required else "auto"
+    if isinstance(choice, Mapping):
+        return dict(choice)
+    if choice in names:
+        return {"type": "function", "function": {"name": choice}}
+    if choice in ("any", "required"):
+        return "required"
+    if choice in ("auto", "none"):
+        return choice
+    raise ConfigurationError(
+        f"tool_choice: {choice!r} is not one of the tools ({', '.join(names)}) nor auto, none, required"
+    )

@@ -1,0 +1,210 @@
+"""Structured prediction: what is asked of the model, and how its answer becomes the object, whole or in part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.bridge.pydantic import BaseModel, ValidationError
+from llama_index.core.program.function_program import get_function_tool
+from llama_index.core.program.utils import create_flexible_model
+from llama_index.core.prompts import BasePromptTemplate
+
+from ._messages import wire_tools
+from ._replies import INVALID_ARGUMENTS, PartialJSON, tool_selections
+
+if TYPE_CHECKING:
+    from .base import Requesty
+
+__all__ = ["Structured", "StructuredMode", "StructuredOutputError", "strict_schema"]
+
+StructuredMode = Literal["auto", "json_schema", "tools", "prompt"]
+M = TypeVar("M", bound=BaseModel)
+
+_UNNAMEABLE = re.compile(r"[^a-zA-Z0-9_-]")
+_CLOSED_KEYS = frozenset(("default", "title"))
+
+
+class StructuredOutputError(ValueError):
+    """The model gave no object: it refused, was cut off, answered in prose, or broke the schema.
+
+    Attributes:
+        response: the response as it came, with usage and cost.
+        reason: ``refusal``, ``length``, ``missing`` or ``invalid``.
+    """
+
+    def __init__(self, message: str, *, reason: str, response: ChatResponse) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.response = response
+
+
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The schema as strict mode takes it (closed objects, every property required), ``None`` if it cannot be.
+
+    Objects with free keys (``dict[str, int]``) have no strict form.
+    """
+    try:
+        return _strict(schema)
+    except _FreeKeysError:
+        return None
+
+
+class _FreeKeysError(Exception):
+    """An object takes keys that the schema does not name."""
+
+
+def _strict(node: Mapping[str, Any]) -> dict[str, Any]:
+    closed: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
+            closed[key] = {
+                name: _strict(inner) if isinstance(inner, Mapping) else inner for name, inner in value.items()
+            }
+        elif key in ("anyOf", "allOf", "oneOf", "prefixItems") and isinstance(value, Sequence):
+            closed["anyOf" if key == "oneOf" else key] = [_strict(inner) for inner in value]
+        elif key == "items" and isinstance(value, Mapping):
+            closed[key] = _strict(value)
+        elif key not in _CLOSED_KEYS and key != "discriminator":
+            closed[key] = value
+    if node.get("type") == "object" or "properties" in node:
+        if node.get("additionalProperties", False) is not False or "properties" not in node:
+            raise _FreeKeysError
+        closed["additionalProperties"] = False
+        closed["required"] = list(closed["properties"])
+    return closed
+
+
+class Structured:
+    """One structured prediction of one model, natively by JSON schema or through a forced tool.
+
+    Called like core's programs.
+
+    Args:
+        llm: the model.
+        output_cls: pydantic class of the object.
+        prompt: left as it is; core's own programs write into it.
+        mode: ``json_schema`` or ``tools``.
+    """
+
+    def __init__(self, llm: Requesty, output_cls: type[M], prompt: BasePromptTemplate, mode: str) -> None:
+        self._llm = llm
+        self._output_cls: type[BaseModel] = output_cls
+        self._prompt = prompt
+        self._native = mode == "json_schema"
+
+    def _call(self, llm_kwargs: Mapping[str, Any] | None, prompt_args: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the model's chat methods."""
+        messages: list[ChatMessage] = self._prompt.format_messages(llm=self._llm, **prompt_args)
+        kwargs = dict(llm_kwargs or {})
+        for name in ("tool_required", "tool_choice", "allow_parallel_tool_calls"):
+            kwargs.pop(name, None)
+        if self._native:
+            kwargs["response_format"] = self._response_format()
+        else:
+            tool = get_function_tool(self._output_cls)
+            wired = wire_tools([tool], strict=False)
+            kwargs.update(tools=wired, tool_choice="required", parallel_tool_calls=False)
+        return {"messages": self._llm._extend_messages(messages), **kwargs}
+
+    def _response_format(self) -> dict[str, Any]:
+        schema = self._output_cls.model_json_schema()
+        strict = strict_schema(schema)
+        inner: dict[str, Any] = {
+            "name": _UNNAMEABLE.sub("_", str(schema.get("title") or self._output_cls.__name__))[:64],
+            "schema": strict or schema,
+            "strict": strict is not None,
+        }
+        return {"type": "json_schema", "json_schema": inner}
+
+    def __call__(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> BaseModel:
+        """The object. Raises :class:`StructuredOutputError`, or :class:`RequestyError` for a failed call."""
+        return self._read(self._llm.chat(**self._call(llm_kwargs, prompt_args)))
+
+    async def acall(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> BaseModel:
+        """Async :meth:`__call__`."""
+        return self._read(await self._llm.achat(**self._call(llm_kwargs, prompt_args)))
+
+    def stream_call(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> Generator[BaseModel]:
+        """Ever fuller objects (every field optional until it came), at last the validated one."""
+        partial = _Partial(self._output_cls, native=self._native)
+        for response in self._llm.stream_chat(**self._call(llm_kwargs, prompt_args)):
+            if (value := partial.feed(response)) is not None:
+                yield value
+            last = response
+        yield self._read(last)
+
+    async def astream_call(
+        self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any
+    ) -> AsyncGenerator[BaseModel]:
+        """Async :meth:`stream_call`; awaiting it gives the generator, as core's programs do."""
+        responses = await self._llm.astream_chat(**self._call(llm_kwargs, prompt_args))
+
+        async def objects() -> AsyncGenerator[BaseModel]:
+            partial = _Partial(self._output_cls, native=self._native)
+            async for response in responses:
+                if (value := partial.feed(response)) is not None:
+                    yield value
+                last = response
+            yield self._read(last)
+
+        return objects()
+
+    def _read(self, response: ChatResponse) -> BaseModel:
+        message = response.message
+        name = self._output_cls.__name__
+        if refusal := message.additional_kwargs.get("refusal"):
+            raise StructuredOutputError(f"the model refused: {refusal}", reason="refusal", response=response)
+        if response.additional_kwargs.get("finish_reason") == "length":
+            raise StructuredOutputError(
+                f"the {name} was cut off at the output limit; raise max_tokens", reason="length", response=response
+            )
+        calls = tool_selections(response)
+        try:
+            if self._native or (not calls and (message.content or "").lstrip().startswith("{")):
+                if not message.content:
+                    raise StructuredOutputError(f"the model sent no {name}", reason="missing", response=response)
+                return self._output_cls.model_validate_json(message.content)
+            if not calls:
+                raise StructuredOutputError(
+                    f"the model sent no {name} but text: {message.content!r}", reason="missing", response=response
+                )
+            # Arguments that are no JSON object fail here, with their text in the message.
+            return self._output_cls.model_validate(calls[0].tool_kwargs.get(INVALID_ARGUMENTS, calls[0].tool_kwargs))
+        except ValidationError as error:
+            raise StructuredOutputError(
+                f"the {name} is invalid: {error}", reason="invalid", response=response
+            ) from error
+
+
+class _Partial:
+    """From streamed responses to partial objects: only those that tell something new."""
+
+    def __init__(self, output_cls: type[BaseModel], *, native: bool) -> None:
+        self._cls = create_flexible_model(output_cls)
+        self._json = PartialJSON() if native else None
+        self._last: dict[str, Any] = {}
+
+    def feed(self, response: ChatResponse) -> BaseModel | None:
+        value = self._value(response)
+        # A key whose value is still to come reads as null.
+        if value == self._last or all(item is None for item in value.values()):
+            return None
+        self._last = value
+        try:
+            return self._cls.model_validate(deepcopy(value))
+        except ValidationError:
+            # Half a value may break a nested class; the next piece mends it, and the last object is checked in full.
+            return None
+
+    def _value(self, response: ChatResponse) -> dict[str, Any]:
+        if self._json is not None:
+            if response.delta:
+                self._json.feed(response.delta)
+            return self._json.value
+        calls = response.message.additional_kwargs.get("tool_calls")
+        selections = tool_selections(response) if calls else []
+        return selections[0].tool_kwargs if selections else {}

@@ -1,0 +1,98 @@
+"""``RequestyFallback``: a chain of models that is itself a function-calling LLM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.bridge.pydantic import Field
+
+from requesty_core.errors import ConfigurationError
+from requesty_core.fallback import Step, steps_from
+
+from .base import Requesty, plain_step
+
+__all__ = ["RequestyFallback"]
+
+_EMPTY = "models: empty; give the models to try, in order"
+# What a member says of the one model it names; everything else is asked of the whole chain alike.
+_OF_THE_MODEL = frozenset(
+    ("model", "fallbacks", "models", "callback_manager", "ledger", "context_window", "num_output")
+)
+
+
+class RequestyFallback(Requesty):
+    """A chain of models: the first that answers wins, unseen until its first meaningful delta.
+
+    The same as ``Requesty(first, fallbacks=rest)``, with per-step settings for the first model too. It is one LLM:
+    one span and one pair of events per call, one callback manager, one ledger. Prefer a routing policy of the gateway
+    (``policy/NAME``) where it can express what you need; this class also survives an outage of a policy.
+
+    Members may be ids, :class:`requesty_core.Step`, mappings ``{model, retries, timeout, first_token_timeout}``, or
+    :class:`Requesty` objects. Objects lend the chain their settings, which must therefore agree: every model is sent
+    the same request.
+
+    Example:
+        ```python
+        from llama_index.llms.requesty import RequestyFallback
+
+        llm = RequestyFallback(
+            models=[{"model": "openai/gpt-4o", "first_token_timeout": 5}, "anthropic/claude-sonnet-4-5"],
+        )
+        response = llm.complete("Hello")
+        response.additional_kwargs["attempts"]
+        ```
+
+    Raises:
+        FallbackExhaustedError: every model failed; ``errors`` and ``attempts`` tell how.
+        RequestyError: a failure that no other model can mend (a bad request, a wrong key), or one after output, with
+            ``partial``.
+    """
+
+    models: list[str | dict[str, Any]] = Field(default_factory=list, description="The chain, in order.")
+
+    def __init__(self, models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None, **kwargs: Any) -> None:
+        if isinstance(models, (str, Step, dict, Requesty)):
+            raise ConfigurationError("models: give a list of models, not a single one")
+        if not models:
+            raise ConfigurationError(_EMPTY)
+        members = [item for item in models if isinstance(item, Requesty)]
+        steps = steps_from(
+            [step for item in models for step in (_steps(item) if isinstance(item, Requesty) else [item])]
+        )
+        plain = [plain_step(step) for step in steps]
+        kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
+        settings = {**_shared_settings(members, kwargs), **kwargs}
+        super().__init__(**settings, models=plain, model=steps[0].model, fallbacks=plain[1:])
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Id of the class in serialised form."""
+        return "RequestyFallback_LLM"
+
+    def _first(self) -> str | Step:
+        return steps_from(self.models[:1])[0]
+
+
+def _steps(member: Requesty) -> list[Any]:
+    """The steps a member stands for, its own fallbacks included."""
+    first = member.models[0] if isinstance(member, RequestyFallback) else member.model
+    return [first, *member.fallbacks]
+
+
+def _shared_settings(members: list[Requesty], given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that all members have. Raises :class:`ConfigurationError` where they differ and none is given."""
+    if not members:
+        return {}
+    shared: dict[str, Any] = {}
+    for name in Requesty.model_fields:
+        if name in _OF_THE_MODEL or name in given:
+            continue
+        values = [getattr(member, name) for member in members]
+        if any(value != values[0] for value in values):
+            raise ConfigurationError(
+                f"models: the members differ in {name}, but every model of a chain is sent the same request; "
+                f"pass {name}= to the fallback itself"
+            )
+        shared[name] = values[0]
+    return shared | {"ledger": members[0].ledger, "callback_manager": members[0].callback_manager} | given

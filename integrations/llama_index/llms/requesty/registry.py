@@ -1,0 +1,19 @@
+"""Opt-in registration with LlamaIndex's loaders of serialised models."""
+
+from __future__ import annotations
+
+from llama_index.core.llms.loading import RECOGNIZED_LLMS
+
+from .base import Requesty
+from .fallback import RequestyFallback
+
+__all__ = ["register"]
+
+
+def register() -> None:
+    """Let ``load_llm`` rebuild the classes of this package from their ``to_dict()``.
+
+    LlamaIndex has no entry points for this; its table is a module-level dict, so it is left alone until asked.
+    """
+    for cls in (Requesty, RequestyFallback):
+        RECOGNIZED_LLMS[cls.class_name()] = cls
