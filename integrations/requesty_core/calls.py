@@ -259,6 +259,7 @@ class ClientSettings:
         own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
         batch_size = params.pop("batch_size", None)
         max_in_flight = params.pop("max_in_flight", None)
+        on_batch = params.pop("on_batch", None)
         # The client's fallbacks are chat models; vectors of different models must never be mixed.
         own.setdefault("fallbacks", ())
         call = self.call_options(model, **own)
@@ -267,6 +268,7 @@ class ClientSettings:
             inputs,
             DEFAULT_BATCH_SIZE if batch_size is None else batch_size,
             DEFAULT_MAX_IN_FLIGHT if max_in_flight is None else max_in_flight,
+            on_batch,
         )
         fields = build_body({"encoding_format": "base64", **params}, call.options, call.extra_body)
         fields.pop("model", None)

@@ -241,8 +241,9 @@ class RequestyClient(_BaseClient):
             model: embedding model id.
             input: one text or several; an empty list makes no request.
             params: wire fields (``dimensions``, ``user``, ``encoding_format``), ``batch_size`` (inputs per request,
-                default 256), ``max_in_flight`` (requests at a time, default 4), and the call-time options of
-                :meth:`chat`. The client's ``fallbacks`` do not apply: vectors of different models do not mix.
+                default 256), ``max_in_flight`` (requests at a time, default 4), ``on_batch`` (called with the number
+                of inputs of every batch that is through), and the call-time options of :meth:`chat`. The client's
+                ``fallbacks`` do not apply: vectors of different models do not mix.
 
         Raises:
             EmbeddingsError: some of several batches failed; it names the inputs and holds the vectors that came.

@@ -9,10 +9,12 @@ from __future__ import annotations
 import binascii
 import sys
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from .attempts import Attempt
 from .config import check_count
@@ -29,6 +31,8 @@ __all__ = ["Batch", "EmbeddingInput", "EmbeddingsError", "EmbeddingsPlan", "Embe
 EmbeddingInput = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 """One text, several texts, one text as token ids, or several texts as token ids."""
 
+Vector: TypeAlias = "array[float] | list[float]"
+
 DEFAULT_BATCH_SIZE = 256
 DEFAULT_MAX_IN_FLIGHT = 4
 
@@ -38,7 +42,7 @@ class EmbeddingsReply:
     """Vectors in the order of the inputs, and what they cost.
 
     Attributes:
-        arrays: one ``array`` per input: of float32 (``"f"``), or float64 (``"d"``) where the gateway sent numbers.
+        data: one vector per input as decoded: an ``array`` of float32, or a list where the gateway sent numbers.
         usage: tokens and cost summed over all batches; the cost is ``None`` if any batch did not tell it.
         requested_model: the id asked for, as the caller wrote it.
         served_model: the model the gateway names, of the first batch.
@@ -46,7 +50,7 @@ class EmbeddingsReply:
         attempts: every attempt of every batch.
     """
 
-    arrays: Sequence[array[float]] = field(repr=False)
+    data: Sequence[Vector] = field(repr=False)
     usage: Usage | None = None
     requested_model: str = ""
     served_model: str | None = None
@@ -57,16 +61,21 @@ class EmbeddingsReply:
     @cached_property
     def vectors(self) -> list[list[float]]:
         """The vectors as lists of floats, one per input."""
-        return [v.tolist() for v in self.arrays]
+        return [_as_list(v) for v in self.data]
+
+    @cached_property
+    def arrays(self) -> list[array[float]]:
+        """The vectors as arrays: of float32 (``"f"``), or float64 (``"d"``) where the gateway sent numbers."""
+        return [array("d", v) if isinstance(v, list) else v for v in self.data]
 
     def numpy(self) -> NDArray[float32]:
         """The vectors as one float32 matrix of shape (inputs, dimensions). Needs numpy installed."""
         import numpy
 
-        return numpy.stack([numpy.asarray(v, dtype=numpy.float32) for v in self.arrays])
+        return numpy.stack([numpy.asarray(v, dtype=numpy.float32) for v in self.data])
 
     def __len__(self) -> int:
-        return len(self.arrays)
+        return len(self.data)
 
 
 class EmbeddingsError(RequestyError):
@@ -102,7 +111,7 @@ class Batch:
 class BatchResult:
     """What one batch gave."""
 
-    arrays: Sequence[array[float]]
+    vectors: Sequence[Vector]
     usage: Usage | None
     served_model: str | None
     provider: str | None
@@ -112,10 +121,19 @@ class BatchResult:
 class EmbeddingsPlan:
     """Splits inputs into batches and puts their results together.
 
+    ``on_batch`` is called with the number of inputs of every batch that is through, answered or failed.
+
     Raises :class:`ConfigurationError` for inputs that are neither texts nor token ids.
     """
 
-    def __init__(self, model: str, inputs: EmbeddingInput, batch_size: int, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        model: str,
+        inputs: EmbeddingInput,
+        batch_size: int,
+        max_in_flight: int,
+        on_batch: Callable[[int], object] | None = None,
+    ) -> None:
         if check_count(batch_size, "batch_size") < 1:
             raise ConfigurationError("batch_size: 0 is too small; give 1 or more")
         if check_count(max_in_flight, "max_in_flight") < 1:
@@ -124,6 +142,7 @@ class EmbeddingsPlan:
         items = _items(inputs)
         self._count = len(items)
         self.max_in_flight = max_in_flight
+        self._on_batch = on_batch
         self.batches = [Batch(i, items[i : i + batch_size]) for i in range(0, len(items), batch_size)]
         self._results: dict[int, BatchResult] = {}
         self._errors: dict[int, RequestyError] = {}
@@ -140,11 +159,15 @@ class EmbeddingsPlan:
         """A batch was answered."""
         self._results[batch.start] = result
         self._attempts[batch.start] = attempts
+        if self._on_batch is not None:
+            self._on_batch(len(batch.items))
 
     def failed(self, batch: Batch, error: RequestyError) -> None:
         """A batch failed for good."""
         self._errors[batch.start] = error
         self._attempts[batch.start] = error.attempts
+        if self._on_batch is not None:
+            self._on_batch(len(batch.items))
 
     def reply(self) -> EmbeddingsReply:
         """All vectors. Raises the failure if there was one: the error itself if it was the only batch."""
@@ -155,7 +178,7 @@ class EmbeddingsPlan:
             raise self._error(usage, attempts)
         first = results[0] if results else None
         return EmbeddingsReply(
-            arrays=[v for r in results for v in r.arrays],
+            data=[v for r in results for v in r.vectors],
             usage=usage,
             requested_model=self.model,
             served_model=first.served_model if first else None,
@@ -172,8 +195,8 @@ class EmbeddingsPlan:
         vectors: list[list[float] | None] = [None] * self._count
         for batch in self.batches:
             result = self._results.get(batch.start)
-            for position, vector in zip(batch.positions, result.arrays if result else (), strict=False):
-                vectors[position] = vector.tolist()
+            for position, vector in zip(batch.positions, result.vectors if result else (), strict=False):
+                vectors[position] = _as_list(vector)
         failed = tuple(i for i, v in enumerate(vectors) if v is None)
         error = EmbeddingsError(
             f"{len(failed)} of {self._count} inputs were not embedded ({_ranges(failed)}): {first.message}",
@@ -228,50 +251,80 @@ def _ranges(positions: Sequence[int]) -> str:
     return f"inputs {shown}{', …' if len(parts) > 8 else ''}"
 
 
+def _as_list(vector: Vector) -> list[float]:
+    return vector if isinstance(vector, list) else vector.tolist()
+
+
+class _Entry(msgspec.Struct):
+    embedding: list[float] | str
+    index: int | None = None
+
+
+class _Answer(msgspec.Struct):
+    """An answer as documented. Decoding into it checks every number on the way, which costs nothing extra."""
+
+    data: list[_Entry]
+    model: Any = None
+    usage: Any = None
+
+
+_documented = msgspec.json.Decoder(_Answer)
+
+
 def read_embeddings(wired: Wired, count: int) -> BatchResult:
     """The vectors of one answer, ordered by index. Raises typed errors for anything but ``count`` vectors."""
-    body = wired.json()
-    if not isinstance(body, dict):
-        raise MalformedResponseError("the answer is JSON but not an embeddings answer; check base_url")
-    data = body.get("data")
-    if data is None and body.get("error") is not None:
-        raise error_from_body(body["error"], in_stream=False, requested_model=wired.model)
-    if not isinstance(data, list) or len(data) != count:
-        got = len(data) if isinstance(data, list) else 0
-        raise MalformedResponseError(f"{count} inputs were sent but {got} embeddings came back")
-    arrays: list[array[float] | None] = [None] * count
-    for place, item in enumerate(data):
-        if not isinstance(item, dict):
-            raise MalformedResponseError("an embedding is not an object")
-        index = item.get("index", place)
-        if type(index) is not int or not 0 <= index < count or arrays[index] is not None:
+    try:
+        answer = _documented.decode(wired.content)
+    except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError, OverflowError):
+        raise _complaint(wired, count) from None
+    if len(answer.data) != count:
+        raise MalformedResponseError(f"{count} inputs were sent but {len(answer.data)} embeddings came back")
+    vectors: list[Vector | None] = [None] * count
+    for place, entry in enumerate(answer.data):
+        index = place if entry.index is None else entry.index
+        if not 0 <= index < count or vectors[index] is not None:
             raise MalformedResponseError(f"an embedding has the index {index!r}, which is out of range or taken")
-        arrays[index] = _vector(item.get("embedding"))
-    model = body.get("model")
+        vectors[index] = _vector(entry.embedding)
     return BatchResult(
-        arrays=[a for a in arrays if a is not None],
-        usage=parse_usage(body.get("usage")),
-        served_model=model if isinstance(model, str) else None,
+        vectors=[v for v in vectors if v is not None],
+        usage=parse_usage(answer.usage),
+        served_model=answer.model if isinstance(answer.model, str) else None,
         provider=wired.provider,
         request_id=wired.request_id,
     )
 
 
-def _vector(value: object) -> array[float]:
-    if isinstance(value, str):
-        floats = array("f")
-        try:
-            floats.frombytes(binascii.a2b_base64(value, strict_mode=True))
-        except (ValueError, binascii.Error) as exc:
-            raise MalformedResponseError(f"an embedding is not base64 of float32 ({exc})") from None
-        if not floats:
-            raise MalformedResponseError("an embedding is empty")
-        if sys.byteorder == "big":
-            floats.byteswap()
-        return floats
-    if isinstance(value, list) and value:
-        try:
-            return array("d", value)
-        except (TypeError, OverflowError) as exc:
-            raise MalformedResponseError(f"an embedding is not a list of numbers ({exc})") from None
-    raise MalformedResponseError(f"an embedding is neither numbers nor base64 but {type(value).__name__}")
+def _complaint(wired: Wired, count: int) -> RequestyError:
+    """The error of an answer that is not as documented, in words about the first thing that is wrong."""
+    body = wired.json()
+    if not isinstance(body, dict):
+        return MalformedResponseError("the answer is JSON but not an embeddings answer; check base_url")
+    data = body.get("data")
+    if data is None and body.get("error") is not None:
+        return error_from_body(body["error"], in_stream=False, requested_model=wired.model)
+    if not isinstance(data, list):
+        return MalformedResponseError(f"{count} inputs were sent but 0 embeddings came back")
+    for entry in data:
+        if not isinstance(entry, dict):
+            return MalformedResponseError("an embedding is not an object")
+        value, index = entry.get("embedding"), entry.get("index")
+        if index is not None and type(index) is not int:
+            return MalformedResponseError(f"an embedding has the index {index!r}, which is no number")
+        if not isinstance(value, (str, list)):
+            return MalformedResponseError(f"an embedding is neither numbers nor base64 but {type(value).__name__}")
+    return MalformedResponseError("an embedding is not a list of numbers")
+
+
+def _vector(value: list[float] | str) -> Vector:
+    if not value:
+        raise MalformedResponseError("an embedding is empty")
+    if isinstance(value, list):
+        return value
+    floats = array("f")
+    try:
+        floats.frombytes(binascii.a2b_base64(value, strict_mode=True))
+    except ValueError as exc:
+        raise MalformedResponseError(f"an embedding is not base64 of float32 ({exc})") from None
+    if sys.byteorder == "big":
+        floats.byteswap()
+    return floats

@@ -12,6 +12,7 @@ from .model import SCENARIOS, Driver, Mode, Scenario
 # module of tests.conformance.drivers, class
 _DRIVERS = (
     ("langchain", "LangChainDriver"),
+    ("haystack", "HaystackDriver"),
     ("openai_sdk", "OpenAIDriver"),
     ("core", "CoreDriver"),
 )

@@ -131,6 +131,7 @@ def test_vectors_come_in_the_order_of_the_inputs(unary: Any, what: str, form: di
     assert [a.outcome for a in reply.attempts] == ["ok"] * batches
     assert reply.numpy().shape == (5, 3)
     assert reply.numpy().dtype == numpy.float32
+    assert [a.tolist() for a in reply.arrays] == reply.vectors
 
 
 INPUTS: list[tuple[Any, list[Any]]] = [
@@ -342,9 +343,11 @@ ODD: list[tuple[str, Any, str]] = [
     ("index no number", {"data": [entry(), entry(index="1")]}, "index '1'"),
     ("index true", {"data": [entry(), entry(index=True)]}, "index True"),
     ("null", {"data": [entry(), entry(index=1, embedding=None)]}, "neither numbers nor base64"),
-    ("empty", {"data": [entry(), entry(index=1, embedding=[])]}, "neither numbers nor base64"),
+    ("empty", {"data": [entry(), entry(index=1, embedding=[])]}, "empty"),
     ("empty text", {"data": [entry(), entry(index=1, embedding="")]}, "empty"),
     ("texts", {"data": [entry(), entry(index=1, embedding=["a"])]}, "not a list of numbers"),
+    ("a truth value", {"data": [entry(), entry(index=1, embedding=[True])]}, "not a list of numbers"),
+    ("too large", {"data": [entry(), entry(index=1, embedding=[10**400])]}, "not "),
     ("nested", {"data": [entry(), entry(index=1, embedding=[[1.0]])]}, "not a list of numbers"),
     ("bad base64", {"data": [entry(), entry(index=1, embedding="!!!!")]}, "not base64"),
     ("accents", {"data": [entry(), entry(index=1, embedding="é===")]}, "not base64"),

@@ -21,7 +21,7 @@ def parts(case: Case, kind: str | tuple[str, ...]) -> list[dict[str, Any]]:
     return [part for part in case.body["messages"][-1]["content"] if part["type"] in kinds]
 
 
-@scenario(GROUP, "an image by URL")
+@scenario(GROUP, "an image by URL", needs="image by url")
 def image_url(case: Case) -> None:
     case.ask(ask({"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}))
     (part,) = parts(case, "image_url")

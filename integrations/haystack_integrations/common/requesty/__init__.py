@@ -1,0 +1,1 @@
+"""What the Requesty generators and embedders for Haystack share."""

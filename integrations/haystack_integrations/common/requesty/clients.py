@@ -1,0 +1,81 @@
+"""The clients of a component: opened by its first run, closed and reopened, copied and pickled without the key."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from haystack.utils import Secret
+from haystack.utils.http_client import init_http_client
+
+from requesty_core.calls import ClientSettings
+from requesty_core.pair import ClientPair
+
+__all__ = ["KEY", "Clients", "without_key"]
+
+KEY = Secret.from_env_var("REQUESTY_API_KEY")
+"""Where the key is by default."""
+
+# One lock for all components: opening takes microseconds, and a lock per component could not be copied or pickled.
+_OPENING = threading.Lock()
+
+
+class Clients:
+    """Sync and async client over one set of settings.
+
+    Settings are checked at once, so that a mistake is told where it was made; the key is read when a run needs it.
+    Raises :class:`ConfigurationError` for an unusable setting.
+    """
+
+    def __init__(
+        self, api_key: Secret | Callable[[], str], http: Mapping[str, Any] | None, settings: Mapping[str, Any]
+    ) -> None:
+        self._api_key = api_key
+        self._http = http
+        self._settings = dict(settings)
+        self._pair: ClientPair | None = None
+        ClientSettings.build(**settings)
+
+    def open(self) -> ClientPair:
+        """The clients. Raises ``ValueError`` if the key's environment variable is not set."""
+        pair = self._pair
+        if pair is not None:
+            return pair
+        with _OPENING:
+            if self._pair is None:
+                key = self._api_key.resolve_value() if isinstance(self._api_key, Secret) else self._api_key
+                own: dict[str, Any] = {}
+                if self._http:
+                    own["transport"] = init_http_client(dict(self._http), async_client=False)
+                    own["async_transport"] = init_http_client(dict(self._http), async_client=True)
+                self._pair = ClientPair(api_key=key, **own, **self._settings)
+            return self._pair
+
+    def close(self) -> None:
+        """Close what was made from ``http_client_kwargs``; the shared connections stay open for others."""
+        pair, self._pair = self._pair, None
+        if pair is not None:
+            pair.close()
+
+    async def aclose(self) -> None:
+        """Async :meth:`close`."""
+        pair, self._pair = self._pair, None
+        if pair is not None:
+            await pair.aclose()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Clients:
+        # Settings are immutable to the clients; ledger, budget and connections are shared on purpose.
+        twin = Clients(self._api_key, self._http, self._settings)
+        memo[id(self)] = twin
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_api_key": without_key(self._api_key), "_pair": None}
+
+
+def without_key(api_key: Secret | Callable[[], str]) -> Secret | Callable[[], str]:
+    """The secret to pickle: one that holds the key itself becomes the environment variable of wherever it wakes up."""
+    if isinstance(api_key, Secret) and api_key.type.value == "token":
+        return KEY
+    return api_key

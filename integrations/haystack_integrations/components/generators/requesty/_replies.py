@@ -1,0 +1,194 @@
+"""From core replies and stream events to Haystack messages and chunks: pure but for the clock of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from haystack import logging
+from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCall, ToolCallDelta
+
+from requesty_core.pair import reply_metadata
+from requesty_core.reply import (
+    ChatReply,
+    Message,
+    MessageEnd,
+    MessageStart,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+)
+from requesty_core.reply import (
+    ToolCallDelta as CoreToolCallDelta,
+)
+from requesty_core.usage import Usage
+from requesty_core.wire import JSONDecodeError, decode_json
+
+__all__ = ["Chunks", "replies_of", "usage_of"]
+
+logger = logging.getLogger(__name__)
+
+Optional = Mapping[str, frozenset[str]]
+
+
+def replies_of(reply: ChatReply, optional: Optional, started: str | None = None) -> list[ChatMessage]:
+    """One message per choice; usage and cost stand on the first only, so that sums over messages are right.
+
+    Args:
+        optional: per tool, arguments whose null means "not given" (strict schemas).
+        started: ISO time of the first chunk, for streams.
+    """
+    shared = _shared_meta(reply)
+    messages = []
+    for index, choice in enumerate(reply.choices or (reply.message,)):
+        calls, invalid = _tool_calls(choice, optional)
+        meta = {"index": index, "finish_reason": choice.finish_reason, **shared, **_choice_meta(choice)}
+        meta["usage"] = usage_of(reply.usage) if index == 0 else {}
+        if invalid:
+            meta["invalid_tool_calls"] = invalid
+            logger.warning(
+                "The arguments of {count} tool call(s) are not a JSON object; see meta['invalid_tool_calls']",
+                count=len(invalid),
+            )
+        if started is not None:
+            meta["completion_start_time"] = started
+        reasoning = None
+        if choice.reasoning or choice.reasoning_signature:
+            extra = {"signature": choice.reasoning_signature} if choice.reasoning_signature else {}
+            reasoning = ReasoningContent(reasoning_text=choice.reasoning, extra=extra)
+        messages.append(
+            ChatMessage.from_assistant(choice.text or None, meta=meta, tool_calls=calls, reasoning=reasoning)
+        )
+    return messages
+
+
+def _shared_meta(reply: ChatReply) -> dict[str, Any]:
+    meta = reply_metadata(reply)
+    served = meta.pop("served_model", None)
+    meta.pop("cost", None)
+    if reply.id is not None:
+        meta["id"] = reply.id
+    if reply.extra:
+        meta["extra"] = dict(reply.extra)
+    return {"model": served or reply.requested_model, **meta}
+
+
+def _choice_meta(choice: Message) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "refusal": choice.refusal,
+        "logprobs": choice.logprobs,
+        "annotations": [dict(item) for item in choice.annotations],
+        "images": [dict(item) for item in choice.images],
+        "server_tool_calls": [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in choice.server_tool_calls],
+        "message_extra": dict(choice.extra),
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _tool_calls(choice: Message, optional: Optional) -> tuple[list[ToolCall], list[dict[str, Any]]]:
+    """Parsed calls, and those whose arguments are not a JSON object, as they came."""
+    calls: list[ToolCall] = []
+    invalid: list[dict[str, Any]] = []
+    for call in choice.tool_calls:
+        try:
+            arguments = decode_json(call.arguments) if call.arguments else {}
+        except JSONDecodeError:
+            arguments = call.arguments
+        if arguments is None:
+            arguments = {}
+        if not isinstance(arguments, dict):
+            invalid.append({"name": call.name, "arguments": call.arguments, "id": call.id})
+            continue
+        unset = optional.get(call.name, frozenset())
+        arguments = {key: value for key, value in arguments.items() if value is not None or key not in unset}
+        calls.append(ToolCall(tool_name=call.name, arguments=arguments, id=call.id))
+    return calls, invalid
+
+
+def usage_of(usage: Usage | None) -> dict[str, Any]:
+    """The usage as received, ``cost`` a float, and nothing that is ``None``.
+
+    ``Agent`` adds usage up over its steps: floats are summed, while a ``None`` would erase the sum.
+    """
+    if usage is None:
+        return {}
+    cleaned = _without_none(usage.raw)
+    cleaned.pop("cost", None)
+    if usage.cost is not None:
+        cleaned["cost"] = float(usage.cost)
+    return cleaned
+
+
+def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(item) if isinstance(item, Mapping) else item
+        for key, item in value.items()
+        if item is not None
+    }
+
+
+class Chunks:
+    """The chunks of one stream, and the message it ends in.
+
+    Every change between text, reasoning and one tool call or another opens a new block: a new ``index``, and
+    ``start`` on its first chunk.
+    """
+
+    def __init__(self, info: ComponentInfo, optional: Optional) -> None:
+        self._info = info
+        self._optional = optional
+        self._block: object = None
+        self._index = -1
+        self._model = ""
+        self.started: str | None = None
+        self.reply: ChatReply | None = None
+
+    def of(self, event: StreamEvent) -> Iterator[StreamingChunk]:
+        """The chunk an event becomes, if any; never text and a tool call in one."""
+        if isinstance(event, TextDelta):
+            yield self._chunk("text", content=event.text)
+        elif isinstance(event, ReasoningDelta):
+            if event.text:
+                yield self._chunk("reasoning", reasoning=ReasoningContent(event.text))
+        elif isinstance(event, CoreToolCallDelta):
+            piece = ToolCallDelta(
+                index=event.index, tool_name=event.name, arguments=event.arguments or None, id=event.id
+            )
+            yield self._chunk(event.index, tool_calls=[piece])
+        elif isinstance(event, MessageStart):
+            self._model = event.served_model or event.requested_model
+        elif isinstance(event, MessageEnd):
+            self.reply = event.reply
+            yield self._last(event.reply)
+
+    def message(self) -> list[ChatMessage]:
+        """The complete message, once the stream has ended."""
+        assert self.reply is not None
+        return replies_of(self.reply, self._optional, self.started)
+
+    def _chunk(self, block: object, *, content: str = "", **fields: Any) -> StreamingChunk:
+        start = block != self._block
+        if start:
+            self._block = block
+            self._index += 1
+        return StreamingChunk(
+            content=content,
+            meta={"model": self._model, "received_at": self._now()},
+            component_info=self._info,
+            index=self._index,
+            start=start,
+            **fields,
+        )
+
+    def _last(self, reply: ChatReply) -> StreamingChunk:
+        meta: dict[str, Any] = {"model": self._model, "received_at": self._now(), "finish_reason": reply.finish_reason}
+        meta |= {"usage": usage_of(reply.usage), "requested_model": reply.requested_model}
+        word: Any = reply.finish_reason
+        return StreamingChunk(content="", meta=meta, component_info=self._info, finish_reason=word)
+
+    def _now(self) -> str:
+        now = datetime.now(UTC).isoformat()
+        if self.started is None:
+            self.started = now
+        return now
