@@ -18,7 +18,7 @@ from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.guardrails import mask
 from requesty_emulator.routing import route
 from requesty_emulator.scripted import Scripted
-from requesty_emulator.sse import chat_events
+from requesty_emulator.sse import chat_events, pieces, token_logprobs
 from requesty_emulator.validate import CHAT_FIELDS, unknown_fields, validate_chat
 
 #: Tokens a message costs beyond its text.
@@ -47,7 +47,7 @@ async def chat_completions(call: Call) -> Reply:
         call.fault.headers.update(scripted.headers)
     if body.get("stream"):
         return Reply(
-            events=_events(call, body, frame, answers, usage, scripted, style),
+            events=_events(call, body, frame, answers, usage, scripted, style, ask.logprobs),
             content_type="text/event-stream; charset=utf-8",
             billable=True,
         )
@@ -188,18 +188,9 @@ def _choice(index: int, item: Answer, logprobs: int | None, server_tools: bool) 
     return {
         "index": index,
         "finish_reason": finish,
-        "logprobs": None if logprobs is None else token_logprobs(item.text or "", logprobs),
+        "logprobs": None if logprobs is None else token_logprobs(pieces(item.text or ""), logprobs),
         "message": message,
     }
-
-
-def token_logprobs(text: str, top: int) -> dict[str, Any]:
-    """``logprobs`` with one entry a word, in OpenAI's shape."""
-    entries = []
-    for word in text.split(" "):
-        entry = {"token": word, "logprob": -0.01, "bytes": list(word.encode("utf-8", "surrogatepass"))}
-        entries.append({**entry, "top_logprobs": [entry][:top]})
-    return {"content": entries}
 
 
 def _events(
@@ -210,6 +201,7 @@ def _events(
     usage: Usage,
     scripted: Scripted | None,
     style: str,
+    logprobs: int | None,
 ) -> list[bytes]:
     if scripted and scripted.chunks is not None:
         return raw_events(scripted.chunks, done=True)
@@ -219,7 +211,9 @@ def _events(
     if style == "every_chunk":
         asked = True
     total = served_usage(usage.chat(style), scripted) if asked and style != "none" else None
-    return chat_events(frame, answers, total, style, logprobs=body.get("logprobs") is True)
+    if call.fault.empty_choices:
+        answers = []
+    return chat_events(frame, answers, total, style, logprobs=logprobs)
 
 
 def raw_events(chunks: list[Any], *, done: bool) -> list[bytes]:

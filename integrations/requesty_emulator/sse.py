@@ -30,8 +30,22 @@ def event(payload: dict[str, Any]) -> bytes:
     return b"data: " + _encoder.encode(payload) + b"\n\n"
 
 
+def token_logprobs(words: list[str], top: int) -> dict[str, Any]:
+    """``logprobs`` in OpenAI's shape: one entry a word, which keeps its white space."""
+    entries = []
+    for word in words:
+        entry = {"token": word, "logprob": -0.01, "bytes": list(word.encode("utf-8", "surrogatepass"))}
+        entries.append({**entry, "top_logprobs": [entry][:top]})
+    return {"content": entries}
+
+
 def chat_events(
-    frame: dict[str, Any], answers: list[Answer], usage: dict[str, Any] | None, style: str, *, logprobs: bool = False
+    frame: dict[str, Any],
+    answers: list[Answer],
+    usage: dict[str, Any] | None,
+    style: str,
+    *,
+    logprobs: int | None = None,
 ) -> list[bytes]:
     """Every event of a streamed chat completion.
 
@@ -55,7 +69,7 @@ def chat_events(
     return [*map(event, chunks), DONE]
 
 
-def _choice_deltas(index: int, answer: Answer, logprobs: bool) -> list[dict[str, Any]]:
+def _choice_deltas(index: int, answer: Answer, logprobs: int | None) -> list[dict[str, Any]]:
     deltas: list[dict[str, Any]] = [{"content": ""}]
     if answer.reasoning:
         thoughts = pieces(answer.reasoning)
@@ -84,10 +98,8 @@ def _choice_deltas(index: int, answer: Answer, logprobs: bool) -> list[dict[str,
     result: list[dict[str, Any]] = []
     for delta in deltas:
         choice: dict[str, Any] = {"index": index, "delta": {"role": "assistant", **delta}}
-        if logprobs and delta.get("content"):
-            choice["logprobs"] = {
-                "content": [{"token": delta["content"], "logprob": -0.01, "bytes": None, "top_logprobs": []}]
-            }
+        if logprobs is not None and delta.get("content"):
+            choice["logprobs"] = token_logprobs([delta["content"]], logprobs)
         result.append(choice)
     result[-1]["finish_reason"] = answer.finish
     return result
