@@ -1,0 +1,136 @@
+"""An emulated gateway, models and embeddings bound to it, and transports that answer with given bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from llama_index.core import Settings
+from llama_index.core.bridge.pydantic import Field
+from llama_index.core.callbacks import CallbackManager
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.event_handlers import BaseEventHandler
+from llama_index_instrumentation.span_handlers import SimpleSpanHandler
+
+from llama_index.embeddings.requesty import RequestyEmbedding
+from llama_index.llms.requesty import Requesty, RequestyFallback
+from requesty_emulator import GatewayEmulator
+
+MODEL = "openai/gpt-4o-mini"
+
+
+class Canned:
+    """A mock gateway: answers with the given bodies in turn, the last one for good, and keeps the requests."""
+
+    def __init__(self, *bodies: Any) -> None:
+        self._bodies = list(bodies)
+        self.requests: list[httpx.Request] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        body = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
+        if isinstance(body, list):
+            lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in body) + "data: [DONE]\n\n"
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=lines.encode())
+        return httpx.Response(200, json=body)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The last request's body."""
+        return dict(json.loads(self.requests[-1].content))
+
+
+@pytest.fixture
+def gw() -> Iterator[GatewayEmulator]:
+    with GatewayEmulator() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def make(gw: GatewayEmulator) -> Callable[..., Requesty]:
+    """A model of the emulated gateway; ``models=`` makes it a fallback."""
+
+    def build(model: str = MODEL, **kwargs: Any) -> Requesty:
+        settings = {"base_url": gw.base_url, "api_key": gw.api_key, "max_retries": 0, **kwargs}
+        return RequestyFallback(**settings) if "models" in settings else Requesty(model=model, **settings)
+
+    return build
+
+
+@pytest.fixture
+def embed_model(gw: GatewayEmulator) -> RequestyEmbedding:
+    return RequestyEmbedding(model="openai/text-embedding-3-small", base_url=gw.base_url, api_key=gw.api_key)
+
+
+@pytest.fixture
+def canned() -> Callable[..., tuple[Requesty, Canned]]:
+    """A model whose gateway answers with the given bodies (a list is a stream), and that gateway."""
+
+    def build(*bodies: Any, **kwargs: Any) -> tuple[Requesty, Canned]:
+        wire = Canned(*bodies)
+        settings: dict[str, Any] = {"model": MODEL, "api_key": "k", "base_url": "http://gateway.test/v1", **kwargs}
+        return Requesty(http_client=wire.transport, async_http_client=wire.transport, **settings), wire
+
+    return build
+
+
+class _Events(BaseEventHandler):
+    seen: list[Any] = Field(default_factory=list)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "TestEvents"
+
+    def handle(self, event: Any, **kwargs: Any) -> None:
+        self.seen.append(event)
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    """Every instrumentation event of the test."""
+    root, handler = get_dispatcher(), _Events()
+    root.add_event_handler(handler)
+    yield handler.seen
+    root.event_handlers.remove(handler)
+
+
+@pytest.fixture
+def spans() -> Iterator[SimpleSpanHandler]:
+    """Every span of the test."""
+    root, handler = get_dispatcher(), SimpleSpanHandler()
+    root.add_span_handler(handler)
+    yield handler
+    root.span_handlers.remove(handler)
+
+
+@pytest.fixture
+def settings() -> Iterator[Any]:
+    """``Settings``, put back afterwards."""
+    names = ("_llm", "_embed_model", "_callback_manager")
+    before = {name: getattr(Settings, name) for name in names}
+    Settings.callback_manager = CallbackManager()
+    yield Settings
+    for name, value in before.items():
+        setattr(Settings, name, value)
+
+
+async def collect(stream: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in stream]
+
+
+@pytest.fixture
+def run_method() -> Callable[..., Any]:
+    """Calls one of the eight methods by name and gives every response; sync ones give lists too."""
+
+    async def call(llm: Requesty, name: str, *args: Any, **kwargs: Any) -> list[Any]:
+        result = getattr(llm, name)(*args, **kwargs)
+        if name.startswith("a"):
+            result = await result
+            return await collect(result) if "stream" in name else [result]
+        return list(result) if "stream" in name else [result]
+
+    return call
