@@ -1,1 +1,35 @@
-"""The Requesty gateway as Pydantic AI models."""
+"""The Requesty gateway for Pydantic AI."""
+
+from __future__ import annotations
+
+from requesty_core.config import Timeouts
+from requesty_core.errors import RequestyError
+from requesty_core.fallback import FallbackPolicy, Step
+from requesty_core.options import RequestyOptions
+from requesty_core.usage import Budget, CostLedger
+
+from ._errors import should_fall_back
+from ._settings import RequestyModelSettings
+from .capability import RequestyModels
+from .embeddings import RequestyEmbeddingModel, RequestyEmbeddingSettings
+from .fallback import RequestyFallbackModel
+from .model import RequestyModel
+from .provider import RequestyProvider
+
+__all__ = [
+    "Budget",
+    "CostLedger",
+    "FallbackPolicy",
+    "RequestyEmbeddingModel",
+    "RequestyEmbeddingSettings",
+    "RequestyError",
+    "RequestyFallbackModel",
+    "RequestyModel",
+    "RequestyModelSettings",
+    "RequestyModels",
+    "RequestyOptions",
+    "RequestyProvider",
+    "Step",
+    "Timeouts",
+    "should_fall_back",
+]

@@ -13,6 +13,7 @@ from .model import SCENARIOS, Driver, Mode, Scenario
 _DRIVERS = (
     ("langchain", "LangChainDriver"),
     ("haystack", "HaystackDriver"),
+    ("pydantic_ai", "PydanticAIDriver"),
     ("openai_sdk", "OpenAIDriver"),
     ("core", "CoreDriver"),
 )

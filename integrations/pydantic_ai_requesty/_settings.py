@@ -1,0 +1,97 @@
+"""``RequestyModelSettings``, and what of it is no field of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx2
+from pydantic_ai.models.openai import OpenAIChatModelSettings
+
+from requesty_core.config import Timeouts
+from requesty_core.fallback import FallbackPolicy, Step
+from requesty_core.options import RequestyOptions
+
+__all__ = ["RequestyModelSettings", "call_options", "options_of", "timeouts_of"]
+
+
+class RequestyModelSettings(OpenAIChatModelSettings, total=False):
+    """Settings of one request or, given to a model, of all its requests.
+
+    ``timeout``, ``max_retries`` (literal: 0 means one request), ``extra_headers`` and ``extra_body`` of
+    :class:`~pydantic_ai.settings.ModelSettings` work as everywhere; ``thinking`` becomes ``reasoning_effort`` and
+    ``cache`` becomes ``requesty.auto_cache``.
+    """
+
+    requesty_auto_cache: bool
+    """Ask for (``True``) or suppress (``False``) provider prompt caching; unset leaves it to the gateway."""
+
+    requesty_tags: Sequence[str]
+    """Labels for analytics."""
+
+    requesty_user_id: str
+    """End user, for analytics and load-balancing stickiness."""
+
+    requesty_trace_id: str
+    """Conversation or task, for analytics and load-balancing stickiness: one id keeps one model."""
+
+    requesty_extra: Mapping[str, Any]
+    """Further analytics keys; usage reports group by ``extra.KEY``."""
+
+    requesty_reasoning_effort: str
+    """``none``, ``min``, ``low``, ``medium``, ``high``, ``xhigh``, ``max``, or a token budget such as ``"4096"``."""
+
+    requesty_thinking_budget: int
+    """Budget in tokens for Claude and Gemini, sent as ``thinking``; must be below ``max_tokens``."""
+
+    requesty_top_k: int
+    """Sampling among the most likely tokens, where the provider has it."""
+
+    requesty_models: Sequence[str]
+    """Candidate models the gateway may route among (the body's ``models``)."""
+
+    requesty_fallbacks: Sequence[str | Step | dict[str, Any]]
+    """Models to try when this one fails, instead of the model's own."""
+
+    requesty_fallback_policy: FallbackPolicy
+    """Rules of retry, cool-down, deadline and hedging, instead of the model's own."""
+
+
+_OPTIONS = {
+    "requesty_auto_cache": "auto_cache",
+    "requesty_tags": "tags",
+    "requesty_user_id": "user_id",
+    "requesty_trace_id": "trace_id",
+    "requesty_extra": "extra",
+}
+_CALL = {
+    "requesty_fallbacks": "fallbacks",
+    "requesty_fallback_policy": "fallback_policy",
+    "max_retries": "max_retries",
+}
+_WIRE = {"requesty_top_k": "top_k", "requesty_models": "models"}
+
+
+def options_of(settings: Mapping[str, Any], *, cache: Any = None) -> RequestyOptions | None:
+    """The gateway's ``requesty`` object, ``None`` if nothing of it is set. ``cache`` is the unified setting."""
+    values = {name: settings[key] for key, name in _OPTIONS.items() if settings.get(key) is not None}
+    if cache:
+        values.setdefault("auto_cache", True)
+    return RequestyOptions(**values) if values else None
+
+
+def call_options(settings: Mapping[str, Any], *, cache: Any = None) -> dict[str, Any]:
+    """Arguments of the core client that are no fields of the chat model's own, and the fields it has no name for."""
+    call = {name: settings[key] for key, name in (_CALL | _WIRE).items() if settings.get(key) is not None}
+    if (budget := settings.get("requesty_thinking_budget")) is not None:
+        call["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    if (options := options_of(settings, cache=cache)) is not None:
+        call["options"] = options
+    return call
+
+
+def timeouts_of(timeout: Any) -> Timeouts | float | None:
+    """A timeout of either HTTP library as the core's; numbers pass through."""
+    if isinstance(timeout, httpx2.Timeout):
+        return Timeouts(connect=timeout.connect, read=timeout.read, write=timeout.write)
+    return timeout  # type: ignore[no-any-return]

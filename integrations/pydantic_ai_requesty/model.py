@@ -1,0 +1,190 @@
+"""``RequestyModel``: any model behind the Requesty gateway as a Pydantic AI model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from openai import omit
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.messages import CachePoint, ModelResponse, ThinkingPart, UserContent
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.native_tools import WebSearchTool
+from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfileSpec
+from pydantic_ai.settings import ModelSettings
+
+from requesty_core.client import AsyncChatStream
+from requesty_core.fallback import FallbackPolicy, Step, steps_from
+from requesty_core.model_id import check_model
+from requesty_core.reply import ChatReply
+
+from ._errors import pydantic_ai_errors
+from ._profile import narrowed
+from ._replies import REASONING, response_from
+from ._settings import call_options
+from ._stream import RequestyStreamedResponse
+from .provider import CALL, RequestyProvider
+
+__all__ = ["RequestyModel"]
+
+# The gateway's words for the unified `thinking` setting (documented under reasoning); others pass through.
+_EFFORT = {True: "medium", False: "none", "minimal": "min"}
+
+
+@dataclass(init=False)
+class RequestyModel(OpenAIChatModel):
+    """Chat with any model behind the Requesty gateway.
+
+    Messages and tools are mapped as for every OpenAI-compatible model; requests, streams, retries and fallbacks are
+    this package's own. ``usage.cost`` is what the gateway billed, so ``UsageLimits(cost_limit=…)`` holds, and attempts
+    that failed before the answer are in ``failed_attempts`` with what they cost.
+
+    Example:
+        ```python
+        from pydantic_ai import Agent
+        from pydantic_ai_requesty import RequestyModel
+
+        agent = Agent(RequestyModel("openai/gpt-4o-mini", fallbacks=["anthropic/claude-sonnet-4-5"]))
+        result = agent.run_sync("Why is the sky blue?")
+        result.output, result.usage.cost, result.response.provider_details["served_model"]
+        ```
+
+    Args:
+        model_name: model id, sent untouched: ``openai/gpt-4o-mini``, ``policy/NAME``, ``…@eu``, …
+        provider: a :class:`RequestyProvider`; ``"requesty"`` makes one from the environment.
+        fallbacks: models to try when this one fails: ids, or steps with ``retries`` and timeouts. For chains that the
+            gateway runs itself, give a ``policy/NAME`` as ``model_name`` instead.
+        fallback_policy: rules of retry, cool-down, deadline and hedging.
+        profile: laid over what the vendor's profile and the catalogue say.
+        settings: defaults of every request, :class:`RequestyModelSettings` among them.
+
+    Raises:
+        UserError: an unusable setting; nothing was sent.
+        ModelAPIError: a failed request, in the category that fits, with the ``kind``, ``request_id``, ``partial`` and
+            ``attempts`` of :class:`requesty_core.RequestyError`.
+    """
+
+    _fallbacks: tuple[Step, ...] = field(default=(), repr=False)
+    _fallback_policy: FallbackPolicy | None = field(default=None, repr=False)
+
+    def __init__(
+        self,
+        model_name: str | Step,
+        *,
+        provider: RequestyProvider | Literal["requesty"] = "requesty",
+        fallbacks: Iterable[str | Step | dict[str, Any]] = (),
+        fallback_policy: FallbackPolicy | None = None,
+        profile: ModelProfileSpec | None = None,
+        settings: ModelSettings | None = None,
+    ) -> None:
+        with pydantic_ai_errors(str(model_name)):
+            self._step = model_name if isinstance(model_name, Step) else Step(check_model(model_name))
+            self._fallbacks = steps_from(fallbacks if isinstance(fallbacks, str) else list(fallbacks))
+        self._fallback_policy = fallback_policy
+        if isinstance(provider, str):
+            if provider != "requesty":
+                raise UserError(f"provider: {provider!r} is not known here; give a RequestyProvider or 'requesty'")
+            provider = RequestyProvider()
+        super().__init__(self._step.model, provider=cast("Any", provider), profile=profile, settings=settings)
+
+    @property
+    def requesty(self) -> RequestyProvider:
+        """The provider, by its own type."""
+        return cast("RequestyProvider", self._provider)
+
+    def _instance_profile_defaults(self, profile: ModelProfile) -> ModelProfile:
+        profile = super()._instance_profile_defaults(profile)
+        others = [RequestyProvider.model_profile(step.model) or {} for step in self._fallbacks]
+        return narrowed(profile, others)
+
+    # --- request ---
+
+    async def _completions_create(
+        self,
+        messages: Any,
+        stream: Any,
+        model_settings: Any,
+        model_request_parameters: ModelRequestParameters,
+    ) -> Any:
+        with pydantic_ai_errors(self.model_name):
+            call = call_options(model_settings, cache=getattr(model_request_parameters, "cache", None))
+        call.setdefault("fallbacks", self._fallbacks)
+        call.setdefault("fallback_policy", self._fallback_policy)
+        call["step"] = self._step
+        settings: Any = {**model_settings, "extra_body": {**(model_settings.get("extra_body") or {}), CALL: call}}
+        return await super()._completions_create(messages, stream, settings, model_request_parameters)
+
+    def _translate_thinking(self, model_settings: Any, model_request_parameters: ModelRequestParameters) -> Any:
+        effort = model_settings.get("requesty_reasoning_effort") or model_settings.get("openai_reasoning_effort")
+        if effort is None:
+            thinking = model_request_parameters.thinking
+            effort = _EFFORT.get(thinking, thinking)
+        return omit if effort is None else effort
+
+    def _get_tool_choice(self, model_settings: Any, model_request_parameters: ModelRequestParameters) -> Any:
+        tools, choice = super()._get_tool_choice(model_settings, model_request_parameters)
+        if any(isinstance(tool, WebSearchTool) for tool in model_request_parameters.native_tools):
+            tools = [*tools, cast("Any", {"type": "web_search"})]
+        return tools, choice
+
+    def _get_web_search_options(self, model_request_parameters: ModelRequestParameters) -> Any:
+        # The gateway takes web search as a tool (documented under web search).
+        return None
+
+    @dataclass
+    class _MapModelResponseContext(OpenAIChatModel._MapModelResponseContext):
+        signature: str | None = None
+
+        def _map_response_thinking_part(self, item: ThinkingPart) -> None:
+            super()._map_response_thinking_part(item)
+            # Claude and Gemini refuse a tool loop whose reasoning comes back unsigned (documented under history).
+            if item.signature and item.id == REASONING and self.accepts_stateless_artifacts(item):
+                self.signature = item.signature
+
+        def _into_message_param(self) -> Any:
+            message: Any = super()._into_message_param()
+            if message is not None and self.signature is not None:
+                message["reasoning_signature"] = self.signature
+            return message
+
+    async def _map_user_prompt_content_item(self, item: UserContent, content: list[Any]) -> None:
+        if isinstance(item, CachePoint):
+            if not content:
+                raise UserError(
+                    "CachePoint: there is nothing before it in the prompt to cache; move it after some content"
+                )
+            content[-1]["cache_control"] = {"type": "ephemeral"}
+            return
+        await super()._map_user_prompt_content_item(item, content)
+        if content and content[-1].get("type") == "file" and "file_data" in content[-1]["file"]:
+            # The shape the gateway documents for documents; the OpenAI one is read by some routes only.
+            content[-1] = {"type": "input_file", **content[-1]["file"]}
+
+    # --- response ---
+
+    @property
+    def _thinking_tags(self) -> tuple[str, str]:
+        return self.profile.get("thinking_tags", DEFAULT_THINKING_TAGS)
+
+    def _process_response(self, response: Any, **options: Any) -> ModelResponse:
+        reply = cast("ChatReply", response)
+        return response_from(reply, provider_url=self.base_url, thinking_tags=self._thinking_tags)
+
+    async def _process_streamed_response(
+        self, response: Any, model_request_parameters: ModelRequestParameters, model_settings: Any = None
+    ) -> Any:
+        events = cast("AsyncChatStream", response)
+        # Until the first token nothing is committed: an error up to there is raised on opening.
+        with pydantic_ai_errors(self.model_name):
+            first = await anext(events)
+        return RequestyStreamedResponse(
+            model_request_parameters=model_request_parameters,
+            _model_name=self.model_name,
+            _events=events,
+            _first=first,
+            _provider_url=self.base_url,
+            _thinking_tags=self._thinking_tags,
+            _ignore_leading_whitespace=self.profile.get("ignore_streamed_leading_whitespace", False),
+        )

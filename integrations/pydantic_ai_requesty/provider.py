@@ -1,0 +1,170 @@
+"""``RequestyProvider``: the gateway as a Pydantic AI provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from openai import NotGiven, Omit
+from pydantic_ai.profiles import ModelProfile
+from pydantic_ai.providers import Provider
+
+from requesty_core import CallEvent
+from requesty_core.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Timeouts
+from requesty_core.errors import ConfigurationError
+from requesty_core.fallback import Step
+from requesty_core.options import RequestyOptions
+from requesty_core.pair import ClientPair
+from requesty_core.reply import ChatReply
+from requesty_core.usage import Budget, CostLedger
+
+from ._errors import pydantic_ai_errors
+from ._profile import profile_for
+from ._settings import timeouts_of
+
+__all__ = ["CALL", "ChatClient", "RequestyProvider"]
+
+CALL = "requesty call"
+"""Key under which :class:`RequestyModel` hands arguments of the core client through the ``extra_body`` of a call."""
+
+
+class RequestyProvider(Provider["ChatClient"]):
+    """Where requests go, as whom, and where their cost is booked. For ``RequestyModel`` and ``RequestyEmbeddingModel``.
+
+    One provider may serve many models, threads and event loops one after another; it holds no connection of its own.
+
+    Args:
+        api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request; default:
+            ``REQUESTY_API_KEY`` when the first request is made.
+        base_url: the gateway's OpenAI-style base URL, taken verbatim. Default: ``region``, else
+            ``REQUESTY_BASE_URL``, else the global router.
+        region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.
+        app_url, app_title: attribution, sent only if set.
+        timeout: seconds of silence, or :class:`requesty_core.Timeouts`; ``None`` waits forever.
+        max_retries: further attempts on the same model after a retryable failure; 0 means one request.
+        options: default gateway options (``auto_cache``, ``tags``, ``user_id``, ``trace_id``, ``extra``).
+        extra_headers, extra_body: sent with every request.
+        ledger, budget: where cost is counted and limited.
+        on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
+        tracing: whether requests open OpenTelemetry spans of their own, beside Pydantic AI's.
+        http_client: an ``httpx`` async client or transport to send with, instead of the shared one; not closed here.
+
+    Raises:
+        UserError: a setting is unusable; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: Any = None,
+        base_url: str | None = None,
+        region: str | None = None,
+        app_url: str | None = None,
+        app_title: str | None = None,
+        timeout: Timeouts | float | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        options: RequestyOptions | Mapping[str, Any] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        ledger: CostLedger | None = None,
+        budget: Budget | None = None,
+        on_event: Callable[[CallEvent], None] | None = None,
+        tracing: bool = False,
+        http_client: Any = None,
+    ) -> None:
+        with pydantic_ai_errors(""):
+            self._pair = ClientPair(
+                api_key=api_key,
+                base_url=base_url,
+                region=region,
+                app_url=app_url,
+                app_title=app_title,
+                timeout=timeout,
+                max_retries=max_retries,
+                options=options,
+                extra_headers=extra_headers,
+                extra_body=extra_body,
+                ledger=ledger,
+                budget=budget,
+                on_event=on_event,
+                tracing=tracing,
+                async_transport=http_client,
+            )
+        self._client = ChatClient(self._pair)
+
+    @property
+    def name(self) -> str:
+        """``requesty``."""
+        return "requesty"
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return self._pair.aio.base_url
+
+    @property
+    def client(self) -> ChatClient:
+        """The client of ``RequestyModel``; it answers with the core's replies, so it is no ``AsyncOpenAI``."""
+        return self._client
+
+    @property
+    def clients(self) -> ClientPair:
+        """The core's clients (``.sync`` and ``.aio``): catalogue, feedback, management, images and audio."""
+        return self._pair
+
+    @staticmethod
+    def model_profile(model_name: str) -> ModelProfile | None:
+        """What the bundled catalogue and the vendor's own profile know of a model id."""
+        return profile_for(model_name)
+
+
+class ChatClient:
+    """What ``OpenAIChatModel`` asks of an OpenAI client, over the core's: ``.chat.completions.create`` and its address.
+
+    Nothing of the SDK is underneath, so its retries, decoding and validation are not either.
+    """
+
+    def __init__(self, pair: ClientPair) -> None:
+        self._pair = pair
+        self.chat = self
+        self.completions = self
+        # Read by Pydantic AI when it passes `max_retries` on.
+        self._client = None
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return self._pair.aio.base_url
+
+    def with_options(self, **options: Any) -> ChatClient:
+        """The client itself: what Pydantic AI sets here, ``max_retries``, comes with each call."""
+        return self
+
+    async def create(
+        self,
+        *,
+        model: str,
+        messages: list[Any],
+        stream: bool = False,
+        timeout: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> ChatReply | Any:
+        """The core's reply or, with ``stream``, its event stream; values "omitted" or "not given" are not sent."""
+        body = dict(extra_body or {})
+        call: dict[str, Any] | None = body.pop(CALL, None)
+        with pydantic_ai_errors(model):
+            if call is None:
+                raise ConfigurationError(
+                    "provider: RequestyProvider works with RequestyModel and RequestyEmbeddingModel"
+                )
+            fields = {name: value for name, value in params.items() if not isinstance(value, (Omit, NotGiven))}
+            fields.pop("stream_options", None)
+            if timeout is not None and not isinstance(timeout, (Omit, NotGiven)):
+                fields["timeout"] = timeouts_of(timeout)
+            fields |= {"extra_headers": extra_headers, "extra_body": body, **call}
+            first: str | Step = fields.pop("step", None) or model
+            if stream:
+                return self._pair.aio.stream(model=first, messages=messages, **fields)
+            return await self._pair.aio.chat(model=first, messages=messages, **fields)
