@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_ai.messages import ModelResponseStreamEvent
 from pydantic_ai.models import StreamedResponse
 
+from requesty_core.attempts import Attempt
 from requesty_core.client import AsyncChatStream
 from requesty_core.errors import RequestyError
 from requesty_core.reply import (
@@ -64,16 +65,14 @@ class RequestyStreamedResponse(StreamedResponse):
                         yield made
             except RequestyError as error:
                 if error.partial is not None:
-                    self._settle(error.partial)
-                    self.failed_attempts = failed_attempts(error.attempts[:-1])
+                    self._settle(error.partial, error.attempts[:-1])
                 raise
 
     def _map(self, event: StreamEvent) -> Iterator[ModelResponseStreamEvent]:
         """The events of one; only the first choice is streamed."""
         if isinstance(event, MessageEnd):
             yield from self._cite(event.reply)
-            self._settle(event.reply)
-            self.failed_attempts = failed_attempts(event.reply.attempts)
+            self._settle(event.reply, event.reply.attempts)
             return
         if isinstance(event, MessageStart):
             self.provider_response_id = event.id
@@ -125,8 +124,9 @@ class RequestyStreamedResponse(StreamedResponse):
                 vendor_part_id=(TextDelta.__name__, self._part), content="", citations=citations
             )
 
-    def _settle(self, reply: ChatReply) -> None:
-        """Take over what is known at the end."""
+    def _settle(self, reply: ChatReply, attempts: Sequence[Attempt]) -> None:
+        """Take over what is known at the end; attempts of a ``FallbackModel`` around this one stand first."""
+        self.failed_attempts = [*(self.failed_attempts or ()), *(failed_attempts(attempts) or ())] or None
         self._model_name = reply.served_model or self._model_name
         self.provider_response_id = reply.id
         self.provider_details = provider_details(reply)
