@@ -51,6 +51,10 @@ class RequestyStreamedResponse(StreamedResponse):
     _kind: type[Any] | None = field(default=None, init=False)
     _texts: int = field(default=0, init=False)
 
+    def get_stream_cancel_errors(self) -> tuple[type[BaseException], ...]:
+        """What a reader in another task gets when the stream is cancelled under it."""
+        return (RequestyError,)
+
     async def close_stream(self) -> None:
         """Stop; the connection is freed and the provider told."""
         await self._events.close()

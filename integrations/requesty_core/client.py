@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from .auth import RequestyAuth
 from .calls import CallOptions, ClientSettings, Route
@@ -21,7 +21,7 @@ from .embeddings import Batch, EmbeddingInput, EmbeddingsReply
 from .errors import ConfigurationError, RequestyError
 from .exchange import Exchange, StreamExchange, UnaryExchange
 from .fallback import Send, Step
-from .io_async import astream_events, aunary
+from .io_async import AsyncOpened, astream_events, aunary
 from .io_sync import stream_events, unary
 from .loops import loop_transport
 from .network import shared_transport
@@ -38,6 +38,8 @@ from .transport import (
 )
 
 if TYPE_CHECKING:
+    from types import AsyncGeneratorType
+
     # Imported by the properties that need them, to keep `import requesty_core` light.
     from .feedback import AsyncFeedback, Feedback
     from .management import AsyncManagement, Management
@@ -467,9 +469,15 @@ class AsyncRequestyClient(_BaseClient):
         """Perform a unary exchange. For the package's own routes and adapters."""
         return await aunary(exchange, partial(self._prepare, exchange, route, options), self._post)
 
-    def events(self, exchange: StreamExchange[E, R], route: Route, options: CallOptions) -> AsyncGenerator[E]:
+    def events(
+        self,
+        exchange: StreamExchange[E, R],
+        route: Route,
+        options: CallOptions,
+        held: list[AsyncOpened[E, R]] | None = None,
+    ) -> AsyncGenerator[E]:
         """Perform a streamed exchange. For the package's own routes and adapters."""
-        return astream_events(exchange, partial(self._prepare, exchange, route, options), self._post)
+        return astream_events(exchange, partial(self._prepare, exchange, route, options), self._post, held)
 
     async def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
         request = _build_request(self._settings, exchange, route, send, options)
@@ -501,7 +509,8 @@ class AsyncStream(Generic[E, R]):
         self, client: AsyncRequestyClient, exchange: StreamExchange[E, R], route: Route, options: CallOptions
     ) -> None:
         self._exchange = exchange
-        self._events = client.events(exchange, route, options)
+        self._held: list[AsyncOpened[E, R]] = []
+        self._events = client.events(exchange, route, options, self._held)
 
     def __aiter__(self) -> AsyncIterator[E]:
         return self._events
@@ -515,7 +524,14 @@ class AsyncStream(Generic[E, R]):
         return _finished(self._exchange)
 
     async def close(self) -> None:
-        """Stop; the connection is freed and the provider told."""
+        """Stop; the connection is freed and the provider told.
+
+        A task that waits for the next event meanwhile gets a :class:`TruncatedStreamError`.
+        """
+        if cast("AsyncGeneratorType[E, None]", self._events).ag_running:
+            for opened in self._held:
+                await opened.aclose()
+            return
         await self._events.aclose()
 
     async def __aenter__(self) -> Self:

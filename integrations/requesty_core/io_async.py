@@ -199,8 +199,13 @@ async def aunary(exchange: UnaryExchange[T], prepare: AsyncPrepare, post: AsyncP
         exchange.stop()
 
 
-async def astream_events(exchange: StreamExchange[E, R], prepare: AsyncPrepare, post: AsyncPost) -> AsyncGenerator[E]:
-    """Perform a streamed call; closing or dropping the generator frees the connection."""
+async def astream_events(
+    exchange: StreamExchange[E, R], prepare: AsyncPrepare, post: AsyncPost, held: list[AsyncOpened[E, R]] | None = None
+) -> AsyncGenerator[E]:
+    """Perform a streamed call; closing or dropping the generator frees the connection.
+
+    ``held`` gets what is open, for whoever must free it while the generator waits in another task.
+    """
 
     async def attempt(request: Request, running: Running) -> AsyncOpened[E, R]:
         return await AsyncOpened.open(post, request, running, exchange)
@@ -208,6 +213,8 @@ async def astream_events(exchange: StreamExchange[E, R], prepare: AsyncPrepare, 
     opened: AsyncOpened[E, R] | None = None
     try:
         opened = await _first(exchange, prepare, attempt)
+        if held is not None:
+            held.append(opened)
         async with contextlib.aclosing(opened.events(exchange)) as events:
             async for event in events:
                 yield event

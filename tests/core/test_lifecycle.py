@@ -141,6 +141,23 @@ async def test_an_async_stream_given_up_frees_its_connection(kit: SimpleNamespac
     assert await asyncio.to_thread(server.hung_up.wait, 1)
 
 
+async def test_a_stream_closed_under_its_reader_frees_its_connection(kit: SimpleNamespace, serve: Any) -> None:
+    server = serve(lambda n: started(kit))
+    transport = LoopTransport(no_tls)
+    client = AsyncRequestyClient(api_key="k", base_url=server.base_url, transport=transport)
+    stream = client.stream(model=MODEL, messages=MESSAGES)
+    await anext(stream)
+    assert (await anext(stream)).text == "Hel"
+    reader = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    await stream.close()
+    with pytest.raises(TruncatedStreamError) as caught:
+        await asyncio.wait_for(reader, 1)
+    assert caught.value.partial.text == "Hel"
+    assert (transport.in_flight, transport.idle) == (0, 0)
+    assert await asyncio.to_thread(server.hung_up.wait, 1)
+
+
 @pytest.mark.parametrize("when", ["before the headers", "before the first token", "in the middle", "unary"])
 async def test_a_cancelled_task_frees_its_connection(kit: SimpleNamespace, serve: Any, when: str) -> None:
     begun = [kit.head(chunked=True) + kit.http_chunk(kit.sse(kit.chunk({"role": "assistant"}), done=False)), kit.WAIT]

@@ -270,6 +270,8 @@ async def test_cancelling_from_another_task(make: Any, gw: Any) -> None:
 
         task = asyncio.create_task(reader())
         await came.wait()
+        # The reader is to be waiting on the silent connection.
+        await asyncio.sleep(0.05)
         await result.cancel()
         await asyncio.wait_for(task, 2.0)
     assert gw.wait_idle(2.0)
