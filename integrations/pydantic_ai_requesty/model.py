@@ -22,7 +22,7 @@ from requesty_core.reply import ChatReply
 
 from ._errors import pydantic_ai_errors
 from ._profile import narrowed
-from ._replies import REASONING, response_from
+from ._replies import REASONING, SYSTEM, response_from
 from ._settings import call_options
 from ._stream import RequestyStreamedResponse
 from .provider import CALL, RequestyProvider
@@ -140,7 +140,7 @@ class RequestyModel(OpenAIChatModel):
         def _map_response_thinking_part(self, item: ThinkingPart) -> None:
             super()._map_response_thinking_part(item)
             # Claude and Gemini refuse a tool loop whose reasoning comes back unsigned (documented under history).
-            if item.signature and item.id == REASONING and self.accepts_stateless_artifacts(item):
+            if item.signature and item.id == REASONING and item.provider_name == SYSTEM:
                 self.signature = item.signature
 
         def _into_message_param(self) -> Any:
