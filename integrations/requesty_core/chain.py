@@ -20,6 +20,7 @@ from .errors import (
     error_from_status,
 )
 from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, Wait
+from .retry import parse_retry_after
 
 __all__ = ["classified", "fall_through", "was_seen"]
 
@@ -77,8 +78,10 @@ def classified(error: BaseException) -> RequestyError | None:
         status = getattr(response, "status_code", None)
     made: RequestyError
     if isinstance(status, int) and 400 <= status <= 599:
-        headers = {str(k).lower(): str(v) for k, v in dict(getattr(response, "headers", None) or {}).items()}
-        made = error_from_status(ErrorResponse(status, headers, str(error).encode()))
+        told = getattr(response, "headers", None) or getattr(error, "headers", None) or {}
+        headers = {str(k).lower(): str(v) for k, v in dict(told).items()}
+        answer = ErrorResponse(status, headers, str(error).encode())
+        made = error_from_status(answer, retry_after=parse_retry_after(headers, time.time()))
     elif isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         made = RequestTimeoutError(str(error))
     elif isinstance(error, ConnectionError) or "Connection" in type(error).__name__:
