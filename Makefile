@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint format clean lock bench-quick
+.PHONY: demo test lint conformance mutants format clean lock bench-quick
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -24,6 +24,16 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate_errors.py --check
 	$(BIN)/python docs/generate_profiles.py --check
+	$(BIN)/python docs/generate_conformance.py --check
+
+# Run the matrix and write its page.
+conformance: $(VENV)/.dev
+	CONFORMANCE_RESULTS=docs/conformance.json $(BIN)/python -m pytest tests/conformance -n $(WORKERS) -q
+	$(BIN)/python docs/generate_conformance.py
+
+# Delete one rule of the core after the other; each must turn a cell of the matrix red.
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/conformance/mutants.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

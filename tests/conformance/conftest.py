@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +28,19 @@ def gw(matrix_gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> Gate
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/must-not-be-used")
     matrix_gateway.reset()
     return matrix_gateway
+
+
+# `make conformance` names a file here: the results, from which the page is made.
+_RESULTS = os.environ.get("CONFORMANCE_RESULTS")
+_outcomes: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    name = report.nodeid.partition("test_cell[")[2].removesuffix("]")
+    if name and (report.when == "call" or report.outcome != "passed"):
+        _outcomes[name] = report.outcome
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _RESULTS and not hasattr(session.config, "workerinput"):
+        Path(_RESULTS).write_text(json.dumps(dict(sorted(_outcomes.items())), indent=0) + "\n")

@@ -12,6 +12,7 @@ from .model import SCENARIOS, Driver, Mode, Scenario
 # module of tests.conformance.drivers, class
 _DRIVERS = (
     ("langchain", "LangChainDriver"),
+    ("llama_index", "LlamaIndexDriver"),
     ("haystack", "HaystackDriver"),
     ("pydantic_ai", "PydanticAIDriver"),
     ("openai_sdk", "OpenAIDriver"),
@@ -43,3 +44,8 @@ def cells() -> Iterator[tuple[Scenario, Driver, Mode]]:
             if why_not(scenario, driver) is None:
                 for mode in scenario.modes:
                     yield scenario, driver, mode
+
+
+def cell_id(scenario: Scenario, driver: Driver, mode: Mode) -> str:
+    """The name of a cell's test."""
+    return f"{driver.name}-{scenario.id}-{mode.value}".replace(" ", "_")

@@ -153,6 +153,10 @@ class Driver:
         """The object after a round trip through the framework's own serialisation, given its key again."""
         raise NotImplementedError
 
+    async def agent(self, built: Any, tool: Callable[[str], str], prompt: str) -> str:
+        """The answer of the framework's agent that may call one tool, a function of a city."""
+        raise NotImplementedError
+
     def failure(self, error: BaseException) -> Failure:
         """The details of an exception; most adapters raise the core's error, possibly as a cause."""
         found: BaseException | None = error

@@ -6,15 +6,13 @@ import pytest
 
 from requesty_emulator import GatewayEmulator
 
-from .matrix import cells, drivers
+from .matrix import cell_id, cells, drivers
 from .model import SCENARIOS, Case, Driver, Mode, Scenario
 
 CELLS = list(cells())
 
 
-@pytest.mark.parametrize(
-    ("scenario", "driver", "mode"), CELLS, ids=[f"{d.name}-{s.id}-{m.value}".replace(" ", "_") for s, d, m in CELLS]
-)
+@pytest.mark.parametrize(("scenario", "driver", "mode"), CELLS, ids=[cell_id(*cell) for cell in CELLS])
 def test_cell(scenario: Scenario, driver: Driver, mode: Mode, gw: GatewayEmulator) -> None:
     scenario.run(Case(driver, mode, gw))
 

@@ -92,6 +92,7 @@ class Built:
 class CoreDriver(Driver):
     name = "core"
     lacks = {  # noqa: RUF012
+        "agent": "no agent of its own; a loop over the calls above is one",
         "structured refusal": "parsing is the caller's own; the reply has a refusal field",
         "structured cut": "parsing is the caller's own; finish_reason says length",
         "partials": "the core streams text; partial objects are a framework's own",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from haystack import Document
+from haystack.components.agents import Agent
 from haystack.dataclasses import (
     ChatMessage,
     FileContent,
@@ -16,7 +17,7 @@ from haystack.dataclasses import (
     TextContent,
     ToolCall,
 )
-from haystack.tools import Tool
+from haystack.tools import Tool, create_tool_from_function
 from haystack.utils import Secret
 
 from haystack_integrations.components.embedders.requesty import RequestyDocumentEmbedder
@@ -162,6 +163,12 @@ class HaystackDriver(Driver):
         except Stop:
             return Outcome(text="".join(gathered.pieces), pieces=gathered.pieces)
         return _outcome(replies, ask, gathered.pieces)
+
+    async def agent(self, built: RequestyChatGenerator, tool: Callable[[str], str], prompt: str) -> str:
+        result = await Agent(chat_generator=built, tools=[create_tool_from_function(tool)]).run_async(
+            messages=[ChatMessage.from_user(prompt)]
+        )
+        return str(result["last_message"].text)
 
     def embed(self, texts: Sequence[str], settings: Mapping[str, Any]) -> Embedded:
         embedder = RequestyDocumentEmbedder(model=EMBEDDER, progress_bar=False, **settings_of(settings))

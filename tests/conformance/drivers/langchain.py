@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from langchain.agents import create_agent
 from langchain_core.load import dumpd, load
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+    convert_to_messages,
+)
 
 from langchain_requesty import ChatRequesty, RequestyEmbeddings
 
@@ -86,6 +94,10 @@ class LangChainDriver(Driver):
                 await stream.aclose()
                 break
         return gathered.outcome()
+
+    async def agent(self, built: ChatRequesty, tool: Callable[[str], str], prompt: str) -> str:
+        result = await create_agent(built, tools=[tool]).ainvoke({"messages": [HumanMessage(prompt)]})
+        return str(result["messages"][-1].text)
 
     def embed(self, texts: Sequence[str], settings: Mapping[str, Any]) -> Embedded:
         return _embedded(RequestyEmbeddings(model=EMBEDDER, **settings).embed(list(texts)))

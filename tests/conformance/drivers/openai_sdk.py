@@ -31,6 +31,7 @@ class Built:
 class OpenAIDriver(Driver):
     name = "OpenAI SDK"
     lacks = {  # noqa: RUF012
+        "agent": "no agent of its own; a loop over the calls above is one",
         "tool mode": "the SDK's parse() knows response_format only; a forced tool is the scenario above",
         "serialisation": "SDK clients have no serialised form",
         "both spellings": "the SDK shows fields under the names the wire used",

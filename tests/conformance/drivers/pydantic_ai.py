@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -183,6 +183,9 @@ class PydanticAIDriver(Driver):
                     await stream.cancel()
                     break
             return _outcome(stream.get(), gathered.pieces)
+
+    async def agent(self, built: RequestyModel, tool: Callable[[str], str], prompt: str) -> str:
+        return (await Agent(built, tools=[tool]).run(prompt)).output
 
     def embed(self, texts: Sequence[str], settings: Mapping[str, Any]) -> Embedded:
         return asyncio.run(self.aembed(texts, settings))

@@ -7,7 +7,7 @@ import pytest
 from requesty_core import FallbackPolicy
 from requesty_core.errors import ErrorKind as K
 
-from ..model import ALL, SCENARIOS, STREAMS, Ask, Case, Scenario, scenario
+from ..model import ALL, SCENARIOS, STREAMS, Ask, Case, Mode, Scenario, run, scenario
 from .structured import ADA, PROMPT, Person
 from .tools import WEATHER
 
@@ -149,6 +149,27 @@ def tools(case: Case) -> None:
     ask = Ask(messages=[{"role": "user", "content": "What is the weather in Oslo?"}], tools=[WEATHER])
     switched(case, ask)
     assert case.body["tools"][0]["function"]["name"] == "weather"
+
+
+@scenario(GROUP, "an agent continues", modes=(Mode.ASYNC,), needs="agent")
+def agent(case: Case) -> None:
+    asked: list[str] = []
+
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        asked.append(city)
+        return "sunny"
+
+    case.gw.fault(model=FIRST, status=503)
+    case.gw.say(tool_calls=[{"name": "weather", "arguments": {"city": "Oslo"}, "id": "c"}], model=SECOND)
+    case.gw.say(text="It is sunny.", model=SECOND)
+    built = case.build(**CHAIN)  # type: ignore[arg-type]
+    answer = run(case.driver.agent(built, weather, "What is the weather in Oslo?"))
+    assert answer == "It is sunny."
+    assert asked == ["Oslo"]
+    # The sick model is not asked again for the second turn.
+    assert [request.model for request in case.gw.requests] == [FIRST, SECOND, SECOND]
+    assert case.body["messages"][-1]["role"] == "tool"
 
 
 @scenario(GROUP, "structured output survives the switch", needs="json_schema")

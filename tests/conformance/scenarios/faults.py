@@ -8,6 +8,8 @@ from email.utils import format_datetime
 from functools import partial
 
 from requesty_core.errors import ErrorKind as K
+from requesty_core.fallback import FallbackPolicy
+from requesty_core.retry import RetryPolicy
 
 from ..model import ALL, SCENARIOS, STREAMS, UNARY, Case, Scenario, scenario
 
@@ -63,6 +65,22 @@ def wrong_key(case: Case) -> None:
 def overflow(case: Case) -> None:
     case.gw.fail_next(400, message="This model's maximum context length is 128000 tokens")
     assert case.fail().kind is K.CONTEXT_OVERFLOW
+
+
+@scenario(GROUP, "a retry waits as long as the server asks, or is not made if that is past the deadline")
+def retry_after_past_deadline(case: Case) -> None:
+    case.gw.fail_next(429, retry_after=30, times=2)
+    failure = case.fail(max_retries=1, fallback_policy=FallbackPolicy(deadline=5))
+    assert failure.kind is K.RATE_LIMIT
+    assert len(case.gw.requests) == 1
+
+
+@scenario(GROUP, "an absurd Retry-After is capped")
+def retry_after_capped(case: Case) -> None:
+    case.gw.fail_next(429, retry_after=86_400)
+    policy = FallbackPolicy(deadline=5, retry=RetryPolicy(base=0.01, max_retry_after=0.05))
+    assert case.ask(max_retries=1, fallback_policy=policy).text
+    assert len(case.gw.requests) == 2
 
 
 @scenario(GROUP, "Retry-After in seconds, as a date, and absurd")

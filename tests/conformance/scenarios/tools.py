@@ -215,6 +215,18 @@ def long_arguments(case: Case) -> None:
     assert call.arguments == {"city": "ab" * 2000}
 
 
+@scenario(GROUP, "null arguments are no arguments")
+def null_arguments(case: Case) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "clock", "arguments": None}}
+    if case.mode.streams:
+        case.gw.say(chunks=[delta({"index": 0, **call}), FINISH])
+    else:
+        choice = {"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [call]}}
+        case.gw.say(body={"id": "rqsty-cmpl-1", "object": "chat.completion", "choices": [choice]})
+    got = case.ask(Ask(tools=[CLOCK]))
+    assert [(made.name, made.arguments) for made in got.calls] == [("clock", {})]
+
+
 @scenario(GROUP, "web searches the provider ran by itself are no calls of the user's tools")
 def server_side(case: Case) -> None:
     case.gw.say(
