@@ -9,7 +9,7 @@ from llama_index.core.bridge.pydantic import Field
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base import BaseEvent
 
-from llama_index.llms.requesty._connection import Connection
+from llama_index.utils.requesty import Connection
 from requesty_core.embeddings import EmbeddingsReply
 from requesty_core.errors import ConfigurationError
 from requesty_core.model_id import check_model

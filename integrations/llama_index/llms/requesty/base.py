@@ -29,11 +29,11 @@ from llama_index.core.tools.types import BaseTool
 from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
+from llama_index.utils.requesty import Connection
 from requesty_core.errors import ConfigurationError
 from requesty_core.fallback import FallbackPolicy, Step
 from requesty_core.model_id import check_model
 
-from ._connection import Connection
 from ._messages import tool_choice_for, wire_messages, wire_tools
 from ._metadata import metadata_for, supports_json_schema
 from ._replies import ResponseStream, chat_response, completion_response, single_call, tool_selections
