@@ -1,0 +1,297 @@
+"""Whole LlamaIndex applications against the strict emulator: the wire requests they cost and no more, to the cent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from llama_index.core import Document, VectorStoreIndex
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.bridge.pydantic import BaseModel
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.llms import ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.response_synthesizers import ResponseMode
+
+from llama_index.embeddings.requesty import RequestyEmbedding
+
+TEXTS = ["The lighthouse opens at nine.", "The harbour closes at noon."]
+QUESTION = "When does the lighthouse open?"
+
+
+def paths(gw: Any) -> list[str]:
+    return [request.path.rpartition("/v1/")[2] for request in gw.requests]
+
+
+@pytest.fixture
+def index(embed_model: RequestyEmbedding) -> VectorStoreIndex:
+    return VectorStoreIndex.from_documents([Document(text=text) for text in TEXTS], embed_model=embed_model)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_rag(index: VectorStoreIndex, make: Any, gw: Any, streaming: bool, is_async: bool) -> None:
+    assert paths(gw) == ["embeddings"]
+    assert len(gw.last_request.body["input"]) == 2
+    llm = make()
+    engine = index.as_query_engine(llm=llm, streaming=streaming)
+    gw.clear()
+    if is_async:
+        answer = await engine.aquery(QUESTION)
+        if streaming:
+            await answer.get_response()
+    else:
+        answer = await asyncio.to_thread(engine.query, QUESTION)
+        if streaming:
+            await asyncio.to_thread(answer.get_response)
+    assert "nine" in str(answer)
+    assert paths(gw) == ["embeddings", "chat/completions"]
+    assert gw.last_request.body.get("stream", False) is streaming
+    assert TEXTS[0] in str(gw.last_request.body["messages"])
+    assert llm.ledger.total.cost == gw.requests[-1].cost
+
+
+@pytest.mark.parametrize(
+    ("mode", "requests"),
+    [
+        (ResponseMode.REFINE, 3),
+        (ResponseMode.TREE_SUMMARIZE, 2),
+        (ResponseMode.ACCUMULATE, 3),
+        (ResponseMode.COMPACT_ACCUMULATE, 2),
+        (ResponseMode.SIMPLE_SUMMARIZE, 2),
+    ],
+)
+def test_response_modes(index: VectorStoreIndex, make: Any, gw: Any, mode: ResponseMode, requests: int) -> None:
+    engine = index.as_query_engine(llm=make(), response_mode=mode)
+    gw.clear()
+    assert str(engine.query(QUESTION))
+    assert len(gw.requests) == requests
+
+
+def test_the_window_of_the_catalogue_packs_the_context_into_one_call(embed_model: Any, make: Any, gw: Any) -> None:
+    words = "The lighthouse opens at nine. " * 300
+    index = VectorStoreIndex.from_documents([Document(text=words) for _ in range(6)], embed_model=embed_model)
+    gw.clear()
+    index.as_query_engine(llm=make(), similarity_top_k=6).query(QUESTION)
+    assert paths(gw) == ["embeddings", "chat/completions"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_function_agent_runs_two_parallel_tools(make: Any, gw: Any, streaming: bool) -> None:
+    seen: list[str] = []
+
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        seen.append(city)
+        return "sunny"
+
+    def population(city: str) -> int:
+        """The population of a city."""
+        seen.append(city)
+        return 2
+
+    gw.say(
+        tool_calls=[
+            {"name": "weather", "arguments": {"city": "Paris"}, "id": "a"},
+            {"name": "population", "arguments": {"city": "Rome"}, "id": "b"},
+        ]
+    )
+    gw.say(text="Sunny, and 2.")
+    llm = make()
+    agent = FunctionAgent(llm=llm, tools=[weather, population], streaming=streaming)
+    assert str(await agent.run("Weather of Paris and population of Rome?")) == "Sunny, and 2."
+    assert sorted(seen) == ["Paris", "Rome"]
+    first, second = (request.body for request in gw.requests)
+    assert first.get("stream", False) is streaming
+    assert first["tool_choice"] == "auto"
+    assert first["parallel_tool_calls"] is True
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["weather", "population"]
+    turn, *results = second["messages"][-3:]
+    assert turn["content"] is None
+    assert [call["id"] for call in turn["tool_calls"]] == ["a", "b"]
+    assert {(m["tool_call_id"], m["content"]) for m in results} == {("a", "sunny"), ("b", "2")}
+    assert llm.ledger.total.cost == gw.billed
+
+
+async def test_two_calls_in_one_chunk_both_run(make: Any, gw: Any) -> None:
+    seen: list[str] = []
+
+    def note(text: str) -> str:
+        """Writes a text down."""
+        seen.append(text)
+        return "done"
+
+    def call(index: int, text: str) -> dict[str, Any]:
+        function = {"name": "note", "arguments": '{"text":"' + text + '"}'}
+        return {"index": index, "id": f"c{index}", "type": "function", "function": function}
+
+    delta = {"role": "assistant", "tool_calls": [call(0, "x"), call(1, "y")]}
+    finish = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    gw.say(chunks=[{"id": "i", "choices": [{"index": 0, "delta": delta}]}, finish])
+    gw.say(text="Done.")
+    assert str(await FunctionAgent(llm=make(), tools=[note]).run("Note x and y")) == "Done."
+    assert sorted(seen) == ["x", "y"]
+
+
+async def test_arguments_that_are_no_json_are_refused_not_guessed(make: Any, gw: Any) -> None:
+    seen: list[Any] = []
+
+    def note(text: str = "nothing") -> str:
+        """Writes a text down."""
+        seen.append(text)
+        return "done"
+
+    gw.say(tool_calls=[{"name": "note", "arguments": '{"text": "x', "id": "a"}])
+    gw.say(text="I could not.")
+    assert str(await FunctionAgent(llm=make(), tools=[note]).run("Note x")) == "I could not."
+    assert seen == []
+    assert "invalid_arguments_json" in str(gw.last_request.body["messages"][-1]["content"])
+
+
+async def test_react_agent_needs_no_tools_on_the_wire(make: Any, gw: Any) -> None:
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return f"sunny in {city}"
+
+    gw.say(text='Thought: I need the weather.\nAction: weather\nAction Input: {"city": "Oslo"}')
+    gw.say(text="Thought: I can answer without using any more tools.\nAnswer: Sunny.")
+    assert str(await ReActAgent(llm=make(), tools=[weather]).run("Weather of Oslo?")) == "Sunny."
+    for request in gw.requests:
+        assert request.body["stream"] is True
+        assert "tools" not in request.body
+        assert "stop" not in request.body
+    assert "sunny in Oslo" in str(gw.last_request.body["messages"])
+
+
+async def test_agent_workflow_hands_off(make: Any, gw: Any) -> None:
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    first = FunctionAgent(name="first", description="Greets.", llm=make(), can_handoff_to=["second"])
+    second = FunctionAgent(name="second", description="Knows the weather.", llm=make(), tools=[weather])
+    gw.say(tool_calls=[{"name": "handoff", "arguments": {"to_agent": "second", "reason": "weather"}, "id": "a"}])
+    gw.say(tool_calls=[{"name": "weather", "arguments": {"city": "Oslo"}, "id": "b"}])
+    gw.say(text="Sunny.")
+    assert str(await AgentWorkflow(agents=[first, second], root_agent="first").run("Weather of Oslo?")) == "Sunny."
+    assert len(gw.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "later"),
+    [
+        ("simple", ["chat/completions"], ["chat/completions"]),
+        ("context", ["embeddings", "chat/completions"], ["embeddings", "chat/completions"]),
+        (
+            "condense_question",
+            ["embeddings", "chat/completions"],
+            ["chat/completions", "embeddings", "chat/completions"],
+        ),
+        (
+            "condense_plus_context",
+            ["embeddings", "chat/completions"],
+            ["chat/completions", "embeddings", "chat/completions"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("streams", [False, True])
+def test_chat_engines(
+    index: VectorStoreIndex, make: Any, gw: Any, mode: str, first: list[str], later: list[str], streams: bool
+) -> None:
+    llm = make()
+    engine = SimpleChatEngine.from_defaults(llm=llm) if mode == "simple" else index.as_chat_engine(mode, llm=llm)  # type: ignore[arg-type]
+    for turn, expected in ((QUESTION, first), ("And when does the harbour close?", later)):
+        gw.clear()
+        if streams:
+            answer = engine.stream_chat(turn)
+            assert "".join(answer.response_gen)
+        else:
+            assert str(engine.chat(turn))
+        assert paths(gw) == expected
+    assert gw.last_request.body.get("stream", False) is streams
+
+
+# --- counters ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_token_counting_handler_and_ledger_equal_the_bill(
+    gw: Any, make: Any, embed_model: Any, settings: Any, streaming: bool
+) -> None:
+    counter = TokenCountingHandler(tokenizer=lambda text: text.split())
+    settings.callback_manager = CallbackManager([counter])
+    settings.llm = llm = make()
+    index = VectorStoreIndex.from_documents([Document(text=text) for text in TEXTS], embed_model=embed_model)
+    counter.reset_counts()
+    gw.clear()
+    answer = index.as_query_engine(streaming=streaming).query(QUESTION)
+    if streaming:
+        answer.get_response()
+    chat = gw.last_request
+    assert counter.prompt_llm_token_count == chat.usage["prompt_tokens"]
+    assert counter.completion_llm_token_count == chat.usage["completion_tokens"]
+    total = llm.ledger.total
+    assert (total.input_tokens, total.output_tokens) == (chat.usage["prompt_tokens"], chat.usage["completion_tokens"])
+    assert total.cost == chat.cost
+
+
+class Person(BaseModel):
+    """Somebody."""
+
+    name: str
+    age: int
+
+
+@pytest.mark.parametrize("mode", ["json_schema", "tools", "prompt"])
+async def test_structured_prediction(make: Any, gw: Any, mode: str) -> None:
+    llm = make(structured_output=mode)
+    template = PromptTemplate("{name} is 36 years old. Answer in json.")
+    ada = Person(name="Ada", age=36)
+
+    def say() -> None:
+        if mode == "tools":
+            gw.say(tool_calls=[{"name": "Person", "arguments": {"name": "Ada", "age": 36}, "id": "a"}])
+        else:
+            gw.say(text='{"name": "Ada", "age": 36}', pieces=['{"name": "Ada",', ' "age": 36}'])
+
+    say()
+    assert llm.structured_predict(Person, template, name="Ada") == ada
+    wire = gw.last_request.body
+    if mode == "json_schema":
+        assert wire["response_format"]["json_schema"]["strict"] is True
+    elif mode == "tools":
+        assert wire["tool_choice"] in ("required", {"type": "function", "function": {"name": "Person"}})
+    else:
+        assert not {"tools", "response_format"} & wire.keys()
+        assert "Person" in str(wire["messages"]) or "age" in str(wire["messages"])
+    say()
+    assert await llm.astructured_predict(Person, template, name="Ada") == ada
+    say()
+    assert list(llm.stream_structured_predict(Person, template, name="Ada"))[-1].model_dump() == ada.model_dump()
+    say()
+    stream = await llm.astream_structured_predict(Person, template, name="Ada")
+    assert [item async for item in stream][-1].model_dump() == ada.model_dump()
+    say()
+    structured = llm.as_structured_llm(Person)
+    assert structured.chat([ChatMessage("Ada is 36. Answer in json.")]).raw == ada
+    assert len(gw.requests) == 5
+    assert llm.ledger.total.cost == gw.billed
+
+
+def test_the_prompt_of_the_caller_is_left_as_it_is(make: Any, gw: Any) -> None:
+    template = PromptTemplate("{name} is 36 years old. Answer in json.")
+    before = template.model_dump_json()
+    gw.say(text='{"name": "Ada", "age": 36}')
+    make(structured_output="prompt").structured_predict(Person, template, name="Ada")
+    assert template.model_dump_json() == before
+
+
+def test_nothing_is_logged_or_warned_in_a_plain_run(
+    index: VectorStoreIndex, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        index.as_query_engine(llm=make()).query(QUESTION)
+    assert caplog.records == []
