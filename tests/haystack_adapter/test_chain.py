@@ -1,0 +1,166 @@
+"""The fallback generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from haystack import component
+from haystack.components.generators.chat import OpenAIChatGenerator
+from haystack.dataclasses import ChatMessage, StreamingChunk
+from haystack.utils import Secret
+
+from haystack_integrations.components.generators.requesty import (
+    RequestyChatGenerator,
+    RequestyFallbackChatGenerator,
+)
+from requesty_core.errors import ConfigurationError, FallbackExhaustedError, RequestyError
+from requesty_core.fallback import FallbackPolicy, Step
+from requesty_emulator import Fault
+
+A, B = "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"
+
+
+@pytest.fixture(params=["models", "generators"])
+def chain(request: pytest.FixtureRequest, gw: Any, make: Any) -> RequestyFallbackChatGenerator:
+    """The same chain written both ways."""
+    if request.param == "generators":
+        return RequestyFallbackChatGenerator([make(A), make(B)])
+    settings = {"api_base_url": gw.base_url, "max_retries": 0}
+    return RequestyFallbackChatGenerator(models=[A, B], generator_kwargs=settings)
+
+
+def asked(gw: Any) -> list[str]:
+    return [request.model for request in gw.requests]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=503),
+        Fault(status=429),
+        Fault(drop_connection=True),
+        Fault(error_in_200="boom"),
+        Fault(empty_choices=True),
+        Fault(status=200, html=True),
+    ],
+    ids=["503", "429", "dropped", "error body", "no choices", "html"],
+)
+def test_failures_before_a_token_are_unseen(ask: Any, chain: Any, gw: Any, fault: Any) -> None:
+    gw.fail_next(fault=fault, model=A)
+    result = ask.result(chain)
+    [reply] = result["replies"]
+    assert reply.meta["requested_model"] == B
+    assert [(a["model"], a["outcome"]) for a in reply.meta["attempts"]] == [(A, "error"), (B, "ok")]
+    assert result["meta"]["attempts"] == reply.meta["attempts"]
+    assert asked(gw) == [A, B]
+    if ask.streams:
+        assert "".join(chunk.content for chunk in ask.chunks) == reply.text
+
+
+@pytest.mark.parametrize("ask", [(False, True), (True, True)], indirect=True, ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "cut", [Fault(truncate_after_chunks=3), Fault(error_event="boom", error_after_chunks=3)], ids=["cut", "error"]
+)
+def test_after_a_token_the_error_is_raised_with_what_came(ask: Any, chain: Any, gw: Any, cut: Any) -> None:
+    gw.say(text="one two three", model=A)
+    gw.fail_next(fault=cut, model=A)
+    with pytest.raises(RequestyError) as caught:
+        ask(chain)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "one two "
+    assert asked(gw) == [A]
+
+
+def test_all_failed(ask: Any, chain: Any, gw: Any) -> None:
+    gw.fault(status=503)
+    with pytest.raises(FallbackExhaustedError) as caught:
+        ask(chain)
+    assert len(caught.value.errors) == 2
+    assert asked(gw) == [A, B]
+
+
+@pytest.mark.parametrize("status", [400, 401, 412])
+def test_what_no_other_model_can_mend_is_raised(ask: Any, chain: Any, gw: Any, status: int) -> None:
+    gw.fail_next(status)
+    with pytest.raises(RequestyError):
+        ask(chain)
+    assert asked(gw) == [A]
+
+
+def test_a_bug_in_the_callback_is_not_retried(chain: Any, gw: Any) -> None:
+    def bug(chunk: StreamingChunk) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        chain.run("x", streaming_callback=bug)
+    assert asked(gw) == [A]
+
+
+def test_a_sick_member_is_passed_over(ask: Any, chain: Any, gw: Any) -> None:
+    gw.fault(status=503, model=A)
+    ask(chain)
+    ask(chain)
+    assert asked(gw) == [A, B, B]
+
+
+def test_a_member_without_its_key_does_not_break_the_chain(ask: Any, make: Any, gw: Any) -> None:
+    missing = make(A, api_key=Secret.from_env_var("REQUESTY_KEY_THAT_IS_NOT_SET"))
+    chain = RequestyFallbackChatGenerator([missing, make(B)])
+    chain.warm_up()
+    assert ask(chain).meta["requested_model"] == B
+    assert asked(gw) == [B]
+
+
+def test_members_of_other_packages(make: Any, gw: Any) -> None:
+    plain = OpenAIChatGenerator(
+        api_key=Secret.from_token("k"), model="x", api_base_url="http://127.0.0.1:9/v1", max_retries=0
+    )
+    chain = RequestyFallbackChatGenerator([plain, make(B)])
+    result = chain.run("x")
+    assert result["replies"][0].meta["requested_model"] == B
+    assert result["meta"]["attempts"][0]["error_class"]
+
+
+@component
+class Odd:
+    """A generator with a bug."""
+
+    @component.output_types(replies=list[ChatMessage])
+    def run(self, messages: list[ChatMessage]) -> dict[str, Any]:
+        raise TypeError("a bug")
+
+
+def test_bugs_of_members_are_raised(make: Any, gw: Any) -> None:
+    with pytest.raises(TypeError, match="a bug"):
+        RequestyFallbackChatGenerator([Odd(), make(B)]).run("x")
+    assert gw.requests == []
+
+
+def test_one_client_asks_all_models_of_a_list(gw: Any) -> None:
+    chain = RequestyFallbackChatGenerator(
+        models=[Step(A, retries=1), B], generator_kwargs={"api_base_url": gw.base_url}
+    )
+    assert len(chain.generators) == 1
+    gw.fail_next(503, times=2, model=A, retry_after=0)
+    assert chain.run("x")["replies"][0].meta["requested_model"] == B
+    assert asked(gw) == [A, A, B]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"generators": [], "models": []}, {"generators": ["x"]}, {"models": [5]}], ids=str
+)
+def test_unusable_chains(arguments: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        RequestyFallbackChatGenerator(**arguments)
+
+
+def test_saved_and_restored(chain: Any, gw: Any) -> None:
+    chain.policy = FallbackPolicy(cooldown=5)
+    saved = chain.to_dict()
+    assert gw.api_key not in str(saved)
+    again = RequestyFallbackChatGenerator.from_dict(saved)
+    assert RequestyFallbackChatGenerator.from_dict(saved).to_dict() == saved == again.to_dict()
+    gw.fail_next(503, model=A)
+    assert again.run("x")["replies"][0].meta["requested_model"] == B
+    assert isinstance(again.generators[0], RequestyChatGenerator)
