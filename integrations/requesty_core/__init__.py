@@ -6,58 +6,65 @@
 >>> reply.text, reply.usage.cost, reply.served_model  # doctest: +SKIP
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
-from .attempts import Attempt, attempt_dict
-from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
-from .config import ApiKey, Config, Timeouts
-from .embeddings import EmbeddingsError, EmbeddingsReply
-from .errors import (
-    AuthenticationError,
-    BadRequestError,
-    BudgetExceededError,
-    ConfigurationError,
-    ConnectionFailedError,
-    ContextOverflowError,
-    EmptyChoicesError,
-    ErrorBodyError,
-    ErrorKind,
-    ErrorResponse,
-    FallbackExhaustedError,
-    InsufficientBalanceError,
-    MalformedResponseError,
-    MissingKeyError,
-    NotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    RateLimitError,
-    RequestTimeoutError,
-    RequestyError,
-    ServerError,
-    SpendLimitError,
-    StreamError,
-    TruncatedStreamError,
-    UpstreamFormatError,
-)
-from .fallback import FallbackPolicy, Step
-from .model_id import ModelId
-from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
-from .options import RequestyOptions, analytics_headers
-from .reply import (
-    AnnotationDelta,
-    ChatReply,
-    ImageDelta,
-    Message,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    RefusalDelta,
-    StreamEvent,
-    TextDelta,
-    ToolCall,
-    ToolCallDelta,
-)
-from .retry import RetryPolicy
-from .usage import Budget, CostLedger, LedgerEntry, LedgerSnapshot, Usage
+
+if TYPE_CHECKING:
+    from .attempts import Attempt, attempt_dict
+    from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
+    from .config import ApiKey, Config, Timeouts
+    from .embeddings import EmbeddingsError, EmbeddingsReply
+    from .errors import (
+        AuthenticationError,
+        BadRequestError,
+        BudgetExceededError,
+        ConfigurationError,
+        ConnectionFailedError,
+        ContextOverflowError,
+        EmptyChoicesError,
+        ErrorBodyError,
+        ErrorKind,
+        ErrorResponse,
+        FallbackExhaustedError,
+        InsufficientBalanceError,
+        MalformedResponseError,
+        MissingKeyError,
+        NotFoundError,
+        OverloadedError,
+        PermissionDeniedError,
+        RateLimitError,
+        RequestTimeoutError,
+        RequestyError,
+        ServerError,
+        SpendLimitError,
+        StreamError,
+        TruncatedStreamError,
+        UpstreamFormatError,
+    )
+    from .fallback import FallbackPolicy, Step
+    from .model_id import ModelId
+    from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
+    from .options import RequestyOptions, analytics_headers
+    from .reply import (
+        AnnotationDelta,
+        ChatReply,
+        ImageDelta,
+        Message,
+        MessageEnd,
+        MessageStart,
+        ReasoningDelta,
+        RefusalDelta,
+        StreamEvent,
+        TextDelta,
+        ToolCall,
+        ToolCallDelta,
+    )
+    from .retry import RetryPolicy
+    from .usage import Budget, CostLedger, LedgerEntry, LedgerSnapshot, Usage
 
 __all__ = [
     "AnnotationDelta",
@@ -128,3 +135,110 @@ __all__ = [
     "analytics_headers",
     "attempt_dict",
 ]
+
+# Modules are loaded when a name of theirs is first asked for: an adapter that only declares its settings at import time
+# does not pay for the transport.
+_HOMES = {
+    name: module
+    for module, names in {
+        "attempts": (
+            "Attempt",
+            "attempt_dict",
+        ),
+        "client": (
+            "AsyncChatStream",
+            "AsyncRequestyClient",
+            "AsyncStream",
+            "ChatStream",
+            "RequestyClient",
+            "Stream",
+        ),
+        "config": (
+            "ApiKey",
+            "Config",
+            "Timeouts",
+        ),
+        "embeddings": (
+            "EmbeddingsError",
+            "EmbeddingsReply",
+        ),
+        "errors": (
+            "AuthenticationError",
+            "BadRequestError",
+            "BudgetExceededError",
+            "ConfigurationError",
+            "ConnectionFailedError",
+            "ContextOverflowError",
+            "EmptyChoicesError",
+            "ErrorBodyError",
+            "ErrorKind",
+            "ErrorResponse",
+            "FallbackExhaustedError",
+            "InsufficientBalanceError",
+            "MalformedResponseError",
+            "MissingKeyError",
+            "NotFoundError",
+            "OverloadedError",
+            "PermissionDeniedError",
+            "RateLimitError",
+            "RequestTimeoutError",
+            "RequestyError",
+            "ServerError",
+            "SpendLimitError",
+            "StreamError",
+            "TruncatedStreamError",
+            "UpstreamFormatError",
+        ),
+        "fallback": (
+            "FallbackPolicy",
+            "Step",
+        ),
+        "model_id": ("ModelId",),
+        "observe": (
+            "AttemptFinished",
+            "AttemptStarted",
+            "CallCommitted",
+            "CallEvent",
+            "FellBack",
+        ),
+        "options": (
+            "RequestyOptions",
+            "analytics_headers",
+        ),
+        "reply": (
+            "AnnotationDelta",
+            "ChatReply",
+            "ImageDelta",
+            "Message",
+            "MessageEnd",
+            "MessageStart",
+            "ReasoningDelta",
+            "RefusalDelta",
+            "StreamEvent",
+            "TextDelta",
+            "ToolCall",
+            "ToolCallDelta",
+        ),
+        "retry": ("RetryPolicy",),
+        "usage": (
+            "Budget",
+            "CostLedger",
+            "LedgerEntry",
+            "LedgerSnapshot",
+            "Usage",
+        ),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOMES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,11 +6,10 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .attempts import attempt_dict
 from .calls import ClientSettings
 from .client import AsyncRequestyClient, RequestyClient
 from .errors import ErrorKind, RequestyError, recast
-from .reply import ChatReply
+from .metadata import reply_metadata
 from .transport import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 
 __all__ = ["ClientPair", "raising_as", "reply_metadata"]
@@ -56,20 +55,3 @@ def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> Generator[No
         if cls is None or isinstance(error, cls):
             raise
         raise recast(error, cls) from error.__cause__
-
-
-def reply_metadata(reply: ChatReply) -> dict[str, Any]:
-    """What every framework's metadata should hold, as plain JSON values; keys without a value are left out.
-
-    ``cost`` is USD as a float (the exact ``Decimal`` is in ``reply.usage.cost``).
-    """
-    usage = reply.usage
-    values = {
-        "requested_model": reply.requested_model,
-        "served_model": reply.served_model,
-        "provider": reply.provider,
-        "request_id": reply.request_id,
-        "cost": None if usage is None or usage.cost is None else float(usage.cost),
-        "attempts": [attempt_dict(a) for a in reply.attempts],
-    }
-    return {key: value for key, value in values.items() if value is not None}

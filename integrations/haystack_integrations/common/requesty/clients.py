@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret
 from haystack.utils.http_client import init_http_client
 
-from requesty_core.calls import ClientSettings
-from requesty_core.pair import ClientPair
+if TYPE_CHECKING:
+    from requesty_core.pair import ClientPair
 
 __all__ = ["KEY", "Clients", "without_key"]
 
@@ -35,6 +35,9 @@ class Clients:
         self._http = http
         self._settings = dict(settings)
         self._pair: ClientPair | None = None
+        # The transport is loaded by the first component, not by the import of this package.
+        from requesty_core.calls import ClientSettings
+
         ClientSettings.build(**settings)
 
     def open(self) -> ClientPair:
@@ -49,6 +52,8 @@ class Clients:
                 if self._http:
                     own["transport"] = init_http_client(dict(self._http), async_client=False)
                     own["async_transport"] = init_http_client(dict(self._http), async_client=True)
+                from requesty_core.pair import ClientPair
+
                 self._pair = ClientPair(api_key=key, **own, **self._settings)
             return self._pair
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret, deserialize_callable, serialize_callable
 
@@ -12,10 +12,12 @@ from haystack_integrations.common.requesty.clients import Clients, without_key
 from requesty_core.config import Timeouts
 from requesty_core.embeddings import EmbeddingsError, EmbeddingsReply
 from requesty_core.model_id import check_model
-from requesty_core.observe import CallEvent
 from requesty_core.options import RequestyOptions
 from requesty_core.plain import plain_options, plain_timeout, timeout_from
 from requesty_core.usage import Budget, CostLedger, Usage
+
+if TYPE_CHECKING:
+    from requesty_core.observe import CallEvent
 
 __all__ = ["Embedder", "meta_of", "restored"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haystack import Document, component, default_from_dict, default_to_dict, logging
 from haystack.utils import Secret
@@ -14,11 +14,13 @@ from haystack_integrations.common.requesty.clients import KEY
 from requesty_core.config import DEFAULT_TIMEOUT, Timeouts, check_count
 from requesty_core.embeddings import DEFAULT_MAX_IN_FLIGHT, EmbeddingsError, EmbeddingsReply
 from requesty_core.errors import ConfigurationError, RequestyError
-from requesty_core.observe import CallEvent
 from requesty_core.options import RequestyOptions
 from requesty_core.usage import Budget, CostLedger
 
 from ._base import Embedder, meta_of, restored
+
+if TYPE_CHECKING:
+    from requesty_core.observe import CallEvent
 
 __all__ = ["RequestyDocumentEmbedder"]
 

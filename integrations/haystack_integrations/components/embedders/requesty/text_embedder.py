@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haystack import component, default_from_dict, default_to_dict
 from haystack.utils import Secret
 
 from haystack_integrations.common.requesty.clients import KEY
 from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.observe import CallEvent
 from requesty_core.options import RequestyOptions
 from requesty_core.usage import Budget, CostLedger
 
 from ._base import Embedder, meta_of, restored
+
+if TYPE_CHECKING:
+    from requesty_core.observe import CallEvent
 
 __all__ = ["RequestyTextEmbedder"]
 

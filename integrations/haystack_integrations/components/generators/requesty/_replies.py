@@ -9,7 +9,7 @@ from typing import Any
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCall, ToolCallDelta
 
-from requesty_core.pair import reply_metadata
+from requesty_core.metadata import reply_metadata
 from requesty_core.reply import (
     ChatReply,
     Message,

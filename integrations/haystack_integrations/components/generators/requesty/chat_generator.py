@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haystack import component, default_from_dict, default_to_dict
 from haystack.dataclasses import (
@@ -20,7 +20,6 @@ from haystack_integrations.common.requesty.clients import KEY, Clients, without_
 from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
 from requesty_core.fallback import FallbackPolicy, Step
 from requesty_core.model_id import check_model
-from requesty_core.observe import CallEvent
 from requesty_core.options import RequestyOptions
 from requesty_core.plain import plain_options, plain_policy, plain_steps, plain_timeout, policy_from, timeout_from
 from requesty_core.usage import Budget, CostLedger
@@ -28,6 +27,9 @@ from requesty_core.usage import Budget, CostLedger
 from ._messages import checked_messages, flat_tools, wire_messages, wire_tools
 from ._replies import Chunks, Optional, replies_of
 from ._schema import optional_keys, response_format
+
+if TYPE_CHECKING:
+    from requesty_core.observe import CallEvent
 
 __all__ = ["RequestyChatGenerator"]
 
