@@ -26,7 +26,7 @@ from .errors import ConfigurationError, MalformedResponseError, RequestyError, e
 from .exchange import Accounts, Reader, Running, StreamAccumulator, StreamExchange, UnaryExchange, Wired
 from .fallback import FallbackPolicy, Step
 from .native import read_native
-from .relay_shapes import ChatTape, Chunk, OpaqueTape, ResponsesTape, tidy_completion
+from .relay_shapes import ChatTape, Chunk, OpaqueTape, ResponsesTape, tidy_completion, tidy_embeddings
 from .request import build_body, declared_tools
 from .retry import RetryPolicy
 from .transport import URL
@@ -143,8 +143,10 @@ class Relayed:
         )
 
     def completion(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A decoded chat completion in the shape OpenAI's own would have; any other body as it is."""
-        return tidy_completion(data, self.reply) if hasattr(self.reply, "tool_calls") else data
+        """A decoded chat completion or embeddings answer as OpenAI's own would be; any other body as it is."""
+        if hasattr(self.reply, "tool_calls"):
+            return tidy_completion(data, self.reply)
+        return tidy_embeddings(data) if data.get("object") == "list" else data
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from .reply import ChatReply, Message
 from .usage import Usage
 from .wire import encode_json
 
-__all__ = ["ChatTape", "Chunk", "OpaqueReply", "OpaqueTape", "ResponsesTape", "tidy_completion"]
+__all__ = ["ChatTape", "Chunk", "OpaqueReply", "OpaqueTape", "ResponsesTape", "tidy_completion", "tidy_embeddings"]
 
 Chunk = dict[str, Any]
 
@@ -182,6 +182,17 @@ def tidy_completion(body: Mapping[str, Any], reply: ChatReply) -> dict[str, Any]
     messages = dict(zip(sorted(set(indexes)), reply.choices, strict=False))
     choices = [_tidy_choice(c, i, messages[i]) for c, i in zip(raw, indexes, strict=True)]
     return {**body, "object": "chat.completion", "choices": choices}
+
+
+def tidy_embeddings(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An embeddings body with its vectors in the order of the inputs, which the gateway does not promise."""
+    data = body.get("data")
+    if not isinstance(data, list):
+        return body
+    indexes = [item["index"] for item in data if isinstance(item, Mapping) and type(item.get("index")) is int]
+    if len(indexes) < len(data) or indexes == sorted(indexes):
+        return body
+    return {**body, "data": sorted(data, key=lambda item: item["index"])}
 
 
 def _tidy_choice(choice: Mapping[str, Any], index: int, message: Message) -> dict[str, Any]:
