@@ -26,7 +26,13 @@ TOOL = {
     "function": {
         "name": "look_up",
         "description": "Looks things up",
-        "parameters": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]},
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {"q": {"type": "string"}},
+            "required": ["q"],
+            "additionalProperties": False,
+        },
     },
 }
 
