@@ -12,6 +12,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import tool
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -153,16 +154,15 @@ def _line(step: str, requested: str, message: AIMessage, first: float | None) ->
 
 
 def _table(lines: list[Line]) -> Table:
-    table = Table(title="What it took", title_justify="left")
-    for name, justify in (("step", "left"), ("requested model", "left"), ("served model", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name in ("first token", "tokens in", "tokens out", "cost USD"):
-        table.add_column(name, justify="right")
+    table = Table(title="What it took", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("step", no_wrap=True)
+    table.add_column("model requested\n[dim]→ served[/dim]", no_wrap=True)
+    for name in ("first\ntoken", "tokens\nin", "tokens\nout", "cost USD"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(
             line.step,
-            line.requested,
-            line.served,
+            f"{line.requested}\n[dim]→ {line.served}[/dim]",
             "" if line.first_token is None else f"{line.first_token * 1000:.0f} ms",
             str(line.tokens_in),
             str(line.tokens_out),
