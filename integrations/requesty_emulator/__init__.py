@@ -8,13 +8,19 @@ True
 It answers on loopback only and calls nobody.
 """
 
-from requesty_emulator.errors import ConfigError
-from requesty_emulator.faults import Fault
-from requesty_emulator.policy import Policy
-from requesty_emulator.records import LedgerEntry, RecordedRequest
-from requesty_emulator.scenario import load_scenario
-from requesty_emulator.server import GatewayEmulator, serve
-from requesty_emulator.settings import Settings
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from requesty_emulator.errors import ConfigError
+    from requesty_emulator.faults import Fault
+    from requesty_emulator.policy import Policy
+    from requesty_emulator.records import LedgerEntry, RecordedRequest
+    from requesty_emulator.scenario import load_scenario
+    from requesty_emulator.server import GatewayEmulator, serve
+    from requesty_emulator.settings import Settings
 
 __all__ = [
     "ConfigError",
@@ -27,3 +33,24 @@ __all__ = [
     "load_scenario",
     "serve",
 ]
+
+# Loaded when asked for: every run of pytest loads this package for its fixtures, also without the [emulator] extra.
+_HOMES = {
+    "ConfigError": "errors",
+    "Fault": "faults",
+    "GatewayEmulator": "server",
+    "LedgerEntry": "records",
+    "Policy": "policy",
+    "RecordedRequest": "records",
+    "Settings": "settings",
+    "load_scenario": "scenario",
+    "serve": "server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOMES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+    return value

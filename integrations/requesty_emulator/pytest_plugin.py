@@ -1,17 +1,24 @@
-"""pytest fixtures; ``pytest_plugins = ["requesty_emulator.pytest_plugin"]`` in the root ``conftest.py`` loads them."""
+"""pytest fixtures, registered by the package's entry point: a test only has to name ``requesty_gateway``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from requesty_emulator.server import GatewayEmulator
+if TYPE_CHECKING:
+    from requesty_emulator.server import GatewayEmulator
 
 
 @pytest.fixture(scope="session")
 def requesty_gateway_server() -> Iterator[GatewayEmulator]:
     """One emulator for the whole session (one per worker under xdist)."""
+    # Loaded here, because every run of pytest loads this module, also those without the [emulator] extra.
+    try:
+        from requesty_emulator.server import GatewayEmulator
+    except ModuleNotFoundError as missing:
+        pytest.fail(f"{missing.name} is not installed; run: pip install 'requesty-adapters[emulator]'", pytrace=False)
     with GatewayEmulator() as gateway:
         yield gateway
 
