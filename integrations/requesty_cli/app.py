@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
@@ -51,11 +52,15 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (RequestyError, ExtraMissingError) as error:
+        except (RequestyError, ExtraMissingError, UsageProblemError) as error:
             Console(stderr=True).print(f"requesty-adapters: {error}", style="red", markup=False, highlight=False)
-            raise typer.Exit(2 if isinstance(error, ExtraMissingError) else 1) from None
+            raise typer.Exit(1 if isinstance(error, RequestyError) else 2) from None
 
     return run
+
+
+class UsageProblemError(Exception):
+    """Something given to a command is unusable."""
 
 
 class ExtraMissingError(Exception):
@@ -87,3 +92,31 @@ def demo(
             raise
         raise ExtraMissingError(name, extra) from None
     raise typer.Exit(run_demo(live=live, model=model, tool_model=tool_model))
+
+
+@app.command()
+@one_line_errors
+def emulator(
+    port: Annotated[int, typer.Option(help="Port on the loopback interface; 0 takes a free one.")] = 0,
+    scenario: Annotated[
+        Path | None, typer.Option(help="JSON or TOML file with keys, policies, faults, answers and switches.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and answers.")] = 0,
+    api_key: Annotated[str | None, typer.Option(help="Key to accept; made from the seed by default.")] = None,
+) -> None:
+    """Run a local gateway and show its requests as they come.
+
+    It answers on this machine only, without a key of yours and without cost.
+
+    [bold]Example:[/bold] requesty-adapters emulator --port 8765 --scenario faults.toml
+    """
+    try:
+        from requesty_emulator import ConfigError
+
+        from .emulator import run_emulator
+    except ModuleNotFoundError as missing:
+        raise ExtraMissingError(missing.name or "a package", "cli") from None
+    try:
+        run_emulator(port=port, scenario=scenario, seed=seed, api_key=api_key)
+    except (ConfigError, OSError) as error:
+        raise UsageProblemError(str(error)) from None

@@ -38,6 +38,7 @@ from ._messages import tool_choice_for, wire_messages, wire_tools
 from ._metadata import metadata_for, supports_json_schema
 from ._replies import ResponseStream, chat_response, completion_response, single_call, tool_selections
 from ._structured import Structured, StructuredMode
+from ._structured_llm import RequestyStructuredLLM
 
 __all__ = ["Requesty"]
 
@@ -366,6 +367,10 @@ class Requesty(Connection, FunctionCallingLLM):
         program = self._program(output_cls, prompt)
         stream: AsyncGenerator[Any] = await program.astream_call(llm_kwargs=llm_kwargs, **prompt_args)
         return stream
+
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> RequestyStructuredLLM:
+        """An LLM whose every answer is an object of ``output_cls``; each call sends one pair of events, with usage."""
+        return RequestyStructuredLLM(llm=self, output_cls=output_cls, **kwargs)
 
 
 def _started(output_cls: type[BaseModel], prompt: BasePromptTemplate, prompt_args: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from llama_index.core.bridge.pydantic import Field
 
@@ -15,6 +15,8 @@ from .base import Requesty, plain_step
 __all__ = ["RequestyFallback"]
 
 _EMPTY = "models: empty; give the models to try, in order"
+_USE_MODELS = "{}: a chain takes it from its list; set models"
+_DERIVED = frozenset(("model", "fallbacks"))
 # What a member says of the one model it names; everything else is asked of the whole chain alike.
 _OF_THE_MODEL = frozenset(
     ("model", "fallbacks", "models", "callback_manager", "ledger", "context_window", "num_output")
@@ -52,18 +54,26 @@ class RequestyFallback(Requesty):
     models: list[str | dict[str, Any]] = Field(default_factory=list, description="The chain, in order.")
 
     def __init__(self, models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None, **kwargs: Any) -> None:
-        if isinstance(models, (str, Step, dict, Requesty)):
-            raise ConfigurationError("models: give a list of models, not a single one")
-        if not models:
-            raise ConfigurationError(_EMPTY)
-        members = [item for item in models if isinstance(item, Requesty)]
-        steps = steps_from(
-            [step for item in models for step in (_steps(item) if isinstance(item, Requesty) else [item])]
-        )
-        plain = [plain_step(step) for step in steps]
+        chain = _chain(models)
+        members = [item for item in models or () if isinstance(item, Requesty)]
         kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
         settings = {**_shared_settings(members, kwargs), **kwargs}
-        super().__init__(**settings, models=plain, model=steps[0].model, fallbacks=plain[1:])
+        super().__init__(**settings, **chain)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _DERIVED:
+            raise ConfigurationError(_USE_MODELS.format(name))
+        for key, item in (_chain(value) if name == "models" else {name: value}).items():
+            super().__setattr__(key, item)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; ``update`` may give other ``models``."""
+        update = dict(update or {})
+        if given := _DERIVED & update.keys():
+            raise ConfigurationError(_USE_MODELS.format(min(given)))
+        if "models" in update:
+            update |= _chain(update["models"])
+        return super().model_copy(update=update, deep=deep)
 
     @classmethod
     def class_name(cls) -> str:
@@ -72,6 +82,17 @@ class RequestyFallback(Requesty):
 
     def _first(self) -> str | Step:
         return steps_from(self.models[:1])[0]
+
+
+def _chain(models: Any) -> dict[str, Any]:
+    """The fields that say what the chain is. Raises :class:`ConfigurationError` for anything but a list of models."""
+    if not models:
+        raise ConfigurationError(_EMPTY)
+    if isinstance(models, (str, Step, dict, Requesty)):
+        raise ConfigurationError("models: give a list of models, not a single one")
+    steps = steps_from([step for item in models for step in (_steps(item) if isinstance(item, Requesty) else [item])])
+    plain = [plain_step(step) for step in steps]
+    return {"models": plain, "model": steps[0].model, "fallbacks": plain[1:]}
 
 
 def _steps(member: Requesty) -> list[Any]:

@@ -1,0 +1,88 @@
+"""``requesty-adapters emulator``: a local gateway in the foreground, with its requests as they come."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from requesty_emulator import GatewayEmulator, RecordedRequest
+
+__all__ = ["run_emulator"]
+
+SHOWN = 15
+
+
+def run_emulator(*, port: int, scenario: Path | None, seed: int, api_key: str | None) -> None:
+    """Serve until interrupted. Raises ``ConfigError`` for an unusable scenario, port or key."""
+    console = Console()
+    board = _Board(console)
+    gateway = GatewayEmulator(seed=seed, scenario=scenario, port=port, api_key=api_key, on_request=board.add)
+
+    def show() -> None:
+        console.print(f"base URL  {gateway.base_url}\nAPI key   {gateway.api_key}", markup=False, highlight=False)
+        console.print("Point a client at it:", style="dim")
+        console.print(
+            f"  export REQUESTY_BASE_URL={gateway.base_url} REQUESTY_API_KEY={gateway.api_key}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print("Ctrl-C ends it.\n", style="dim")
+
+    if console.is_terminal:
+        with Live(board, console=console, refresh_per_second=8, transient=False) as live:
+            board.refresh = live.refresh
+            gateway.serve_forever(lambda _: show())
+    else:
+        gateway.serve_forever(lambda _: show())
+
+
+class _Board:
+    """The latest requests: a table in a terminal, a line each in a pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._latest: deque[RecordedRequest] = deque(maxlen=SHOWN)
+        self._count = 0
+        self.refresh: Callable[[], None] = lambda: None
+
+    def add(self, request: RecordedRequest) -> None:
+        """Called from the server's thread with every finished request."""
+        self._count += 1
+        self._latest.append(request)
+        if self._console.is_terminal:
+            self.refresh()
+        else:
+            self._console.print(" ".join(_cells(request)), markup=False, highlight=False, soft_wrap=True)
+
+    def __rich__(self) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for name, justify in (("status", "right"), ("path", "left"), ("model", "left")):
+            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        for name in ("tokens", "cost USD", "time"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for request in tuple(self._latest):
+            status, *cells = _cells(request)
+            table.add_row(Text(status, style="green" if status.startswith("2") else "red"), *cells)
+        return Group(table, Text(f"{self._count} requests", style="dim"))
+
+
+def _cells(request: RecordedRequest) -> list[str]:
+    usage = request.usage or {}
+    status = f"{request.status or '---'}" + (" left" if request.disconnected else "")
+    tokens = f"{usage.get('prompt_tokens', 0)}+{usage.get('completion_tokens', 0)}" if usage else "-"
+    took = "-" if request.duration is None else f"{request.duration * 1000:.0f} ms"
+    return [
+        status,
+        f"{request.method} {request.path}" + (" stream" if request.stream else ""),
+        request.model or "-",
+        tokens,
+        "-" if request.cost is None else f"{request.cost:f}",
+        took,
+    ]
