@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
-from llama_index.core.bridge.pydantic import BaseModel
+from llama_index.core.bridge.pydantic import BaseModel, Field
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMCompletionEndEvent
 from llama_index.core.llms import ChatMessage
+from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.response_synthesizers import ResponseMode
 
 from llama_index.embeddings.requesty import RequestyEmbedding
+from llama_index.llms.requesty import StructuredOutputError
+from requesty_core.catalog import Catalog, ModelInfo
 
 TEXTS = ["The lighthouse opens at nine.", "The harbour closes at noon."]
 QUESTION = "When does the lighthouse open?"
@@ -278,7 +282,185 @@ async def test_structured_prediction(make: Any, gw: Any, mode: str) -> None:
     structured = llm.as_structured_llm(Person)
     assert structured.chat([ChatMessage("Ada is 36. Answer in json.")]).raw == ada
     assert len(gw.requests) == 5
+    for request in gw.requests:
+        # Streams too: an unforced tool lets the model answer in prose.
+        assert request.body.get("tool_choice") == ("required" if mode == "tools" else None)
+        assert ("response_format" in request.body) is (mode == "json_schema")
     assert llm.ledger.total.cost == gw.billed
+
+
+STRUCTURED = ["chat", "achat", "stream_chat", "astream_chat", "complete", "acomplete", "stream_complete"]
+
+
+@pytest.mark.parametrize("mode", ["json_schema", "tools", "prompt"])
+@pytest.mark.parametrize("name", [*STRUCTURED, "astream_complete"])
+async def test_a_structured_llm_is_counted_once(
+    make: Any, gw: Any, settings: Any, run_method: Any, events: list[Any], name: str, mode: str
+) -> None:
+    counter = TokenCountingHandler(tokenizer=lambda text: text.split())
+    settings.callback_manager = CallbackManager([counter])
+    settings.llm = make(structured_output=mode).as_structured_llm(Person)
+    if mode == "tools":
+        gw.say(tool_calls=[{"name": "Person", "arguments": {"name": "Ada", "age": 36}, "id": "a"}])
+    else:
+        gw.say(text='{"name": "Ada", "age": 36}', pieces=['{"name": "Ada",', ' "age": 36}'])
+    text = 'Ada is 36, {"so": "said"} {her}. Answer in json.'
+    last = (await run_method(settings.llm, name, [ChatMessage(text)] if "chat" in name else text))[-1]
+    assert last.raw.model_dump() == {"name": "Ada", "age": 36}
+    assert Person.model_validate_json(last.message.content if "chat" in name else last.text).age == 36
+    assert text in gw.last_request.body["messages"][-1]["content"]
+    usage = gw.last_request.usage
+    assert counter.prompt_llm_token_count == usage["prompt_tokens"]
+    assert counter.completion_llm_token_count == usage["completion_tokens"]
+    [end] = [event for event in events if isinstance(event, (LLMChatEndEvent, LLMCompletionEndEvent))]
+    assert end.response.raw["usage"]["cost"] == gw.last_request.usage["cost"]
+    assert len(gw.requests) == 1
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("mode", ["json_schema", "tools"])
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"refusal": "I will not."}, "refusal"),
+        ({"text": '{"name": "A', "finish_reason": "length"}, "length"),
+        ({"text": ""}, "missing"),
+        ({"text": '{"name": "Ada", "age": "old"}'}, "invalid"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_object_is_an_error_that_tells_why(
+    make: Any, gw: Any, mode: str, answer: dict[str, Any], reason: str, streaming: bool
+) -> None:
+    llm = make(structured_output=mode)
+    gw.say(**answer)
+    ask = llm.stream_structured_predict if streaming else llm.structured_predict
+    with pytest.raises(StructuredOutputError) as caught:
+        list(ask(Person, PromptTemplate("Ada as json")))
+    assert caught.value.reason == reason
+    assert caught.value.response.raw["usage"]["cost"] == float(gw.billed)
+
+
+SCHEMA = Catalog([ModelInfo(id="openai/gpt-4o-mini", supports_json_schema=True)])
+FORCED = {"tools", "tool_choice", "parallel_tool_calls"}
+
+
+@pytest.mark.parametrize(
+    ("model", "settings_", "sent"),
+    [
+        ("openai/gpt-4o-mini", {}, FORCED),
+        ("openai/gpt-4o-mini", {"catalog": SCHEMA}, {"response_format"}),
+        ("openai/gpt-4o-mini", {"catalog": SCHEMA, "fallbacks": ["policy/x"]}, FORCED),
+        ("policy/mine", {}, FORCED),
+        ("policy/mine", {"is_function_calling_model": False}, set()),
+        ("openai/gpt-4o-mini", {"pydantic_program_mode": "function"}, FORCED),
+        ("openai/gpt-4o-mini", {"pydantic_program_mode": "llm"}, set()),
+    ],
+)
+def test_auto_asks_in_the_best_way_the_model_knows(
+    canned: Any, model: str, settings_: dict[str, Any], sent: set[str]
+) -> None:
+    function = {"name": "Person", "arguments": '{"name": "Ada", "age": 36}'}
+    message: dict[str, Any] = {"content": '{"name": "Ada", "age": 36}'}
+    if "tools" in sent:
+        message = {"content": None, "tool_calls": [{"id": "a", "type": "function", "function": function}]}
+    llm, wire = canned({"choices": [{"message": message, "finish_reason": "stop"}]}, model=model, **settings_)
+    assert llm.structured_predict(Person, PromptTemplate("Ada, json")) == Person(name="Ada", age=36)
+    assert wire.body.keys() - {"model", "messages"} == sent
+
+
+class Team(BaseModel):
+    """A team with nested people and an optional motto."""
+
+    lead: Person
+    members: list[Person] = Field(default_factory=list)
+    motto: str | None = None
+
+
+class Ages(BaseModel):
+    """Free keys."""
+
+    ages: dict[str, int]
+
+
+def test_schemas_are_closed_for_strict_mode_or_sent_open(canned: Any) -> None:
+    text = '{"lead": {"name": "Ada", "age": 36}, "members": [], "motto": null}'
+    native = {"structured_output": "json_schema"}
+    llm, wire = canned({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}, **native)
+    assert llm.structured_predict(Team, PromptTemplate("json")).lead.name == "Ada"
+    sent = wire.body["response_format"]["json_schema"]
+    assert sent["strict"] is True
+    assert sent["schema"]["required"] == ["lead", "members", "motto"]
+    for node in (sent["schema"], sent["schema"]["$defs"]["Person"]):
+        assert node["additionalProperties"] is False
+    assert "default" not in str(sent["schema"])
+    llm, wire = canned({"choices": [{"message": {"content": '{"ages": {"a": 1}}'}, "finish_reason": "stop"}]}, **native)
+    assert llm.structured_predict(Ages, PromptTemplate("json")).ages == {"a": 1}
+    assert wire.body["response_format"]["json_schema"]["strict"] is False
+
+
+def test_partial_objects_grow(make: Any, gw: Any) -> None:
+    for mode in ("json_schema", "tools"):
+        text = '{"name": "Ada Lovelace", "age": 36}'
+        if mode == "tools":
+            gw.say(tool_calls=[{"name": "Person", "arguments": text, "id": "a"}])
+        else:
+            gw.say(text=text, pieces=[text[:12], text[12:24], text[24:]])
+        seen = list(make(structured_output=mode).stream_structured_predict(Person, PromptTemplate("json")))
+        assert len(seen) >= 2
+        assert seen[0].model_dump().get("age") is None
+        assert seen[-1].model_dump() == {"name": "Ada Lovelace", "age": 36}
+
+
+def test_cores_own_program_streams_objects_from_our_calls(make: Any, gw: Any) -> None:
+    program = FunctionCallingProgram.from_defaults(
+        output_cls=Person, llm=make(), prompt=PromptTemplate("Ada is 36."), allow_parallel_tool_calls=False
+    )
+    gw.say(tool_calls=[{"name": "Person", "arguments": '{"name": "Ada", "age": 36}', "id": "a"}], times=2)
+    assert program() == Person(name="Ada", age=36)
+    assert gw.last_request.body["tool_choice"] == "required"
+    assert list(program.stream_call())[-1].model_dump() == {"name": "Ada", "age": 36}
+
+
+async def test_agents_are_counted_to_the_token_and_the_cent(make: Any, gw: Any, settings: Any) -> None:
+    counter = TokenCountingHandler(tokenizer=lambda text: text.split())
+    settings.callback_manager = CallbackManager([counter])
+    settings.llm = make(models=["openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"])
+
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    gw.fail_next(503)
+    gw.say(tool_calls=[{"name": "weather", "arguments": {"city": "Oslo"}, "id": "a"}])
+    gw.say(text="Sunny.")
+    result = await FunctionAgent(llm=settings.llm, tools=[weather], initial_tool_choice="weather").run("Oslo?")
+    assert result.raw["usage"]["cost"] == gw.last_request.usage["cost"]
+    answered = [request for request in gw.requests if request.usage]
+    assert len(gw.requests) == 3
+    assert len(answered) == 2
+    assert answered[0].body["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+    assert counter.prompt_llm_token_count == sum(request.usage["prompt_tokens"] for request in answered)
+    assert counter.completion_llm_token_count == sum(request.usage["completion_tokens"] for request in answered)
+    total = settings.llm.ledger.total
+    assert total.input_tokens == counter.prompt_llm_token_count
+    assert total.cost == gw.billed > 0
+
+
+async def test_an_agent_with_an_output_class_makes_one_more_request(make: Any, gw: Any) -> None:
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    gw.say(text="Ada is 36.")
+    gw.say(text='{"name": "Ada", "age": 36}')
+    agent = FunctionAgent(llm=make(structured_output="json_schema"), tools=[weather], output_cls=Person)
+    result = await agent.run("Who? Answer in json.")
+    assert result.get_pydantic_model(Person) == Person(name="Ada", age=36)
+    first, second = (request.body for request in gw.requests)
+    assert first["stream"] is True
+    assert "stream" not in second
+    assert second["response_format"]["type"] == "json_schema"
 
 
 def test_the_prompt_of_the_caller_is_left_as_it_is(make: Any, gw: Any) -> None:

@@ -30,6 +30,7 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
 from llama_index.utils.requesty import Connection
+from requesty_core.catalog import Catalog
 from requesty_core.errors import ConfigurationError
 from requesty_core.fallback import FallbackPolicy, Step
 from requesty_core.model_id import check_model
@@ -96,7 +97,13 @@ class Requesty(Connection, FunctionCallingLLM):
     strict: bool = Field(default=False, description="Whether tool arguments must follow the tool's schema exactly.")
     structured_output: StructuredMode = Field(
         default="auto",
-        description="`json_schema`, `tools` or `prompt`; `auto` takes the first that every model of the chain can do.",
+        description="`json_schema`, `tools` or `prompt`; `auto` takes the first that every model is known to do.",
+    )
+    catalog: Catalog | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Facts about models, for the bundled ones; `RequestyClient(…).models.catalog()` fetches the newest.",
     )
     context_window: int | None = Field(default=None, gt=0, description="Overrules the catalogue.")
     num_output: int | None = Field(default=None, description="Overrules the catalogue; -1 for unknown.")
@@ -144,9 +151,10 @@ class Requesty(Connection, FunctionCallingLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What every model of the chain can honour: from the bundled catalogue, else as set."""
+        """What every model of the chain can honour: as set, else from the catalogue."""
         return metadata_for(
             self._models(),
+            self.catalog,
             context_window=self.context_window,
             num_output=self.max_tokens if self.num_output is None else self.num_output,
             is_function_calling_model=self.is_function_calling_model,
@@ -313,7 +321,13 @@ class Requesty(Connection, FunctionCallingLLM):
             mode = "prompt"
         elif mode == "auto":
             can_call = self.metadata.is_function_calling_model
-            mode = "json_schema" if supports_json_schema(self._models()) else "tools" if can_call else "prompt"
+            mode = (
+                "json_schema"
+                if supports_json_schema(self._models(), self.catalog)
+                else "tools"
+                if can_call
+                else "prompt"
+            )
         if mode != "prompt":
             return Structured(self, output_cls, prompt, mode)
         if program_mode is PydanticProgramMode.DEFAULT:
