@@ -103,7 +103,7 @@ class Requesty(Connection, FunctionCallingLLM):
         default=None,
         exclude=True,
         repr=False,
-        description="Facts about models, for the bundled ones; `RequestyClient(…).models.catalog()` fetches the newest.",
+        description="Facts about models instead of the bundled ones, as from `RequestyClient(…).models.catalog()`.",
     )
     context_window: int | None = Field(default=None, gt=0, description="Overrules the catalogue.")
     num_output: int | None = Field(default=None, description="Overrules the catalogue; -1 for unknown.")
