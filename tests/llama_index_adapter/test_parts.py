@@ -7,6 +7,8 @@ import base64
 import copy
 import json
 import pickle
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +17,7 @@ from llama_index.core.base.llms.types import (
     AudioBlock,
     CachePoint,
     ChatMessage,
+    CitableBlock,
     CitationBlock,
     DocumentBlock,
     ImageBlock,
@@ -23,10 +26,19 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
     VideoBlock,
 )
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.embeddings.loading import load_embed_model
+from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
-from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
+from llama_index.core.instrumentation.events.exception import ExceptionEvent
+from llama_index.core.instrumentation.events.llm import (
+    LLMChatEndEvent,
+    LLMChatStartEvent,
+    LLMCompletionEndEvent,
+    LLMCompletionStartEvent,
+)
 from llama_index.core.llms.loading import load_llm
+from llama_index.core.schema import TextNode
 from llama_index.core.tools import FunctionTool
 
 import llama_index.embeddings.requesty as embeddings_package
@@ -71,8 +83,26 @@ PDF = base64.b64encode(b"%PDF-1.4").decode()
             AudioBlock(audio=base64.b64encode(b"x"), format="wav"),
             {"type": "input_audio", "input_audio": {"data": "eA==", "format": "wav"}},
         ),
+        (
+            DocumentBlock(url="https://files.test/a.pdf", title="a.pdf"),
+            {
+                "type": "input_file",
+                "filename": "a.pdf",
+                "file_data": "https://files.test/a.pdf",
+                "mime_type": "application/pdf",
+            },
+        ),
+        (
+            VideoBlock(video=base64.b64encode(b"v"), video_mimetype="video/mp4"),
+            {
+                "type": "input_file",
+                "filename": "video.mp4",
+                "file_data": "data:video/mp4;base64,dg==",
+                "mime_type": "video/mp4",
+            },
+        ),
     ],
-    ids=["text", "image", "image by url", "document", "audio"],
+    ids=["text", "image", "image by url", "document", "audio", "document by url", "video"],
 )
 def test_blocks_become_parts(canned: Any, block: Any, part: Any) -> None:
     llm, wire = canned({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]})
@@ -87,11 +117,49 @@ def test_blocks_become_parts(canned: Any, block: Any, part: Any) -> None:
     assert content == [{"type": "text", "text": "Look"}, {**part, "cache_control": {"type": "ephemeral"}}]
 
 
+def test_files_are_read_and_named(canned: Any, tmp_path: Any) -> None:
+    llm, wire = canned({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]})
+    (tmp_path / "a.png").write_bytes(RAW)
+    (tmp_path / "b.pdf").write_bytes(b"%PDF-1.4")
+    llm.chat([ChatMessage(blocks=[ImageBlock(path=tmp_path / "a.png"), DocumentBlock(path=tmp_path / "b.pdf")])])
+    image, document = wire.body["messages"][0]["content"]
+    assert image["image_url"]["url"] == f"data:image/png;base64,{DATA}"
+    assert (document["filename"], document["file_data"]) == ("b.pdf", f"data:application/pdf;base64,{PDF}")
+    gone = ImageBlock(path=tmp_path / "a.png")
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(ConfigurationError, match="image"):
+        llm.chat([ChatMessage(blocks=[gone])])
+
+
+def test_sources_are_sent_with_their_title(canned: Any) -> None:
+    llm, wire = canned({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]})
+    llm.chat([ChatMessage(blocks=[CitableBlock(title="Tide", source="t.txt", content=[TextBlock(text="High at 9.")])])])
+    assert wire.body["messages"][0]["content"] == "Tide (t.txt):\nHigh at 9."
+
+
+@pytest.mark.parametrize(
+    ("role", "sent"), [("model", "assistant"), ("chatbot", "assistant"), ("developer", "developer")]
+)
+def test_roles_of_other_frameworks_are_translated(canned: Any, role: str, sent: str) -> None:
+    llm, wire = canned({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]})
+    llm.chat([ChatMessage(role=role, content="a"), ChatMessage("b")])
+    assert wire.body["messages"][0] == {"role": sent, "content": "a"}
+
+
+def test_histories_of_other_integrations_keep_their_calls(canned: Any) -> None:
+    llm, wire = canned({"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]})
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    result = ChatMessage(role="tool", content="1", additional_kwargs={"tool_call_id": "c"})
+    llm.chat([ChatMessage(role="assistant", additional_kwargs={"tool_calls": calls}), result])
+    assert wire.body["messages"][0] == {"role": "assistant", "content": None, "tool_calls": calls}
+
+
 @pytest.mark.parametrize(
     ("message", "said"),
     [
         (ChatMessage(role="user", blocks=[CachePoint(cache_control={"type": "ephemeral"})]), "cache point"),
         (ChatMessage(role="user", blocks=[ThinkingBlock(content="x")]), "thinking"),
+        (ChatMessage(role="user", blocks=[ToolCallBlock(tool_name="f", tool_kwargs={})]), "tool_call"),
         (ChatMessage(role="user", blocks=[AudioBlock(url="https://a.test/x.mp3")]), "audio"),
         (ChatMessage(role="user", blocks=[VideoBlock()]), "video"),
         (ChatMessage(role="function", content="x"), "function"),
@@ -216,6 +284,7 @@ def test_chat_with_tools_leaves_the_callers_history_alone(make: Any, gw: Any) ->
     body = gw.last_request.body
     assert body["parallel_tool_calls"] is False
     assert "strict" not in body["tools"][0]["function"]
+    assert "additionalProperties" not in body["tools"][0]["function"]["parameters"]
     gw.say(text="No.")
     with pytest.raises(ValueError, match="No"):
         llm.get_tool_calls_from_response(llm.chat_with_tools([tool], user_msg="x", tool_choice="none"))
@@ -289,6 +358,51 @@ def test_an_empty_text_is_refused_before_anything_is_billed(embed_model: Request
     assert gw.requests == []
 
 
+def test_texts_and_settings_are_left_as_they_are(gw: Any) -> None:
+    extra = {"user": "u"}
+    model = RequestyEmbedding(
+        model_name="openai/text-embedding-3-small", api_base=gw.base_url, api_key=gw.api_key, additional_kwargs=extra
+    )
+    text = "line one\n\nline  two \n"
+    assert model.get_query_embedding(text)
+    assert gw.last_request.body["input"] == [text]
+    assert gw.last_request.body["user"] == "u"
+    assert extra == {"user": "u"} == model.additional_kwargs
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_embedding_retries_are_literal(gw: Any, retries: int) -> None:
+    gw.fail_next(429, times=9, retry_after=0)
+    model = RequestyEmbedding("openai/e", base_url=gw.base_url, api_key=gw.api_key, max_retries=retries)
+    with pytest.raises(RequestyError) as caught:
+        model.get_text_embedding("x")
+    assert caught.value.status == 429
+    assert len(gw.requests) == 1 + retries
+
+
+def test_embeddings_send_no_other_vendors_key(monkeypatch: pytest.MonkeyPatch, gw: Any) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    monkeypatch.delenv("REQUESTY_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="REQUESTY_API_KEY"):
+        RequestyEmbedding("openai/text-embedding-3-small", base_url=gw.base_url).get_text_embedding("x")
+    assert gw.requests == []
+
+
+def test_embeddings_in_one_event_loop_after_another(embed_model: RequestyEmbedding, gw: Any) -> None:
+    vectors = [asyncio.run(embed_model.aget_text_embedding("x")) for _ in range(3)]
+    assert vectors[0] == vectors[1] == vectors[2]
+    assert len(gw.requests) == 3
+
+
+def test_nodes_are_embedded_in_a_pipeline(embed_model: RequestyEmbedding, gw: Any) -> None:
+    nodes = IngestionPipeline(transformations=[embed_model]).run(nodes=[TextNode(text="a"), TextNode(text="b")])
+    assert all(node.embedding for node in nodes)
+    assert len(gw.requests) == 1
+    twin = RequestyEmbedding.from_dict(embed_model.to_dict())
+    # What a pipeline hashes for its cache.
+    assert twin.to_dict() == embed_model.to_dict()
+
+
 # --- chains -----------------------------------------------------------------------------------------------------------
 
 METHODS = ["chat", "achat", "stream_chat", "astream_chat"]
@@ -351,9 +465,64 @@ def test_members_lend_their_settings_and_must_agree(make: Any, gw: Any) -> None:
 
 def test_settings_reach_the_chain(make: Any, gw: Any, settings: Any, events: list[Any]) -> None:
     gw.fail_next(503, model=A)
-    settings.llm = make(models=[A, B])
+    counter = TokenCountingHandler(tokenizer=lambda text: text.split())
+    settings.callback_manager = CallbackManager([counter])
+    settings.llm = make(models=[make(A), make(B)])
     assert settings.llm.callback_manager is settings.callback_manager
-    assert settings.llm.complete("x").text
+    assert settings.llm.complete("x").additional_kwargs["requested_model"] == B
+    usage = gw.last_request.usage
+    assert (counter.prompt_llm_token_count, counter.completion_llm_token_count) == (
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+    )
+    assert len([event for event in events if isinstance(event, LLMCompletionStartEvent)]) == 1
+
+
+def test_the_models_of_a_chain_are_changed_together(make: Any, gw: Any) -> None:
+    chain = make(models=[A, B])
+    chain.models = [B, A]
+    assert (chain.model, chain.fallbacks, chain.metadata.model_name) == (B, [A], B)
+    other = chain.model_copy(update={"models": [A]})
+    assert (other.model, other.fallbacks) == (A, [])
+    assert chain.complete("x").additional_kwargs["requested_model"] == B
+    assert other.complete("x").additional_kwargs["requested_model"] == A
+    with pytest.raises(ConfigurationError, match="set models"):
+        chain.model = A
+    with pytest.raises(ConfigurationError, match="set models"):
+        chain.model_copy(update={"fallbacks": []})
+    for nothing in ([], None, A):
+        with pytest.raises(ConfigurationError, match="models"):
+            chain.models = nothing
+
+
+@pytest.mark.parametrize("name", [*METHODS, "complete", "acomplete", "stream_complete", "astream_complete"])
+async def test_one_call_is_one_span_and_one_pair_of_events(
+    make: Any, run_method: Any, events: list[Any], spans: Any, name: str
+) -> None:
+    await run_method(make(), name, "x" if "complete" in name else [ChatMessage("x")])
+    starts = (LLMChatStartEvent, LLMCompletionStartEvent)
+    assert len([event for event in events if isinstance(event, starts)]) == 1
+    assert len([event for event in events if isinstance(event, (LLMChatEndEvent, LLMCompletionEndEvent))]) == 1
+    assert len([span for span in spans.completed_spans if f".{name}-" in span.id_]) == 1
+
+
+@pytest.mark.parametrize("name", ["stream_chat", "astream_chat"])
+async def test_a_stream_left_early_ends_its_events_and_its_connection(
+    make: Any, gw: Any, events: list[Any], name: str
+) -> None:
+    gw.say(text="one two three four five six")
+    llm = make()
+    if name == "stream_chat":
+        stream = llm.stream_chat([ChatMessage("x")])
+        next(stream)
+        stream.close()
+    else:
+        astream = await llm.astream_chat([ChatMessage("x")])
+        await anext(astream)
+        await astream.aclose()
+    assert [event for event in events if isinstance(event, ExceptionEvent)]
+    assert not [event for event in events if isinstance(event, LLMChatEndEvent)]
+    assert llm.complete("again").text
 
 
 # --- objects ----------------------------------------------------------------------------------------------------------
@@ -386,6 +555,8 @@ def test_stored_and_loaded_without_the_key(make: Any, gw: Any, monkeypatch: pyte
 
 def test_copies_keep_the_key_and_share_the_ledger(make: Any, gw: Any) -> None:
     llm = make()
+    llm.complete("x")
+    asyncio.run(llm.acomplete("x"))
     twin = copy.deepcopy(llm)
     assert twin.complete("x").text
     assert llm.ledger.total.cost == gw.billed > Decimal(0)
@@ -397,6 +568,15 @@ def test_shown_without_the_key(make: Any, gw: Any) -> None:
     llm = make()
     for text in (repr(llm), str(llm), llm.model_dump_json(), str(llm.to_dict())):
         assert gw.api_key not in text
+
+
+def test_importing_loads_no_other_vendors_package() -> None:
+    code = (
+        "import sys, llama_index.llms.requesty, llama_index.embeddings.requesty;"
+        "print([name for name in ('openai', 'tiktoken', 'llama_index.core.llms.loading') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_one_event_loop_after_another(make: Any) -> None:

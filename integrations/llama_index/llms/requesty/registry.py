@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from llama_index.core.llms.loading import RECOGNIZED_LLMS
-
 from .base import Requesty
 from .fallback import RequestyFallback
 
@@ -15,5 +13,8 @@ def register() -> None:
 
     LlamaIndex has no entry points for this; its table is a module-level dict, so it is left alone until asked.
     """
+    # Here, because it imports the integrations of other vendors that are installed.
+    from llama_index.core.llms.loading import RECOGNIZED_LLMS
+
     for cls in (Requesty, RequestyFallback):
         RECOGNIZED_LLMS[cls.class_name()] = cls
