@@ -110,8 +110,10 @@ def spans() -> Iterator[SimpleSpanHandler]:
 @pytest.fixture
 def settings() -> Iterator[Any]:
     """``Settings``, put back afterwards."""
-    names = ("_llm", "_embed_model", "_callback_manager")
+    names = ("_llm", "_embed_model", "_callback_manager", "_prompt_helper", "_chat_prompt_helper")
     before = {name: getattr(Settings, name) for name in names}
+    for name in names:
+        setattr(Settings, name, None)
     Settings.callback_manager = CallbackManager()
     yield Settings
     for name, value in before.items():

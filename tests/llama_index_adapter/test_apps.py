@@ -75,11 +75,15 @@ def test_response_modes(index: VectorStoreIndex, make: Any, gw: Any, mode: Respo
     assert len(gw.requests) == requests
 
 
-def test_the_window_of_the_catalogue_packs_the_context_into_one_call(embed_model: Any, make: Any, gw: Any) -> None:
+def test_the_window_of_the_catalogue_packs_the_context_into_one_call(
+    embed_model: Any, make: Any, gw: Any, settings: Any
+) -> None:
+    # Core 0.14.23 packs for the model of `Settings`, whichever the engine is given.
+    settings.llm = make()
     words = "The lighthouse opens at nine. " * 300
     index = VectorStoreIndex.from_documents([Document(text=words) for _ in range(6)], embed_model=embed_model)
     gw.clear()
-    index.as_query_engine(llm=make(), similarity_top_k=6).query(QUESTION)
+    index.as_query_engine(similarity_top_k=6).query(QUESTION)
     assert paths(gw) == ["embeddings", "chat/completions"]
 
 
@@ -195,6 +199,11 @@ async def test_agent_workflow_hands_off(make: Any, gw: Any) -> None:
             ["chat/completions", "embeddings", "chat/completions"],
         ),
         (
+            "best",
+            ["embeddings", "chat/completions"],
+            ["chat/completions", "embeddings", "chat/completions"],
+        ),
+        (
             "condense_plus_context",
             ["embeddings", "chat/completions"],
             ["chat/completions", "embeddings", "chat/completions"],
@@ -202,20 +211,36 @@ async def test_agent_workflow_hands_off(make: Any, gw: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("streams", [False, True])
-def test_chat_engines(
-    index: VectorStoreIndex, make: Any, gw: Any, mode: str, first: list[str], later: list[str], streams: bool
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_chat_engines(
+    index: VectorStoreIndex,
+    make: Any,
+    gw: Any,
+    mode: Any,
+    first: list[str],
+    later: list[str],
+    streams: bool,
+    is_async: bool,
 ) -> None:
     llm = make()
-    engine = SimpleChatEngine.from_defaults(llm=llm) if mode == "simple" else index.as_chat_engine(mode, llm=llm)  # type: ignore[arg-type]
-    for turn, expected in ((QUESTION, first), ("And when does the harbour close?", later)):
+    engine = SimpleChatEngine.from_defaults(llm=llm) if mode == "simple" else index.as_chat_engine(mode, llm=llm)
+    turns = (QUESTION, "And when does the harbour close?")
+    for turn, expected in zip(turns, (first, later), strict=True):
         gw.clear()
-        if streams:
-            answer = engine.stream_chat(turn)
-            assert "".join(answer.response_gen)
+        if is_async and streams:
+            answer = await engine.astream_chat(turn)
+            assert "".join([piece async for piece in answer.async_response_gen()])
+        elif is_async:
+            assert str(await engine.achat(turn))
+        elif streams:
+            answer = await asyncio.to_thread(engine.stream_chat, turn)
+            assert "".join(await asyncio.to_thread(list, answer.response_gen))
         else:
-            assert str(engine.chat(turn))
+            assert str(await asyncio.to_thread(engine.chat, turn))
         assert paths(gw) == expected
-    assert gw.last_request.body.get("stream", False) is streams
+        assert gw.last_request.body.get("stream", False) is streams
+    # The first turn is part of what the model reads in the second.
+    assert QUESTION in str([request.body.get("messages") for request in gw.requests])
 
 
 # --- counters ---------------------------------------------------------------------------------------------------------
