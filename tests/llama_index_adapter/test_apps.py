@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from llama_index.core import Document, VectorStoreIndex
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.agent.workflow import AgentStream, AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.bridge.pydantic import BaseModel, Field
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.chat_engine import SimpleChatEngine
@@ -16,7 +16,9 @@ from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMComp
 from llama_index.core.llms import ChatMessage
 from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.prompts import PromptTemplate
+from llama_index.core.rate_limiter import BaseRateLimiter
 from llama_index.core.response_synthesizers import ResponseMode
+from llama_index.core.tools import FunctionTool
 
 from llama_index.embeddings.requesty import RequestyEmbedding
 from llama_index.llms.requesty import StructuredOutputError
@@ -157,6 +159,62 @@ async def test_arguments_that_are_no_json_are_refused_not_guessed(make: Any, gw:
     assert str(await FunctionAgent(llm=make(), tools=[note]).run("Note x")) == "I could not."
     assert seen == []
     assert "invalid_arguments_json" in str(gw.last_request.body["messages"][-1]["content"])
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_predict_and_call_runs_one_tool_or_all(make: Any, gw: Any, parallel: bool, is_async: bool) -> None:
+    seen: list[str] = []
+
+    def note(text: str) -> str:
+        """Writes a text down."""
+        seen.append(text)
+        return text
+
+    calls = [{"name": "note", "arguments": {"text": text}, "id": text} for text in ("x", "y")]
+    gw.say(tool_calls=calls)
+    llm, tool = make(), FunctionTool.from_defaults(note)
+    if is_async:
+        await llm.apredict_and_call([tool], "Note x and y", allow_parallel_tool_calls=parallel)
+    else:
+        await asyncio.to_thread(llm.predict_and_call, [tool], "Note x and y", allow_parallel_tool_calls=parallel)
+    assert sorted(seen) == (["x", "y"] if parallel else ["x"])
+    assert gw.last_request.body["parallel_tool_calls"] is parallel
+    assert len(gw.requests) == 1
+
+
+async def test_an_agent_streams_its_thoughts_and_keeps_their_signature(make: Any, gw: Any) -> None:
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    gw.say(
+        reasoning="I look it up.",
+        signature="sig",
+        tool_calls=[{"name": "weather", "arguments": {"city": "Oslo"}, "id": "a"}],
+    )
+    gw.say(text="Sunny.")
+    handler = FunctionAgent(llm=make("anthropic/claude-sonnet-4-5"), tools=[weather]).run("Oslo?")
+    thoughts = [event.thinking_delta async for event in handler.stream_events() if isinstance(event, AgentStream)]
+    assert str(await handler) == "Sunny."
+    assert "".join(thought or "" for thought in thoughts) == "I look it up."
+    [turn] = [message for message in gw.last_request.body["messages"] if message["role"] == "assistant"]
+    assert (turn["reasoning_content"], turn["reasoning_signature"]) == ("I look it up.", "sig")
+
+
+@pytest.mark.parametrize("limited", ["chat", "astream_chat"])
+async def test_a_rate_limiter_is_asked_once_per_call(make: Any, run_method: Any, limited: str) -> None:
+    asked: list[str] = []
+
+    class Limiter(BaseRateLimiter):
+        def acquire(self) -> None:
+            asked.append("sync")
+
+        async def async_acquire(self) -> None:
+            asked.append("async")
+
+    await run_method(make(rate_limiter=Limiter()), limited, [ChatMessage("x")])
+    assert asked == ["async" if limited.startswith("a") else "sync"]
 
 
 async def test_react_agent_needs_no_tools_on_the_wire(make: Any, gw: Any) -> None:
