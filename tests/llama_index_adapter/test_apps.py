@@ -381,8 +381,8 @@ async def test_a_structured_llm_is_counted_once(
     make: Any, gw: Any, settings: Any, run_method: Any, events: list[Any], name: str, mode: str
 ) -> None:
     counter = TokenCountingHandler(tokenizer=lambda text: text.split())
-    settings.callback_manager = CallbackManager([counter])
     settings.llm = make(structured_output=mode).as_structured_llm(Person)
+    settings.callback_manager = CallbackManager([counter])
     if mode == "tools":
         gw.say(tool_calls=[{"name": "Person", "arguments": {"name": "Ada", "age": 36}, "id": "a"}])
     else:
