@@ -53,7 +53,9 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (RequestyError, ExtraMissingError, UsageProblemError) as error:
-            Console(stderr=True).print(f"requesty-adapters: {error}", style="red", markup=False, highlight=False)
+            Console(stderr=True).print(
+                f"requesty-adapters: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
             raise typer.Exit(1 if isinstance(error, RequestyError) else 2) from None
 
     return run
@@ -120,3 +122,103 @@ def emulator(
         run_emulator(port=port, scenario=scenario, seed=seed, api_key=api_key)
     except (ConfigError, OSError) as error:
         raise UsageProblemError(str(error)) from None
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+@one_line_errors
+def chat(
+    prompt: Annotated[
+        str | None, typer.Argument(help="The question; without it standard input, or a conversation.")
+    ] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Model id, policy/NAME included.")] = "openai/gpt-4o-mini",
+    fallback: Annotated[list[str] | None, typer.Option(help="Model to try when this one fails; repeatable.")] = None,
+    system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
+    cost: Annotated[bool, typer.Option(help="Tell model, tokens and cost on standard error.")] = True,
+) -> None:
+    """Ask a question, or hold a conversation; the answer is streamed.
+
+    [bold]Example:[/bold] echo "Why is the sky blue?" | requesty-adapters chat -m openai/gpt-4o --fallback policy/spare
+    """
+    from .chat import run_chat
+
+    run_chat(prompt, model=model, fallbacks=fallback or [], system=system, show_cost=cost)
+
+
+@app.command()
+@one_line_errors
+def models(
+    search: Annotated[str | None, typer.Argument(help="Text the id must contain.")] = None,
+    capability: Annotated[
+        list[str] | None, typer.Option(help="vision, reasoning, tool-calling, caching, json-schema, …; repeatable.")
+    ] = None,
+    provider: Annotated[str | None, typer.Option(help="First part of the id, such as openai.")] = None,
+    app_id: Annotated[str | None, typer.Option("--app", help="Dedicated application: coding or cline.")] = None,
+    region: Annotated[str | None, typer.Option(help="Where the model runs, such as eu.")] = None,
+    max_price: Annotated[float | None, typer.Option(help="Most USD for a million input tokens.")] = None,
+    min_context: Annotated[int | None, typer.Option(help="Smallest context window in tokens.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use the catalogue that ships with the package.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List models and their prices.
+
+    [bold]Example:[/bold] requesty-adapters models claude --capability vision --max-price 3
+    """
+    from .account import show_models
+
+    try:
+        show_models(
+            search=search,
+            capabilities=capability or [],
+            provider=provider,
+            application=app_id,
+            region=region,
+            max_input_price=max_price,
+            min_context=min_context,
+            offline=offline,
+            as_json=as_json,
+        )
+    except TypeError as error:
+        raise UsageProblemError(f"--capability: {error}") from None
+
+
+@app.command()
+@one_line_errors
+def keys(as_json: Json = False) -> None:
+    """List the organisation's keys with what they spent; never their secrets.
+
+    [bold]Example:[/bold] requesty-adapters keys --json
+    """
+    from .account import show_keys
+
+    show_keys(as_json=as_json)
+
+
+@app.command()
+@one_line_errors
+def usage(
+    days: Annotated[int, typer.Option(min=1, max=100, help="How far back.")] = 7,
+    group_by: Annotated[str | None, typer.Option(help="user_id, model_requested, model_used or extra.FIELD.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the key has used, by day.
+
+    [bold]Example:[/bold] requesty-adapters usage --days 30 --group-by model_used
+    """
+    from .account import show_usage
+
+    show_usage(days=days, group_by=group_by, as_json=as_json)
+
+
+@app.command()
+@one_line_errors
+def doctor() -> None:
+    """Check key, address, latency and installed frameworks.
+
+    [bold]Example:[/bold] requesty-adapters doctor
+    """
+    from .account import show_doctor
+
+    raise typer.Exit(show_doctor())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -15,11 +16,13 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from requesty_core import RequestyClient, __version__
+from requesty_emulator import GatewayEmulator
 
 COMMAND = str(Path(sys.executable).with_name("requesty-adapters"))
 USER = [{"role": "user", "content": "hi"}]
@@ -105,11 +108,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == __version__
-    for command in ((), ("demo",), ("emulator",)):
+    names = ("chat", "demo", "doctor", "emulator", "keys", "models", "usage")
+    assert all(name in run("--help").stdout for name in names)
+    for command in ((name,) for name in names):
         shown = run(*command, "--help")
         assert shown.returncode == 0
-        if command:
-            assert "Example:" in shown.stdout
+        assert "Example:" in shown.stdout
 
 
 def test_demo(terminal: type[Terminal]) -> None:
@@ -154,8 +158,90 @@ def test_emulator_in_a_pipe(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayEmulator]:
+    with GatewayEmulator() as running:
+        monkeypatch.setenv("REQUESTY_BASE_URL", running.base_url)
+        monkeypatch.setenv("REQUESTY_API_KEY", running.api_key)
+        yield running
+
+
+def test_chat_in_a_pipe(gateway: GatewayEmulator) -> None:
+    gateway.say(text="Good morning.", usage={"cost": 0.25}, model="openai/gpt-4o")
+    gateway.fail_next(503, model="openai/gpt-4o-mini")
+    command = [COMMAND, "chat", "--model", "openai/gpt-4o-mini", "--fallback", "openai/gpt-4o", "--system", "Be brief."]
+    done = subprocess.run(command, input="Hello!\n", capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "Good morning.\n")
+    assert "0.25 USD, 2 attempts" in done.stderr
+    sent = gateway.last_request.body["messages"]
+    assert sent == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
+
+
+def test_chat_in_a_terminal(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
+    gateway.say(text="Good morning.")
+    gateway.say(text="Good night.")
+    chat = terminal("chat")
+    for said, answer in (("Hello!", "Good morning."), ("Bye!", "Good night.")):
+        chat.read_until(r"> $")
+        os.write(chat.master, f"{said}\n".encode())
+        chat.read_until(re.escape(answer))
+    chat.read_until(r"> $")
+    os.write(chat.master, b"\n")
+    assert chat.finish() == 0
+    assert "2 calls" in chat.text
+    assert [turn["content"] for turn in gateway.last_request.body["messages"]] == ["Hello!", "Good morning.", "Bye!"]
+
+
+def test_models(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
+    shown = terminal("models", "gpt-4o-mini", "--capability", "vision", "--max-price", "1")
+    assert shown.finish() == 0
+    assert re.search(r"openai/gpt-4o-mini +128000 +0\.15 +0\.6", shown.text)
+    piped = run("models", "--offline", "--provider", "anthropic", "--json")
+    assert all(model["id"].startswith("anthropic/") for model in json.loads(piped.stdout))
+    assert "openai/gpt-4o-mini" in [line.split("\t")[0] for line in run("models", "gpt-4o-mini").stdout.splitlines()]
+
+
+def test_keys_and_usage(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
+    assert run("chat", "Hello!").returncode == 0
+    [key] = json.loads(run("keys", "--json").stdout)
+    assert Decimal(key["spent"]) == gateway.billed
+    [row] = json.loads(run("usage", "--group-by", "model_requested", "--json").stdout)
+    assert (row["group"], row["requests"], Decimal(row["spend"])) == ("openai/gpt-4o-mini", 1, gateway.billed)
+    for command in ("keys", "usage"):
+        shown = terminal(command)
+        assert shown.finish() == 0
+        assert "1 rows" in shown.text
+        assert gateway.api_key not in shown.text
+
+
+def test_doctor(terminal: type[Terminal], gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = terminal("doctor")
+    assert shown.finish() == 0
+    assert "Everything needed is in place." in shown.text
+    monkeypatch.setenv("REQUESTY_API_KEY", "rqy-wrong")
+    done = run("doctor")
+    assert done.returncode == 1
+    assert re.search(r"bad +key +HTTP 403", done.stdout)
+
+
+def test_without_a_key_it_is_one_line(gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTY_API_KEY")
+    for command in (("chat", "x"), ("keys",), ("usage",)):
+        done = run(*command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.count("\n") == 1
+        assert "REQUESTY_API_KEY" in done.stderr
+    assert gateway.requests == []
+
+
 @pytest.mark.parametrize(
-    "arguments", [("emulator", "--port", "99999"), ("emulator", "--scenario", "nowhere.toml")], ids=" ".join
+    "arguments",
+    [
+        ("models", "--capability", "flying", "--offline"),
+        ("emulator", "--port", "99999"),
+        ("emulator", "--scenario", "nowhere.toml"),
+    ],
+    ids=" ".join,
 )
 def test_bad_input_is_one_line_and_status_2(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
