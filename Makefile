@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance format clean lock bench-quick
+.PHONY: demo test lint conformance mutants acceptance release-check format clean lock bench-quick
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -34,6 +34,10 @@ conformance: $(VENV)/.dev
 # Delete one rule of the core after the other; each must turn a cell of the matrix red.
 mutants: $(VENV)/.dev
 	$(BIN)/python tests/conformance/mutants.py
+
+# Build the packages and try every extra alone; PYTHONS="/path/to/python3.11 /path/to/python3.13" tries several.
+release-check: $(VENV)/.dev
+	@$(BIN)/python tests/release/check.py
 
 # The vendor's npm package against the emulator.
 acceptance: $(VENV)/.dev
