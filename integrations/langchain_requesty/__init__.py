@@ -7,6 +7,15 @@
 ``RequestyFallbackMiddleware`` needs the ``langchain`` package; everything else needs ``langchain-core`` only.
 """
 
+from __future__ import annotations
+
+try:
+    import langchain_core  # noqa: F401
+except ModuleNotFoundError as missing:
+    from requesty_core.extras import extra_missing
+
+    raise extra_missing(missing, "langchain") from None
+
 from typing import TYPE_CHECKING, Any
 
 from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyError, RequestyOptions, Step, Timeouts

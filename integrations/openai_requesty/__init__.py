@@ -9,6 +9,15 @@ Anything else that takes an ``httpx`` client can have the same with :class:`Rela
 :class:`AsyncRelayTransport`.
 """
 
+from __future__ import annotations
+
+try:
+    import openai  # noqa: F401
+except ModuleNotFoundError as missing:
+    from requesty_core.extras import extra_missing
+
+    raise extra_missing(missing, "openai") from None
+
 from requesty_core.relay import CallDetails
 from requesty_core.relay_http import AsyncRelayTransport, RelayTransport
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+try:
+    import pydantic_ai  # noqa: F401
+except ModuleNotFoundError as missing:
+    from requesty_core.extras import extra_missing
+
+    raise extra_missing(missing, "pydantic-ai") from None
+
 from requesty_core.config import Timeouts
 from requesty_core.errors import RequestyError
 from requesty_core.fallback import FallbackPolicy, Step

@@ -52,5 +52,11 @@ def __getattr__(name: str) -> Any:
     module = _HOMES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+    try:
+        loaded = import_module(f"{__name__}.{module}")
+    except ModuleNotFoundError as missing:
+        from requesty_core.extras import extra_missing
+
+        raise extra_missing(missing, "emulator") from None
+    value = globals()[name] = getattr(loaded, name)
     return value

@@ -57,6 +57,29 @@ CASES = {
         "subprocess.run([str(command), 'chat', 'hi'], check=True)",
     ),
 }
+# What an import says where only the core is.
+MISSING = """
+import importlib
+for module, extra in {
+    "langchain_requesty": "langchain",
+    "llama_index.llms.requesty": "llama-index",
+    "llama_index.embeddings.requesty": "llama-index",
+    "haystack_integrations.components.generators.requesty": "haystack",
+    "haystack_integrations.components.embedders.requesty": "haystack",
+    "pydantic_ai_requesty": "pydantic-ai",
+    "openai_requesty": "openai",
+}.items():
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        assert f"pip install 'requesty-adapters[{extra}]'" in str(error), error
+    else:
+        raise AssertionError(module)
+try:
+    from requesty_emulator import GatewayEmulator
+except ImportError as error:
+    assert "[emulator]" in str(error), error
+"""
 HEAD = "M = 'openai/gpt-4o-mini'\nU = [{'role': 'user', 'content': 'hi'}]\n"
 ALONE = """
 import importlib.util
@@ -107,6 +130,8 @@ def main() -> int:
                 binary = str(where / "bin" / "python")
                 wanted = f"{wheel}[{extra}]" if extra else str(wheel)
                 run(binary, "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt"), wanted)
+                if not extra:
+                    run(binary, "-c", MISSING, cwd=str(where), env=environment)
                 others = [framework for framework in FRAMEWORKS if framework not in own]
                 run(binary, "-c", ALONE.format(others=others) + HEAD + code, cwd=str(where), env=environment)
                 print(f"{python}: [{extra}] alone works", flush=True)

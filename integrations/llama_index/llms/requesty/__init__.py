@@ -1,5 +1,14 @@
 """The Requesty gateway as a LlamaIndex LLM."""
 
+from __future__ import annotations
+
+try:
+    import llama_index.core  # noqa: F401
+except ModuleNotFoundError as missing:
+    from requesty_core.extras import extra_missing
+
+    raise extra_missing(missing, "llama-index") from None
+
 from ._structured import StructuredOutputError
 from .base import Requesty
 from .fallback import RequestyFallback

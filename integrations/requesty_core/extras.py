@@ -1,0 +1,11 @@
+"""What to say when an optional part of the package is used without what it needs."""
+
+from __future__ import annotations
+
+__all__ = ["extra_missing"]
+
+
+def extra_missing(error: ModuleNotFoundError, extra: str) -> ImportError:
+    """The one line that names the extra, in place of the failed import ``error``."""
+    package = (error.name or "a package").replace("_", "-")
+    return ImportError(f"{package} is not installed; run: pip install 'requesty-adapters[{extra}]'", name=error.name)
