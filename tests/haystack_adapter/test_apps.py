@@ -148,7 +148,26 @@ def test_yaml_is_read_by_a_fresh_process(make: Any, gw: Any, tmp_path: Any, tool
     assert run.stdout.strip() == "['agent', 'chain', 'documents', 'llm', 'text']"
 
 
-def test_an_abandoned_stream_frees_the_connection(make: Any, gw: Any) -> None:
+def test_an_abandoned_pipeline_stream_frees_the_connection(make: Any, gw: Any) -> None:
+    gw.say(text="x " * 400, pieces=["x "] * 400)
+    gw.fault(chunk_delay=0.02)
+    pipeline = Pipeline()
+    pipeline.add_component("llm", make())
+
+    async def leave() -> int:
+        seen = 0
+        async for chunk in pipeline.stream({"llm": {"messages": [ChatMessage.from_user("x")]}}):
+            seen += bool(chunk.content)
+            if seen == 3:
+                break
+        return seen
+
+    assert asyncio.run(leave()) == 3
+    assert gw.wait_idle(2.0)
+    assert gw.last_request.disconnected
+
+
+def test_a_cancelled_run_frees_the_connection(make: Any, gw: Any) -> None:
     gw.say(text="x " * 400, pieces=["x "] * 400)
     gw.fault(chunk_delay=0.02)
 
@@ -164,11 +183,7 @@ def test_an_abandoned_stream_frees_the_connection(make: Any, gw: Any) -> None:
         pipeline = Pipeline()
         pipeline.add_component("llm", make())
         messages = [ChatMessage.from_user("x")]
-        task = asyncio.create_task(
-            pipeline.run_async({"llm": {"messages": messages, "streaming_callback": take}})
-            if hasattr(pipeline, "run_async")
-            else make().run_async(messages, streaming_callback=take)
-        )
+        task = asyncio.create_task(pipeline.run_async({"llm": {"messages": messages, "streaming_callback": take}}))
         await started.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
