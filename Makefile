@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance release-check format clean lock bench-quick
+.PHONY: demo test lint conformance mutants acceptance docs docs-serve notebooks release-check format clean lock bench-quick
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -34,6 +34,17 @@ conformance: $(VENV)/.dev
 # Delete one rule of the core after the other; each must turn a cell of the matrix red.
 mutants: $(VENV)/.dev
 	$(BIN)/python tests/conformance/mutants.py
+
+# The documentation as a site in site/; a broken link or reference fails it.
+docs: $(VENV)/.dev
+	@$(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/.dev
+	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
+
+# Run every notebook top to bottom against the emulator and keep its outputs; ARGS="NAME …" for some.
+notebooks: $(VENV)/.dev
+	@$(BIN)/python notebooks/run.py $(ARGS)
 
 # Build the packages and try every extra alone; PYTHONS="/path/to/python3.11 /path/to/python3.13" tries several.
 release-check: $(VENV)/.dev
