@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from inspect import isclass
+from inspect import get_annotations, isclass
 from pathlib import Path
 from types import ModuleType
 
@@ -118,7 +118,7 @@ def inherited_names(value: object, documented: list[object]) -> list[str]:
         if base in documented:
             break
         if base.__module__.startswith(OWN):
-            names += [name for name in (*base.__dict__.get("__annotations__", ()), *vars(base)) if name[0] != "_"]
+            names += [name for name in (*get_annotations(base), *vars(base)) if name[0] != "_"]
     return [name for name in dict.fromkeys(names) if name not in vars(value) and name not in PYDANTIC]
 
 
