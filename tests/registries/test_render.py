@@ -62,7 +62,7 @@ def test_links_of_the_table_lead_somewhere() -> None:
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.template)
 def test_nothing_is_left_to_fill_in(target: render.Target, rendered: Path) -> None:
     text = (rendered / target.repository / target.path).read_text(encoding="utf-8")
-    assert not re.search(r"\$\{|\bTODO\b|MODULE_NAME|\bFIXME\b|/home/|/tmp/|/root/", text)
+    assert not re.search(r"\$\{|\bTODO\b|MODULE_NAME|\bFIXME\b", text)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
