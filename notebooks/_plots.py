@@ -62,8 +62,17 @@ def _room(figure: Figure, axis: Any, labels: Sequence[tuple[float, Any]]) -> Non
 def _beside(axis: Any, at: float, row: float, text: str) -> tuple[float, Any]:
     """Write a label to the right of a bar's end."""
     made = axis.annotate(
-        text, (at, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK
+        text,
+        (at, row),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        color=INK,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
     )
+    # Room is made for it along the axis; the layout would take it from the axis instead.
+    made.set_in_layout(False)
     return at, made
 
 
@@ -113,6 +122,12 @@ class Bar:
     end: float
     first_token: float | None = None
     told: str = ""
+    call: int = 0
+
+    @property
+    def label(self) -> str:
+        """Name of the row: the attempt, after the call's number where several calls are shown."""
+        return f"{self.call}.{self.number}  {self.model}" if self.call else f"{self.number}  {self.model}"
 
 
 def bars_of_attempts(attempts: Iterable[Attempt | Mapping[str, Any]]) -> list[Bar]:
@@ -138,16 +153,20 @@ def bars_of_attempts(attempts: Iterable[Attempt | Mapping[str, Any]]) -> list[Ba
 
 @dataclass
 class Recorder:
-    """An ``on_event`` hook that notes when attempts start and end, hedged ones beside each other."""
+    """An ``on_event`` hook that notes when attempts start and end, hedged ones beside each other.
+
+    To show several calls in one picture, count them with ``call``.
+    """
 
     origin: float = field(default_factory=time.perf_counter)
     bars: list[Bar] = field(default_factory=list)
+    call: int = 0
 
     def __call__(self, event: Any) -> None:
         """Note one event of a call."""
         now = time.perf_counter() - self.origin
         if isinstance(event, AttemptStarted):
-            self.bars.append(Bar(event.model, event.number, "running", now, now))
+            self.bars.append(Bar(event.model, event.number, "running", now, now, call=self.call))
         elif isinstance(event, CallCommitted):
             self._open(event.number).first_token = now
         elif isinstance(event, AttemptFinished):
@@ -175,12 +194,12 @@ def waterfall(bars: Sequence[Bar], title: str = "Attempts of one call", deadline
         labels.append(_beside(axis, start + length, row, f"{text}, {stop - start:.0f} ms"))
     if deadline is not None:
         axis.axvline(1000 * deadline, color=INK, linestyle="--", linewidth=1)
-        axis.text(1000 * deadline, -0.62, "deadline ", ha="right", va="bottom", fontsize=8.5, color=INK, clip_on=False)
-    axis.set_yticks(range(len(bars)), [f"{bar.number}  {bar.model}" for bar in bars])
-    axis.set_ylim(len(bars) - 0.45, -0.65)
+        axis.text(1000 * deadline, -0.68, " deadline", va="center", fontsize=8.5, color=INK)
+    axis.set_yticks(range(len(bars)), [bar.label for bar in bars])
+    axis.set_ylim(len(bars) - 0.45, -0.65 if deadline is None else -0.95)
     axis.set_xlim(0, end * 1.03)
     _room(figure, axis, labels)
-    axis.set_xlabel("milliseconds since the call")
+    axis.set_xlabel(f"milliseconds since the {'first ' if any(bar.call for bar in bars) else ''}call")
     axis.grid(axis="x", color=FAINT, linewidth=0.6)
     rows = "; ".join(f"{bar.number} {bar.model} {OUTCOMES.get(bar.outcome, ('', bar.outcome))[1]}" for bar in bars)
     _show(figure, f"Bars, one per attempt: {rows}.")
@@ -266,6 +285,58 @@ def budget_curve(spent: Sequence[float], limit: float, refused: int, title: str 
     axis.grid(axis="y", color=FAINT, linewidth=0.6)
     axis.legend(frameon=False, fontsize=9, loc="lower right")
     _show(figure, f"Steps: spending over {last} answered calls up to the limit, then {refused} refused ones.")
+
+
+def cache_turns(turns: Sequence[Any], plain: Sequence[Any], title: str = "A conversation with auto_cache") -> None:
+    """Prompt tokens of each turn by how they are billed, and the cost beside that of ``plain``, without the cache.
+
+    Both are sequences of :class:`requesty_core.Usage`; an unknown cost leaves a gap.
+    """
+    figure, (left, right) = _axes(3.2, 2)
+    _title(left, "Prompt tokens of each turn")
+    _title(right, "Cost of each turn")
+    at = np.arange(1, len(turns) + 1)
+    read, written = (np.array([getattr(turn, n) for turn in turns]) for n in ("cached_tokens", "caching_tokens"))
+    new = np.array([turn.input_tokens for turn in turns]) - read - written
+    bottom = np.zeros(len(turns))
+    for amount, colour, label in ((read, GREEN, "read from cache"), (written, ORANGE, "written"), (new, GREY, "plain")):
+        left.bar(at, amount, bottom=bottom, color=colour, width=0.62, label=label)
+        bottom = bottom + amount
+    left.set_ylim(0, bottom.max() * 1.3)
+    left.legend(frameon=False, fontsize=8.5, ncols=3, loc="upper left", columnspacing=1, handlelength=1.2)
+    for usages, colour, marker, label in ((plain, GREY, "s", "without cache"), (turns, BLUE, "o", "with auto_cache")):
+        cost = [float("nan") if usage.cost is None else float(usage.cost) * 1e6 for usage in usages]
+        right.plot(range(1, len(cost) + 1), cost, color=colour, marker=marker, linewidth=1.8, label=label)
+    right.set_ylim(0, right.get_ylim()[1] * 1.3)
+    right.set_ylabel("millionths of a US dollar")
+    right.legend(frameon=False, fontsize=8.5, loc="upper right")
+    for axis in (left, right):
+        axis.set_xticks(at)
+        axis.set_xlabel("turn")
+        axis.grid(axis="y", color=FAINT, linewidth=0.6)
+    figure.suptitle(title, fontsize=11, fontweight="bold", color=INK)
+    _show(
+        figure, f"Bars: cached and plain prompt tokens of {len(turns)} turns; lines: their cost with and without cache."
+    )
+
+
+def panels(rows: Mapping[str, Mapping[str, float]], title: str) -> None:
+    """One small bar chart per measure, the same rows in each."""
+    measures = list(next(iter(rows.values())))
+    figure, axes = _axes(0.95 + 0.36 * len(rows), len(measures))
+    for column, (axis, measure) in enumerate(zip(np.atleast_1d(axes), measures, strict=True)):
+        amounts = [values[measure] for values in rows.values()]
+        axis.barh(range(len(rows)), amounts, height=0.66, color=COLOURS[column % len(COLOURS)])
+        labels = [_beside(axis, amount, row, f"{amount:,.0f}") for row, amount in enumerate(amounts)]
+        axis.set_title(measure, loc="left", fontsize=9.5, color=INK)
+        axis.set_yticks(range(len(rows)) if column == 0 else [], list(rows) if column == 0 else [])
+        axis.set_ylim(len(rows) - 0.45, -0.55)
+        axis.set_xticks([])
+        axis.spines["bottom"].set_visible(False)
+        axis.set_xlim(0, max([*amounts, 1e-9]) * 1.03)
+        _room(figure, axis, labels)
+    figure.suptitle(title, fontsize=11, fontweight="bold", color=INK)
+    _show(figure, f"Bars: {', '.join(measures)} for {', '.join(rows)}.")
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -359,7 +430,15 @@ def _labels(figure: Figure, axis: Any, where: Mapping[str, Any]) -> None:
             (-7, -7, "right", "top"),
         ):
             text = axis.annotate(
-                label, point, xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=8.5, color=INK
+                label,
+                point,
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                fontsize=8.5,
+                color=INK,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
             )
             box = text.get_window_extent()
             cost = 10.0 * sum(box.overlaps(other) for other in taken)

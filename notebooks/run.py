@@ -30,7 +30,7 @@ CELL_SECONDS = 90
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 # A directory of this machine, an ANSI escape: neither belongs into a notebook that others read.
-PATHS = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|Users|private)/[\w./-]+|[A-Z]:\\\\?[\w\\]+")
+PATHS = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|Users|private)/[\w./-]+|\b[A-Z]:\\+Users\b")
 ANSI = re.compile(r"\x1b\[|\r(?!\n)")
 
 
