@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from haystack.dataclasses import ChatMessage, ImageContent, ReasoningContent, TextContent, ToolCall
+from haystack import Pipeline
+from haystack.dataclasses import ChatMessage, FileContent, ImageContent, ReasoningContent, TextContent, ToolCall
 from haystack.tools import Tool, Toolset
 from haystack.utils import Secret
 from pydantic import BaseModel
 
-from haystack_integrations.components.generators.requesty import RequestyChatGenerator
+from haystack_integrations.components.embedders.requesty import RequestyDocumentEmbedder, RequestyTextEmbedder
+from haystack_integrations.components.generators.requesty import RequestyChatGenerator, RequestyFallbackChatGenerator
 from requesty_core import Budget, CostLedger
 from requesty_core.errors import (
     BudgetExceededError,
@@ -106,6 +108,9 @@ def test_tools_and_no_tools(ask: Any, make: Any, gw: Any, tool: Tool) -> None:
     assert "tools" not in gw.last_request.body
     ask(generator, "Hello", tools=Toolset([tool]))
     assert len(gw.last_request.body["tools"]) == 1
+    # Tools of the provider's own, which Haystack has no object for, stand beside the user's.
+    ask(generator, "Hello", generation_kwargs={"tools": [{"type": "web_search"}]})
+    assert [each["type"] for each in gw.last_request.body["tools"]] == ["web_search", "function"]
 
 
 def test_strict_tools_leave_the_users_tool_alone(ask: Any, make: Any, gw: Any, tool: Tool) -> None:
@@ -204,6 +209,22 @@ def test_multimodal_prompts_and_tool_results(make: Any, gw: Any) -> None:
     assert user["content"] == [{"type": "text", "text": "Look"}, part]
     assert turn["content"] is None
     assert result == {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "here"}, part]}
+
+
+def test_files_take_the_gateways_form(make: Any, gw: Any) -> None:
+    paper = FileContent(base64_data="JVBERi0=", mime_type="application/pdf", filename="a.pdf", validation=False)
+    call = ToolCall("look", {}, "c")
+    make().run(
+        [
+            ChatMessage.from_user(content_parts=["Read", paper]),
+            ChatMessage.from_assistant(tool_calls=[call]),
+            ChatMessage.from_tool([paper], call),
+        ]
+    )
+    user, _, result = gw.last_request.body["messages"]
+    part = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}
+    assert user["content"] == [{"type": "text", "text": "Read"}, part]
+    assert result["content"] == [part]
 
 
 @pytest.mark.parametrize(
@@ -332,9 +353,35 @@ def test_copies_and_pickles(make: Any, gw: Any) -> None:
         assert gw.api_key not in text
 
 
-def test_a_key_given_as_a_token_is_not_saved(make: Any, gw: Any) -> None:
+@pytest.mark.parametrize("key", ["rqy-secret", Secret.from_token("rqy-secret")], ids=["bare string", "token"])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda **settings: RequestyChatGenerator(model="a/b", **settings),
+        lambda **settings: RequestyFallbackChatGenerator(models=["a/b", "c/d"], **settings),
+        lambda **settings: RequestyTextEmbedder(model="a/b", **settings),
+        lambda **settings: RequestyDocumentEmbedder(model="a/b", **settings),
+    ],
+    ids=["generator", "chain", "text embedder", "document embedder"],
+)
+def test_a_key_given_as_such_is_not_saved(build: Any, key: Any) -> None:
+    component = build(api_key=key)
     with pytest.raises(ValueError, match=r"[Tt]oken"):
-        make(api_key=Secret.from_token("rqy-secret")).to_dict()
+        component.to_dict()
+    pipeline = Pipeline()
+    pipeline.add_component("one", component)
+    with pytest.raises(ValueError, match=r"[Tt]oken"):
+        pipeline.dumps()
+    data = pickle.dumps(component)
+    assert b"rqy-secret" not in data
+    # Where it wakes up, the key is that of the environment.
+    assert pickle.loads(data).api_key == Secret.from_env_var("REQUESTY_API_KEY")
+
+
+def test_a_bare_string_is_a_key(make: Any, gw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTY_API_KEY")
+    assert make(api_key=gw.api_key).run("x")["replies"]
+    assert gw.last_request.headers["authorization"] == f"Bearer {gw.api_key}"
 
 
 @pytest.mark.parametrize(
@@ -344,6 +391,7 @@ def test_a_key_given_as_a_token_is_not_saved(make: Any, gw: Any) -> None:
         ({"region": "mars"}, "region"),
         ({"max_retries": -1}, "max_retries"),
         ({"timeout": -1}, "timeout"),
+        ({"api_base_url": "nonsense"}, "api_base_url: 'nonsense'"),
         ({"fallbacks": [{"name": "x"}]}, "fallbacks"),
         ({"options": {"tag": "x"}}, "options"),
         ({"extra_headers": {"Authorization": "x"}}, "extra_headers"),

@@ -12,7 +12,7 @@ from haystack.utils.http_client import init_http_client
 if TYPE_CHECKING:
     from requesty_core.pair import ClientPair
 
-__all__ = ["KEY", "Clients", "without_key"]
+__all__ = ["KEY", "Clients", "as_secret", "without_key"]
 
 KEY = Secret.from_env_var("REQUESTY_API_KEY")
 """Where the key is by default."""
@@ -37,8 +37,15 @@ class Clients:
         self._pair: ClientPair | None = None
         # The transport is loaded by the first component, not by the import of this package.
         from requesty_core.calls import ClientSettings
+        from requesty_core.errors import ConfigurationError
 
-        ClientSettings.build(**settings)
+        try:
+            ClientSettings.build(**settings)
+        except ConfigurationError as error:
+            # Haystack's name of the setting, which is what the user wrote.
+            if error.message.startswith("base_url:"):
+                raise ConfigurationError(f"api_{error.message}") from None
+            raise
 
     def open(self) -> ClientPair:
         """The clients. Raises ``ValueError`` if the key's environment variable is not set."""
@@ -77,6 +84,11 @@ class Clients:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_api_key": without_key(self._api_key), "_pair": None}
+
+
+def as_secret(api_key: Secret | Callable[[], str] | str) -> Secret | Callable[[], str]:
+    """The key as a ``Secret``. A bare string becomes a token, which Haystack refuses to save instead of saving it."""
+    return Secret.from_token(api_key) if isinstance(api_key, str) else api_key
 
 
 def without_key(api_key: Secret | Callable[[], str]) -> Secret | Callable[[], str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret, deserialize_callable, serialize_callable
 
-from haystack_integrations.common.requesty.clients import Clients, without_key
+from haystack_integrations.common.requesty.clients import Clients, as_secret, without_key
 from requesty_core.config import Timeouts
 from requesty_core.embeddings import EmbeddingsError, EmbeddingsReply
 from requesty_core.model_id import check_model
@@ -46,7 +46,7 @@ class Embedder:
         on_event: Callable[[CallEvent], None] | None,
     ) -> None:
         """Check and keep the settings. Raises :class:`ConfigurationError` naming the one that is unusable."""
-        self.api_key = api_key
+        self.api_key = api_key = as_secret(api_key)
         self.model = check_model(model)
         self.dimensions = dimensions
         self.api_base_url = api_base_url

@@ -71,10 +71,12 @@ def _marked(content: Any, message: ChatMessage) -> Any:
 
 
 def _part(part: Wire) -> Wire:
-    """Haystack's own part, except that audio in a file becomes an audio part."""
-    data = part["file"]["file_data"] if part["type"] == "file" else ""
-    if not data.startswith("data:audio/"):
+    """Haystack's own part, except that files take the gateway's form, and audio in a file becomes an audio part."""
+    if part["type"] != "file":
         return part
+    data = part["file"]["file_data"]
+    if not data.startswith("data:audio/"):
+        return {"type": "input_file", **part["file"]}
     head, _, payload = data.partition(",")
     kind = head[len("data:audio/") :].removesuffix(";base64").removeprefix("x-")
     return {"type": "input_audio", "input_audio": {"data": payload, "format": "mp3" if kind == "mpeg" else kind}}
@@ -96,7 +98,7 @@ def _result_part(part: Any, where: str) -> Wire:
         return {"type": "image_url", "image_url": {**image, "detail": part.detail} if part.detail else image}
     if isinstance(part, FileContent):
         data = f"data:{part.mime_type or 'application/pdf'};base64,{part.base64_data}"
-        return {"type": "file", "file": {"file_data": data, "filename": part.filename or "file"}}
+        return {"type": "input_file", "file_data": data, "filename": part.filename or "file"}
     raise ConfigurationError(f"{where}: a tool result cannot hold a {type(part).__name__}; give text, image or file")
 
 

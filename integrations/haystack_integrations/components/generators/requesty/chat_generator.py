@@ -16,7 +16,7 @@ from haystack.dataclasses import (
 from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
 from haystack.utils import Secret, deserialize_callable, serialize_callable
 
-from haystack_integrations.common.requesty.clients import KEY, Clients, without_key
+from haystack_integrations.common.requesty.clients import KEY, Clients, as_secret, without_key
 from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
 from requesty_core.fallback import FallbackPolicy, Step
 from requesty_core.model_id import check_model
@@ -130,7 +130,7 @@ class RequestyChatGenerator:
         """
         check_model(model)
         flat_tools(tools)
-        self.api_key = api_key
+        self.api_key = api_key = as_secret(api_key)
         self.model = model
         self.streaming_callback = streaming_callback
         self.api_base_url = api_base_url
@@ -372,7 +372,8 @@ class RequestyChatGenerator:
         flat = flat_tools(self.tools if tools is None else tools)
         strict = self.tools_strict if tools_strict is None else tools_strict
         if flat:
-            params["tools"] = wire_tools(flat, strict=strict)
+            # Tools in wire form, such as the provider's own web search, have no object in Haystack.
+            params["tools"] = [*(params.get("tools") or ()), *wire_tools(flat, strict=strict)]
         optional = {tool.name: optional_keys(tool.parameters) for tool in flat} if strict else {}
         return {"model": model, "messages": wire_messages(messages), **params}, optional
 

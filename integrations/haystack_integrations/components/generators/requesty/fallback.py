@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
@@ -17,7 +17,7 @@ from haystack.dataclasses import ChatMessage, StreamingCallbackT, StreamingChunk
 from haystack.tools import ToolsType
 from haystack.utils import Secret
 
-from haystack_integrations.common.requesty.clients import KEY
+from haystack_integrations.common.requesty.clients import KEY, as_secret, without_key
 from requesty_core.attempts import attempt_dict
 from requesty_core.chain import classified, fall_through, was_seen
 from requesty_core.errors import ConfigurationError, ConnectionFailedError, FallbackExhaustedError, MissingKeyError
@@ -54,7 +54,7 @@ class RequestyFallbackChatGenerator:
         generators: list[Any] | None = None,
         *,
         models: list[str | Step | dict[str, Any]] | None = None,
-        api_key: Secret = KEY,
+        api_key: Secret | Callable[[], str] = KEY,
         policy: FallbackPolicy | None = None,
         generator_kwargs: dict[str, Any] | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class RequestyFallbackChatGenerator:
             raise ConfigurationError("generators: give either generators or models, not both and not neither")
         self.policy = policy_from(policy)
         self.models = models
-        self.api_key = api_key
+        self.api_key = api_key = as_secret(api_key)
         self.generator_kwargs = generator_kwargs
         if models:
             first, *rest = steps_from(models)
@@ -125,6 +125,9 @@ class RequestyFallbackChatGenerator:
                 member.close()
 
     # Serialization
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "api_key": without_key(self.api_key)}
 
     def to_dict(self) -> dict[str, Any]:
         """
