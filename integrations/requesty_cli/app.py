@@ -1,28 +1,31 @@
-"""The commands. Each is a thin call of a function elsewhere; errors of the package end in one line and status 1.
-
-Exit codes: 0 done, 1 the gateway or a step failed, 2 wrong usage or a missing extra.
-"""
+"""The commands. Each is a thin call of a function elsewhere, imported when it runs, so that the others stay quick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+import os
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from requesty_core import RequestyError, __version__
+from requesty_core import CostLedger, RequestyOptions, __version__
 
-__all__ = ["app"]
+from .models import CAPABILITIES, Sort
+from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
+from .problems import EXIT_CODES, ExtraMissingError, UsageProblemError, one_line_errors
 
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["ApplicationName", "app"]
+
+EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
 
 app = typer.Typer(
     name="requesty-adapters",
-    help="The Requesty gateway from the command line.",
+    help=(
+        "The Requesty gateway from the command line. The key is read from REQUESTY_API_KEY.\n\n"
+        '[bold]Example:[/bold] requesty-adapters chat "Why is the sky blue?"'
+    ),
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,34 +48,7 @@ def _options(
     """Options of every command."""
 
 
-def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn the package's own errors into one line on stderr and exit status 1."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except (RequestyError, ExtraMissingError, UsageProblemError) as error:
-            Console(stderr=True).print(
-                f"requesty-adapters: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
-            raise typer.Exit(1 if isinstance(error, RequestyError) else 2) from None
-
-    return run
-
-
-class UsageProblemError(Exception):
-    """Something given to a command is unusable."""
-
-
-class ExtraMissingError(Exception):
-    """A command needs an optional part of the package."""
-
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; run: pip install 'requesty-adapters[{extra}]'")
-
-
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
 def demo(
     live: Annotated[bool, typer.Option("--live", help="Talk to the real gateway; needs REQUESTY_API_KEY.")] = False,
@@ -96,7 +72,7 @@ def demo(
     raise typer.Exit(run_demo(live=live, model=model, tool_model=tool_model))
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
 def emulator(
     port: Annotated[int, typer.Option(help="Port on the loopback interface; 0 takes a free one.")] = 0,
@@ -109,8 +85,9 @@ def emulator(
     """Run a local gateway and show its requests as they come.
 
     It answers on this machine only, without a key of yours and without cost.
+    Ctrl-C ends it, with status 0.
 
-    [bold]Example:[/bold] requesty-adapters emulator --port 8765 --scenario faults.toml
+    [bold]Example:[/bold] requesty-adapters emulator --scenario faults.toml
     """
     try:
         from requesty_emulator import ConfigError
@@ -120,14 +97,13 @@ def emulator(
         raise ExtraMissingError(missing.name or "a package", "cli") from None
     try:
         run_emulator(port=port, scenario=scenario, seed=seed, api_key=api_key)
+    except BrokenPipeError:
+        raise
     except (ConfigError, OSError) as error:
         raise UsageProblemError(str(error)) from None
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
 def chat(
     prompt: Annotated[
@@ -137,88 +113,198 @@ def chat(
     fallback: Annotated[list[str] | None, typer.Option(help="Model to try when this one fails; repeatable.")] = None,
     system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
     cost: Annotated[bool, typer.Option(help="Tell model, tokens and cost on standard error.")] = True,
+    base_url: BaseUrl = None,
+    region: Region = None,
 ) -> None:
     """Ask a question, or hold a conversation; the answer is streamed.
 
-    [bold]Example:[/bold] echo "Why is the sky blue?" | requesty-adapters chat -m openai/gpt-4o --fallback policy/spare
+    Standard output has the answer and nothing else. Ctrl-C stops the answer and closes the connection.
+
+    [bold]Example:[/bold] requesty-adapters chat "Hello!" --fallback policy/spare
     """
     from .chat import run_chat
 
-    run_chat(prompt, model=model, fallbacks=fallback or [], system=system, show_cost=cost)
+    ledger = CostLedger()
+    # One trace id for the conversation keeps load balancing on one model.
+    options = RequestyOptions.conversation()
+    client = connect(base_url, region, fallbacks=fallback or [], ledger=ledger, options=options)
+    run_chat(client, ledger, prompt, model=model, system=system, show_cost=cost)
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
 def models(
     search: Annotated[str | None, typer.Argument(help="Text the id must contain.")] = None,
     capability: Annotated[
-        list[str] | None, typer.Option(help="vision, reasoning, tool-calling, caching, json-schema, …; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"What the model must be able to do; repeatable: {', '.join(CAPABILITIES)}."),
     ] = None,
     provider: Annotated[str | None, typer.Option(help="First part of the id, such as openai.")] = None,
-    app_id: Annotated[str | None, typer.Option("--app", help="Dedicated application: coding or cline.")] = None,
-    region: Annotated[str | None, typer.Option(help="Where the model runs, such as eu.")] = None,
-    max_price: Annotated[float | None, typer.Option(help="Most USD for a million input tokens.")] = None,
-    min_context: Annotated[int | None, typer.Option(help="Smallest context window in tokens.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Use the catalogue that ships with the package.")] = False,
+    app_id: Annotated[
+        str | None, typer.Option("--app", help="Application the id is made for: coding or cline.")
+    ] = None,
+    hosted_in: Annotated[str | None, typer.Option(help="Where the model runs: global, eu, us, sg.")] = None,
+    max_input_price: Annotated[
+        float | None,
+        typer.Option("--max-input-price", "--max-price", min=0, help="Most USD for a million input tokens."),
+    ] = None,
+    max_output_price: Annotated[float | None, typer.Option(min=0, help="Most USD for a million output tokens.")] = None,
+    min_context: Annotated[int | None, typer.Option(min=1, help="Smallest context window in tokens.")] = None,
+    sort: Annotated[Sort, typer.Option(help="Order; what is unknown comes last.")] = Sort.ID,
+    descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Use the catalogue of July 2025 that ships with the package; needs no key."),
+    ] = False,
     as_json: Json = False,
+    base_url: BaseUrl = None,
+    region: Region = None,
 ) -> None:
-    """List models and their prices.
+    """List models with context window and prices, filtered and sorted.
 
-    [bold]Example:[/bold] requesty-adapters models claude --capability vision --max-price 3
+    A table in a terminal, lines with tabs in a pipe. "?" is unknown: it never
+    meets a condition, and comes last in any order.
+
+    [bold]Example:[/bold] requesty-adapters models claude --max-input-price 3
     """
-    from .account import show_models
+    from .models import Filters, show_models
 
-    try:
-        show_models(
-            search=search,
-            capabilities=capability or [],
-            provider=provider,
-            application=app_id,
-            region=region,
-            max_input_price=max_price,
-            min_context=min_context,
-            offline=offline,
-            as_json=as_json,
-        )
-    except TypeError as error:
-        raise UsageProblemError(f"--capability: {error}") from None
+    filters = Filters(
+        search=search,
+        capability=tuple(capability or ()),
+        provider=provider,
+        app=app_id,
+        hosted_in=hosted_in,
+        max_input_price=max_input_price,
+        max_output_price=max_output_price,
+        min_context=min_context,
+    )
+    if offline and (base_url is not None or region is not None):
+        raise UsageProblemError("--offline: asks no gateway; leave out --base-url and --region")
+    client = None if offline else connect(base_url, region)
+    show_models(filters, client=client, sort=sort, descending=descending, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
-def keys(as_json: Json = False) -> None:
-    """List the organisation's keys with what they spent; never their secrets.
+def keys(
+    as_json: Json = False, base_url: BaseUrl = None, region: Region = None, management_url: ManagementUrl = None
+) -> None:
+    """List the organisation's keys and what they spent this month.
+
+    Their secrets are never shown. The key in use needs the "manage" permission.
 
     [bold]Example:[/bold] requesty-adapters keys --json
     """
     from .account import show_keys
 
-    show_keys(as_json=as_json)
+    show_keys(connect(base_url, region, management_url), as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
 def usage(
     days: Annotated[int, typer.Option(min=1, max=100, help="How far back.")] = 7,
-    group_by: Annotated[str | None, typer.Option(help="user_id, model_requested, model_used or extra.FIELD.")] = None,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="user_id, model_requested, model_used or extra.FIELD; repeatable."),
+    ] = None,
     as_json: Json = False,
+    base_url: BaseUrl = None,
+    region: Region = None,
+    management_url: ManagementUrl = None,
 ) -> None:
-    """Show what the key has used, by day.
+    """Show what the key has used, by day (UTC).
 
     [bold]Example:[/bold] requesty-adapters usage --days 30 --group-by model_used
     """
     from .account import show_usage
 
-    show_usage(days=days, group_by=group_by, as_json=as_json)
+    client = connect(base_url, region, management_url)
+    show_usage(client, days=days, group_by=group_by or [], as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 @one_line_errors
-def doctor() -> None:
-    """Check key, address, latency and installed frameworks.
+def doctor(
+    as_json: Json = False, base_url: BaseUrl = None, region: Region = None, management_url: ManagementUrl = None
+) -> None:
+    """Check key, gateway, latency, clock and installed frameworks.
 
-    [bold]Example:[/bold] requesty-adapters doctor
+    What is wrong comes with what to do about it. Costs nothing, no model is asked.
+    The key is never shown. Status 1 if anything is bad.
+
+    [bold]Example:[/bold] requesty-adapters doctor --region eu
     """
-    from .account import show_doctor
+    try:
+        from .doctor import show_doctor
+    except ModuleNotFoundError as missing:
+        raise ExtraMissingError(missing.name or "packaging", "cli") from None
+    client = connect(base_url, region, management_url, max_retries=0, timeout=15.0)
+    raise typer.Exit(show_doctor(client, source=_source(base_url, region), as_json=as_json))
 
-    raise typer.Exit(show_doctor())
+
+def _source(base_url: str | None, region: RegionName | None) -> str:
+    """Where the base URL comes from, in the order of ``Config.build``."""
+    if base_url is not None:
+        return "--base-url"
+    if region is not None:
+        return "--region"
+    return next((name for name in ("REQUESTY_BASE_URL", "REQUESTY_API_BASE") if os.environ.get(name)), "the default")
+
+
+class ApplicationName(StrEnum):
+    """The applications of :data:`configure.applications.APPLICATIONS`; a test keeps the two alike."""
+
+    ROO_CODE = "roo-code"
+    CLINE = "cline"
+    CLAUDE_CODE = "claude-code"
+    LIBRECHAT = "librechat"
+    OPENWEBUI = "openwebui"
+    CODEX = "codex"
+    VSCODE = "vscode"
+
+
+@app.command(epilog=EPILOG)
+@one_line_errors
+def configure(
+    application: Annotated[ApplicationName, typer.Argument(help="The application to point at the gateway.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Model id, taken as it is. Default: one that suits it.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="File to write instead of the application's own.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the settings into the file, after a backup of what is there.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask the gateway first whether it lists the model; needs REQUESTY_API_KEY.")
+    ] = False,
+    key_env: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable in which the application finds the key.")
+    ] = "REQUESTY_API_KEY",
+    as_json: Json = False,
+    base_url: BaseUrl = None,
+    region: Region = None,
+) -> None:
+    """Print the settings that point another application at the gateway.
+
+    Standard output has the settings; standard error says where they belong and
+    what else to do. --write puts them into the file and changes nothing else
+    there; a second run changes nothing. No key is ever printed or written.
+
+    [bold]Example:[/bold] requesty-adapters configure codex --region eu --write
+    """
+    from .configure.command import show_configure
+
+    show_configure(
+        application.value,
+        base_url=gateway_url(base_url, region),
+        model=model,
+        key_env=key_env,
+        file=file,
+        write=write,
+        check=connect(base_url, region) if check else None,
+        as_json=as_json,
+    )

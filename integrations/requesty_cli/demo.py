@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.tools import tool
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from langchain_requesty import ChatRequesty
@@ -69,12 +70,13 @@ def run_demo(*, live: bool, model: str, tool_model: str) -> int:
                 lines += step(console, chat)
             except RequestyError as error:
                 failed = 1
-                console.print(f"\n[red]{name} failed:[/red] {error}", markup=True)
+                console.print(f"\n[red]{name} failed:[/red] {escape(str(error))}")
             console.print()
-    console.print(_table(lines))
+    if lines:
+        console.print(_table(lines))
     total = ledger.total
     unknown = f" ({total.unknown} of unknown cost)" if total.unknown else ""
-    console.print(f"{total.calls} calls{unknown}, {total.cost:f} USD in all")
+    console.print(f"{total.calls} call{'' if total.calls == 1 else 's'}{unknown}, {total.cost:f} USD in all")
     return failed
 
 
@@ -91,7 +93,7 @@ def _gateway(live: bool) -> Iterator[dict[str, Any]]:
 
 
 def _answer(console: Console, chat: ChatRequesty) -> list[Line]:
-    console.print(f"[bold]1. A streamed answer[/bold] from {chat.model}")
+    console.print(f"[bold]1. A streamed answer[/bold] from {escape(chat.model)}")
     console.print(f"[dim]{TEXT}[/dim]")
     console.print(f"[cyan]Question:[/cyan] {QUESTION}\n[cyan]Answer:[/cyan]   ", end="")
     return [
@@ -103,20 +105,21 @@ def _answer(console: Console, chat: ChatRequesty) -> list[Line]:
 
 def _tool_round_trip(console: Console, chat: ChatRequesty) -> list[Line]:
     question = "When does the next ferry leave from Oban for 4 passengers?"
-    console.print(f"[bold]2. A tool round trip[/bold] with {chat.model}")
+    console.print(f"[bold]2. A tool round trip[/bold] with {escape(chat.model)}")
     console.print(f"[cyan]Question:[/cyan] {question}")
     with_tools = chat.bind_tools([ferry_departure])
     messages: list[BaseMessage] = [HumanMessage(question)]
     asked = with_tools.invoke(messages)
     lines = [_line("tool call", chat.model, asked, None)]
     if not asked.tool_calls:
-        console.print(f"[yellow]The model called no tool:[/yellow] {asked.text}")
+        console.print(f"[yellow]The model called no tool:[/yellow] {escape(asked.text)}")
         return lines
     messages.append(asked)
     for call in asked.tool_calls:
         result = ferry_departure.invoke(call)
         messages.append(result)
-        console.print(f"[cyan]Call:[/cyan]     {call['name']}({call['args']})\n[cyan]Result:[/cyan]   {result.text}")
+        console.print(f"[cyan]Call:[/cyan]     {escape(call['name'])}({escape(str(call['args']))})")
+        console.print(f"[cyan]Result:[/cyan]   {escape(result.text)}")
     console.print("[cyan]Answer:[/cyan]   ", end="")
     return [*lines, _stream(console, "tool result", with_tools, messages, chat.model)[1]]
 
@@ -162,7 +165,7 @@ def _table(lines: list[Line]) -> Table:
     for line in lines:
         table.add_row(
             line.step,
-            f"{line.requested}\n[dim]→ {line.served}[/dim]",
+            f"{escape(line.requested)}\n[dim]→ {escape(line.served)}[/dim]",
             "" if line.first_token is None else f"{line.first_token * 1000:.0f} ms",
             str(line.tokens_in),
             str(line.tokens_out),

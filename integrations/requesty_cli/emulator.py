@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -25,15 +26,18 @@ def run_emulator(*, port: int, scenario: Path | None, seed: int, api_key: str | 
     gateway = GatewayEmulator(seed=seed, scenario=scenario, port=port, api_key=api_key, on_request=board.add)
 
     def show() -> None:
-        console.print(f"base URL  {gateway.base_url}\nAPI key   {gateway.api_key}", markup=False, highlight=False)
-        console.print("Point a client at it:", style="dim")
-        console.print(
-            f"  export REQUESTY_BASE_URL={gateway.base_url} REQUESTY_API_KEY={gateway.api_key}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+        lines = (
+            (f"base URL  {gateway.base_url}\nAPI key   {gateway.api_key}", ""),
+            ("Point a client at it:", "dim"),
+            (f"  export REQUESTY_BASE_URL={gateway.base_url} REQUESTY_API_KEY={gateway.api_key}", ""),
+            ("Ctrl-C ends it.\n", "dim"),
         )
-        console.print("Ctrl-C ends it.\n", style="dim")
+        for text, style in lines:
+            if console.is_terminal:
+                console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            else:
+                with contextlib.suppress(BrokenPipeError):
+                    print(text, flush=True)
 
     if console.is_terminal:
         with Live(board, console=console, refresh_per_second=8, transient=False) as live:
@@ -59,7 +63,9 @@ class _Board:
         if self._console.is_terminal:
             self.refresh()
         else:
-            self._console.print(" ".join(_cells(request)), markup=False, highlight=False, soft_wrap=True)
+            # Whoever read the lines has gone (`| head -1`): the gateway goes on answering.
+            with contextlib.suppress(BrokenPipeError):
+                print(" ".join(_cells(request)), flush=True)
 
     def __rich__(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -70,7 +76,7 @@ class _Board:
         for request in tuple(self._latest):
             status, *cells = _cells(request)
             table.add_row(Text(status, style="green" if status.startswith("2") else "red"), *cells)
-        return Group(table, Text(f"{self._count} requests", style="dim"))
+        return Group(table, Text(f"{self._count} request{'' if self._count == 1 else 's'}", style="dim"))
 
 
 def _cells(request: RecordedRequest) -> list[str]:

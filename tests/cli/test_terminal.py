@@ -2,121 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from requesty_cli.app import app
 from requesty_core import RequestyClient, __version__
-from requesty_emulator import GatewayEmulator
+from requesty_emulator import Fault, GatewayEmulator
 
 COMMAND = str(Path(sys.executable).with_name("requesty-adapters"))
 USER = [{"role": "user", "content": "hi"}]
+COMMANDS = ("chat", "configure", "demo", "doctor", "emulator", "keys", "models", "usage")
+
+Terminal = Callable[..., Any]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-class Terminal:
-    """A command in a terminal."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-        # The terminal's own size counts, not what is set here.
-        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-        self.process = subprocess.Popen(
-            [COMMAND, *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**environment, "TERM": "xterm-256color"},
-        )
-        os.close(slave)
-        self.shown = ""
-
-    def read_until(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
-        """What matches first on the screen so far, escape sequences removed."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = re.search(pattern, self.text)
-            if found:
-                return found
-            if not self._read(end - time.monotonic()):
-                break
-        raise AssertionError(f"{pattern!r} is not in {self.text!r}")
-
-    def finish(self, seconds: float = 20.0) -> int:
-        """The exit status, after everything was read."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self._read(0.2) is not False:
-            pass
-        return self.process.wait(5)
-
-    def _read(self, seconds: float) -> bool | None:
-        """False at the end, None if nothing came."""
-        ready, _, _ = select.select([self.master], [], [], max(seconds, 0))
-        if not ready:
-            return None if self.process.poll() is None else False
-        with contextlib.suppress(OSError):
-            data = os.read(self.master, 65536)
-            if data:
-                self.shown += data.decode("utf-8", "replace")
-                return True
-        return False
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.shown).replace("\r", "")
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
+def in_shell(line: str) -> subprocess.CompletedProcess[str]:
+    """A shell line in which ``$R`` is the command, with the status of the first command of its pipe."""
+    script = f'{line}; echo "status ${{PIPESTATUS[0]}}"'
+    return subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "R": COMMAND},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
-@pytest.fixture
-def terminal() -> Iterator[type[Terminal]]:
-    opened: list[Terminal] = []
-
-    class Kept(Terminal):
-        def __init__(self, *arguments: str) -> None:
-            super().__init__(*arguments)
-            opened.append(self)
-
-    yield Kept
-    for one in opened:
-        one.close()
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command in a pipe."""
-    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_version_and_help() -> None:
+def test_version_and_help(run: Run) -> None:
     assert run("--version").stdout.strip() == __version__
-    names = ("chat", "demo", "doctor", "emulator", "keys", "models", "usage")
-    assert all(name in run("--help").stdout for name in names)
-    for command in ((name,) for name in names):
-        shown = run(*command, "--help")
-        assert shown.returncode == 0
-        assert "Example:" in shown.stdout
+    top = run("--help").stdout
+    assert all(name in top for name in COMMANDS)
+    assert "Example:" in top
 
 
-def test_demo(terminal: type[Terminal]) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command(name: str, terminal: Terminal) -> None:
+    shown = terminal(name, "--help")
+    assert shown.finish() == 0
+    assert f"Example: requesty-adapters {name}" in shown.text
+    assert re.search(r"Exit codes:\s+0 done,\s+1 the gateway or a step failed,\s+2 wrong usage", shown.text)
+    assert all(len(line) <= 80 for line in shown.text.splitlines())
+
+
+# --- demo and emulator ------------------------------------------------------------------------------------------------
+
+
+def test_demo(terminal: Terminal) -> None:
     demo = terminal("demo")
     assert demo.finish(60) == 0
     assert "eighteen sea miles" in demo.text
@@ -127,19 +71,28 @@ def test_demo(terminal: type[Terminal]) -> None:
     assert all(len(line) <= 80 for line in table.splitlines())
 
 
-def test_emulator(terminal: type[Terminal]) -> None:
+def test_a_failed_step_of_the_demo_is_told_and_the_other_runs(run: Run) -> None:
+    done = run("demo", "--model", "openai/[bold]no-such")
+    assert done.returncode == 1
+    assert "streamed answer failed:" in done.stdout
+    assert "from openai/[bold]no-such" in done.stdout
+    assert "ferry_departure(" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_emulator(terminal: Terminal) -> None:
     emulator = terminal("emulator", "--api-key", "rqy-test")
     url = emulator.read_until(r"base URL  (http://127\.0\.0\.1:\d+/v1)")[1]
     emulator.read_until("Ctrl-C")
     client = RequestyClient(base_url=url, api_key="rqy-test", max_retries=0)
     assert client.chat(model="openai/gpt-4o-mini", messages=USER).text
     emulator.read_until(r"200 +POST /v1/chat/completions +openai/gpt-4o-mini")
-    emulator.read_until("1 requests")
-    emulator.process.send_signal(signal.SIGINT)
+    emulator.read_until(r"1 request\b")
+    emulator.type("\x03")
     assert emulator.finish() == 0
 
 
-def test_emulator_in_a_pipe(tmp_path: Path) -> None:
+def test_emulator_in_a_pipe(tmp_path: Path, home: Path) -> None:
     scenario = tmp_path / "faults.toml"
     scenario.write_text('[[faults]]\nmodel = "openai/gpt-4o"\nstatus = 503\n')
     process = subprocess.Popen(
@@ -158,93 +111,258 @@ def test_emulator_in_a_pipe(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-@pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayEmulator]:
-    with GatewayEmulator() as running:
-        monkeypatch.setenv("REQUESTY_BASE_URL", running.base_url)
-        monkeypatch.setenv("REQUESTY_API_KEY", running.api_key)
-        yield running
+def test_the_emulator_goes_on_when_its_reader_has_gone(home: Path) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "emulator", "--api-key", "rqy-test"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        url = process.stdout.readline().split()[-1]
+        process.stdout.close()
+        client = RequestyClient(base_url=url, api_key="rqy-test", max_retries=0)
+        assert [client.chat(model="openai/gpt-4o-mini", messages=USER).text for _ in range(3)]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=10)
+    assert process.stderr.read() == ""
+    process.stderr.close()
 
 
-def test_chat_in_a_pipe(gateway: GatewayEmulator) -> None:
+# --- chat -------------------------------------------------------------------------------------------------------------
+
+
+def test_chat_in_a_pipe(gateway: GatewayEmulator, run: Run) -> None:
     gateway.say(text="Good morning.", usage={"cost": 0.25}, model="openai/gpt-4o")
     gateway.fail_next(503, model="openai/gpt-4o-mini")
-    command = [COMMAND, "chat", "--model", "openai/gpt-4o-mini", "--fallback", "openai/gpt-4o", "--system", "Be brief."]
-    done = subprocess.run(command, input="Hello!\n", capture_output=True, text=True, timeout=30, check=False)
+    done = run(
+        *("chat", "--model", "openai/gpt-4o-mini", "--fallback", "openai/gpt-4o", "--system", "Be brief."),
+        stdin="Hello!\n",
+    )
     assert (done.returncode, done.stdout) == (0, "Good morning.\n")
     assert "0.25 USD, 2 attempts" in done.stderr
     sent = gateway.last_request.body["messages"]
     assert sent == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
 
 
-def test_chat_in_a_terminal(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
+def test_chat_in_a_terminal(terminal: Terminal, gateway: GatewayEmulator) -> None:
     gateway.say(text="Good morning.")
     gateway.say(text="Good night.")
     chat = terminal("chat")
     for said, answer in (("Hello!", "Good morning."), ("Bye!", "Good night.")):
         chat.read_until(r"> $")
-        os.write(chat.master, f"{said}\n".encode())
+        chat.type(f"{said}\n")
         chat.read_until(re.escape(answer))
     chat.read_until(r"> $")
-    os.write(chat.master, b"\n")
+    chat.type("\n")
     assert chat.finish() == 0
     assert "2 calls" in chat.text
     assert [turn["content"] for turn in gateway.last_request.body["messages"]] == ["Hello!", "Good morning.", "Bye!"]
 
 
-def test_models(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
+def test_ctrl_c_stops_an_answer_and_closes_the_connection(terminal: Terminal, gateway: GatewayEmulator) -> None:
+    gateway.say(pieces=["one ", "two ", *("three " for _ in range(2000))])
+    gateway.fault(chunk_delay=0.05)
+    chat = terminal("chat", "Count!")
+    chat.read_until("one two")
+    chat.type("\x03")
+    assert chat.finish() == 130
+    assert "Traceback" not in chat.text
+    assert chat.text.endswith("\n")
+    assert gateway.wait_idle()
+    assert gateway.last_request.disconnected
+
+
+def test_ctrl_c_at_the_prompt_ends_the_conversation(terminal: Terminal, gateway: GatewayEmulator) -> None:
+    chat = terminal("chat")
+    chat.read_until(r"> $")
+    chat.type("\x03")
+    assert chat.finish() == 130
+    assert "Traceback" not in chat.text
+    assert gateway.requests == []
+
+
+def test_an_error_behind_a_partial_answer_is_one_line(gateway: GatewayEmulator, run: Run) -> None:
+    gateway.say(pieces=["one ", "two ", "three"])
+    gateway.fail_next(fault=Fault(error_event={"message": "provider stream broke"}, error_after_chunks=3))
+    done = run("chat", "Count!")
+    assert done.returncode == 1
+    assert done.stdout.startswith("one ")
+    assert done.stdout.endswith("\n")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "provider stream broke" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["$R chat 'Tell me.' | head -c 1", "$R models | head -1", "$R configure codex | true"])
+def test_a_reader_that_leaves_is_no_failure(line: str, gateway: GatewayEmulator, home: Path) -> None:
+    gateway.say(pieces=["word " for _ in range(3000)])
+    done = in_shell(line)
+    assert "status 0" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("given", ["", "  \n"])
+def test_an_empty_question_is_not_sent(given: str, gateway: GatewayEmulator, run: Run) -> None:
+    for done in (run("chat", stdin=given), run("chat", given)):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "empty" in done.stderr
+    assert gateway.requests == []
+
+
+# --- models, keys, usage ----------------------------------------------------------------------------------------------
+
+
+def test_models(terminal: Terminal, gateway: GatewayEmulator, run: Run) -> None:
     shown = terminal("models", "gpt-4o-mini", "--capability", "vision", "--max-price", "1")
     assert shown.finish() == 0
     assert re.search(r"openai/gpt-4o-mini +128000 +0\.15 +0\.6", shown.text)
+    assert all(len(line) <= 80 for line in shown.text.splitlines())
     piped = run("models", "--offline", "--provider", "anthropic", "--json")
     assert all(model["id"].startswith("anthropic/") for model in json.loads(piped.stdout))
-    assert "openai/gpt-4o-mini" in [line.split("\t")[0] for line in run("models", "gpt-4o-mini").stdout.splitlines()]
+    lines = run("models", "gpt-4o-mini").stdout.splitlines()
+    assert "openai/gpt-4o-mini\t128000\t0.15\t0.6\tyes\tyes" in lines
 
 
-def test_keys_and_usage(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
+def test_models_for_an_application_in_a_region_by_price(gateway: GatewayEmulator, run: Run) -> None:
+    dedicated = json.loads(run("models", "--app", "coding", "--json").stdout)
+    assert {model["app"] for model in dedicated} == {"coding"}
+    found = json.loads(
+        run(
+            *("models", "--hosted-in", "eu", "--max-output-price", "10", "--min-context", "200000"),
+            *("--sort", "output-price", "--descending", "--json"),
+        ).stdout
+    )
+    prices = [Decimal(model["output"]) for model in found]
+    assert prices
+    assert prices == sorted(prices, reverse=True)
+    assert all(p <= 10 for p in prices)
+    assert {model["hosted_in"] for model in found} == {"eu"}
+    assert all(model["context"] >= 200_000 for model in found)
+
+
+def test_no_model_says_which_condition_is_to_blame(gateway: GatewayEmulator, run: Run) -> None:
+    done = run("models", "gpt-4o", "--max-input-price", "0.0001", "--capability", "vision")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.search(r"Without --max-input-price 0\.0001: \d+ models", done.stderr)
+    assert "--capability vision:" not in done.stderr
+    assert run("models", "gpt-4o", "--max-input-price", "0.0001", "--json").stdout == "[]\n"
+
+
+def test_models_of_an_unreachable_gateway_are_an_error_not_an_old_list(gateway: GatewayEmulator, run: Run) -> None:
+    gateway.fault(status=503)
+    done = run("models")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_keys_and_usage(terminal: Terminal, gateway: GatewayEmulator, run: Run) -> None:
+    assert "Nothing was used in the last 7 days." in run("usage").stderr
     assert run("chat", "Hello!").returncode == 0
     [key] = json.loads(run("keys", "--json").stdout)
     assert Decimal(key["spent"]) == gateway.billed
     [row] = json.loads(run("usage", "--group-by", "model_requested", "--json").stdout)
     assert (row["group"], row["requests"], Decimal(row["spend"])) == ("openai/gpt-4o-mini", 1, gateway.billed)
-    for command in ("keys", "usage"):
+    for command, noun in (("keys", "1 key"), ("usage", "1 row")):
         shown = terminal(command)
         assert shown.finish() == 0
-        assert "1 rows" in shown.text
+        assert re.search(rf"^{noun}$", shown.text, re.MULTILINE)
         assert gateway.api_key not in shown.text
 
 
-def test_doctor(terminal: type[Terminal], gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+# --- doctor -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor(terminal: Terminal, gateway: GatewayEmulator) -> None:
     shown = terminal("doctor")
     assert shown.finish() == 0
-    assert "Everything needed is in place." in shown.text
+    assert "Ready: the gateway answers and accepts the key." in shown.text
+    assert re.search(r"ok +latency +\d+ ms at best, \d+ ms median of 5 requests", shown.text)
+    assert "from REQUESTY_BASE_URL" in " ".join(shown.text.split())
+    assert all(len(line) <= 80 for line in shown.text.splitlines())
+    assert gateway.api_key not in shown.text
+    # Measuring sends no key, and nothing asks a model.
+    assert [r.path for r in gateway.requests].count("/v1/models/managed") == 6
+    assert gateway.billed == 0
+
+
+def test_doctor_with_a_wrong_key(gateway: GatewayEmulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTY_API_KEY", "rqy-wrong")
     done = run("doctor")
     assert done.returncode == 1
-    assert re.search(r"bad +key +HTTP 403", done.stdout)
+    assert re.search(r"bad +key +set \(REQUESTY_API_KEY\), refused: HTTP 403.*\n +-> ", done.stdout)
+    assert "Not ready: key." in done.stdout
+    assert "rqy-wrong" not in done.stdout + done.stderr
 
 
-def test_without_a_key_it_is_one_line(gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_without_a_key_checks_the_rest(
+    gateway: GatewayEmulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("REQUESTY_API_KEY")
-    for command in (("chat", "x"), ("keys",), ("usage",)):
+    done = run("doctor", "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    checks = {check["name"]: check for check in report["checks"]}
+    assert (report["ok"], report["bad"]) == (False, ["key"])
+    assert checks["key"]["advice"].startswith("export REQUESTY_API_KEY=")
+    assert checks["latency"]["status"] == "ok"
+    assert checks["langchain"]["status"] == "ok"
+    assert checks["models"]["status"] == "info"
+
+
+def test_doctor_without_a_gateway(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTY_API_KEY", "rqy-test")
+    # Port 9 (discard) of this machine: nothing listens there.
+    done = run("doctor", "--base-url", "http://127.0.0.1:9/v1")
+    assert done.returncode == 1
+    assert re.search(r"bad +latency +.+\n +-> check the network", done.stdout)
+    assert re.search(r"-- +key +set \(REQUESTY_API_KEY\); not tried", done.stdout)
+    assert re.search(r"ok +langchain ", done.stdout)
+
+
+# --- what is wrong on this side ---------------------------------------------------------------------------------------
+
+
+def test_without_a_key_it_is_one_line(gateway: GatewayEmulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTY_API_KEY")
+    for command in (("chat", "x"), ("keys",), ("usage",), ("models",), ("demo", "--live")):
         done = run(*command)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.count("\n") == 1
-        assert "REQUESTY_API_KEY" in done.stderr
+        assert "set REQUESTY_API_KEY" in done.stderr
     assert gateway.requests == []
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "told"),
     [
-        ("models", "--capability", "flying", "--offline"),
-        ("emulator", "--port", "99999"),
-        ("emulator", "--scenario", "nowhere.toml"),
+        (("models", "--capability", "flying", "--offline"), "--capability: 'flying'"),
+        (("models", "--offline", "--region", "eu"), "--offline"),
+        (("chat", "hi", "--base-url", "ftp://x"), "--base-url: 'ftp://x'"),
+        (("keys", "--management-url", "nonsense"), "--management-url"),
+        (("usage", "--region", "eu", "--base-url", "http://127.0.0.1:9/v1"), "--region"),
+        (("chat", "hi", "--fallback", ""), "--fallback"),
+        (("emulator", "--port", "99999"), "port"),
+        (("emulator", "--scenario", "nowhere.toml"), "nowhere.toml"),
+        (("configure", "cline", "--write"), "cline"),
+        (("configure", "codex", "--key-env", "rqsty-sk-0123456789"), "--key-env"),
+        (("configure", "codex", "--model", " "), "--model"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_line_and_status_2(arguments: tuple[str, ...]) -> None:
-    done = run(*arguments)
+def test_bad_input_is_one_line_and_status_2(arguments: tuple[str, ...], told: str, home: Path) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "0123456789" not in done.stderr
+
+
+def test_bad_input_in_a_pipe(run: Run) -> None:
+    done = run("models", "--capability", "flying", "--offline")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.strip().splitlines()) == 1
-    assert "Traceback" not in done.stderr
+
+
+def test_a_region_is_the_gateway_of_that_region(run: Run, no_gateway: None) -> None:
+    assert 'base_url = "https://router.eu.requesty.ai/v1"' in run("configure", "codex", "--region", "eu").stdout

@@ -1,0 +1,84 @@
+"""What ends a command early, and the exit status it ends with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from requesty_core import RequestyError
+from requesty_core.errors import ConfigurationError, MissingKeyError
+
+__all__ = [
+    "EXIT_CODES",
+    "ExtraMissingError",
+    "StepFailedError",
+    "UsageProblemError",
+    "one_line_errors",
+]
+
+EXIT_CODES = {
+    0: "done",
+    1: "the gateway or a step failed",
+    2: "wrong usage: an option, a setting, a file or a missing extra",
+    130: "interrupted with Ctrl-C",
+}
+"""Every status a command can end with, and what it means."""
+
+NO_KEY = "no API key: set REQUESTY_API_KEY (keys are made at app.requesty.ai)"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class UsageProblemError(Exception):
+    """Something given to a command is unusable; nothing was done."""
+
+
+class StepFailedError(Exception):
+    """A step of a command that needs no gateway failed."""
+
+
+class ExtraMissingError(Exception):
+    """A command needs an optional part of the package."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; run: pip install 'requesty-adapters[{extra}]'")
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn what is expected to go wrong into one line on standard error and an exit status.
+
+    A reader that closed the pipe (``| head -1``) has had enough, which is no failure.
+    """
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            result = command(*args, **kwargs)
+            sys.stdout.flush()
+        except (RequestyError, StepFailedError, ExtraMissingError, UsageProblemError) as error:
+            _tell(error)
+            usage = isinstance(error, (ConfigurationError, ExtraMissingError, UsageProblemError))
+            raise typer.Exit(2 if usage else 1) from None
+        except BrokenPipeError:
+            # Nothing may be written at the interpreter's end either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        return result
+
+    return run
+
+
+def _tell(error: Exception) -> None:
+    line = NO_KEY if isinstance(error, MissingKeyError) else " ".join(str(error).split())
+    Console(stderr=True).print(
+        f"requesty-adapters: {line}", style="red", markup=False, highlight=False, soft_wrap=True, emoji=False
+    )
