@@ -46,9 +46,11 @@ docs-serve: $(VENV)/.dev
 notebooks: $(VENV)/.dev
 	@$(BIN)/python notebooks/run.py $(ARGS)
 
-# Build the packages and try every extra alone; PYTHONS="/path/to/python3.11 /path/to/python3.13" tries several.
+# Build the packages and try every extra alone, on every Python there is, at lowest, locked and latest releases.
+# Some of it: ARGS="--python 3.12 --extra langchain --resolution lowest"; all options: ARGS=--help.
 release-check: $(VENV)/.dev
-	@$(BIN)/python tests/release/check.py
+	@$(PIP) install -c constraints.txt uv
+	@$(BIN)/python -m tests.release.check $(ARGS)
 
 # The vendor's npm package against the emulator.
 acceptance: $(VENV)/.dev

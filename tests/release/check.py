@@ -1,141 +1,174 @@
-"""The built packages in clean environments: every extra alone, on every Python there is. Run: ``make release-check``.
+"""The released files as users get them, in clean environments. Run: ``make release-check ARGS="--help"``.
 
-Builds sdist and wheel, looks at what is in them, and for each extra installs the wheel where nothing else is, imports
-the extra's package and makes one call against an emulator that runs here. ``PYTHONS`` names interpreters to use.
+Builds sdist and wheel and checks what is in them. Installs every extra alone on every Python at the lowest declared,
+the locked and the latest releases; in each environment the extra's package is imported and asked once, no other
+framework may be there, and a missing extra is one line. With the latest releases the README's examples run, and with
+lowest and latest the extra's column of the conformance matrix. Ends with a table, and with status 1 if anything failed.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import zipfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from requesty_emulator import GatewayEmulator
 
-ROOT = Path(__file__).parents[2]
-FRAMEWORKS = ("langchain_core", "llama_index.core", "haystack", "pydantic_ai", "openai")
+from .artefacts import ROOT, build, content_problems, validate
+from .commands import StepFailedError, clean_environment, run
+from .environments import Resolution, choose_installer
+from .extras import ALL, EXTRAS, Extra, alone_script
+from .interpreters import SUPPORTED, Interpreter, find
+from .matrix import DEPTHS, Job, Kit, check
+from .newcomer import clone, suite
+from .readme import examples
+from .table import Outcome, table
 
-# extra, the frameworks it may bring, and a call
-CASES = {
-    "": ((), "from requesty_core import RequestyClient as C\nprint(C().chat(model=M, messages=U).text)"),
-    "langchain": (
-        ("langchain_core",),
-        "from langchain_requesty import ChatRequesty as C\nprint(C(model=M).invoke('hi').text)",
-    ),
-    "llama-index": (
-        ("llama_index.core",),
-        "from llama_index.llms.requesty import Requesty as C\nprint(C(M).complete('hi').text)",
-    ),
-    "haystack": (
-        ("haystack", "openai"),
-        "from haystack_integrations.components.generators.requesty import RequestyChatGenerator as C\n"
-        "print(C(model=M).run('hi')['replies'][0].text)",
-    ),
-    "pydantic-ai": (
-        ("pydantic_ai", "openai"),
-        "from pydantic_ai import Agent\nfrom pydantic_ai_requesty import RequestyModel as C\n"
-        "print(Agent(C(M)).run_sync('hi').output)",
-    ),
-    "openai": (
-        ("openai",),
-        "from openai_requesty import RequestyOpenAI as C\n"
-        "print(C().chat.completions.create(model=M, messages=U).choices[0].message.content)",
-    ),
-    "emulator": (
-        (),
-        "from requesty_emulator import GatewayEmulator\nfrom requesty_core import RequestyClient as C\n"
-        "with GatewayEmulator() as g:\n"
-        "    print(C(base_url=g.base_url, api_key=g.api_key).chat(model=M, messages=U).text)",
-    ),
-    "cli": (
-        (),
-        "import subprocess, sys, pathlib\n"
-        "command = pathlib.Path(sys.executable).with_name('requesty-adapters')\n"
-        "subprocess.run([str(command), 'chat', 'hi'], check=True)",
-    ),
-}
-# What an import says where only the core is.
-MISSING = """
-import importlib
-for module, extra in {
-    "langchain_requesty": "langchain",
-    "llama_index.llms.requesty": "llama-index",
-    "llama_index.embeddings.requesty": "llama-index",
-    "haystack_integrations.components.generators.requesty": "haystack",
-    "haystack_integrations.components.embedders.requesty": "haystack",
-    "pydantic_ai_requesty": "pydantic-ai",
-    "openai_requesty": "openai",
-}.items():
+BY_NAME = {extra.label: extra for extra in (*EXTRAS, ALL)}
+# The machine of a small CI; every job keeps about one core busy.
+WORKERS = 2
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line. Lists may be given with commas or by repeating the option."""
+
+    def several(text: str) -> list[str]:
+        return [word for word in text.split(",") if word]
+
+    parser = argparse.ArgumentParser(prog="release-check", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--python", action="extend", type=several, metavar="3.12", help="versions; default all three")
+    parser.add_argument("--extra", action="extend", type=several, metavar="NAME", help=f"of {', '.join(BY_NAME)}")
+    parser.add_argument("--resolution", action="extend", type=several, help=f"of {', '.join(Resolution)}")
+    parser.add_argument("--require", action="extend", type=several, default=[], help="versions that must be found")
+    parser.add_argument("--depth", choices=DEPTHS, default="smoke", help="conformance stories: none, a choice, all")
+    parser.add_argument("--suite", action="store_true", help="run all tests from the unpacked sdist, not only collect")
+    parser.add_argument("--clone", action="store_true", help="also make demo and make test in a fresh clone")
+    parser.add_argument("--contents", action="store_true", help="only build and look at what was built")
+    chosen = parser.parse_args(words)
+    chosen.python = chosen.python or sorted({*SUPPORTED, *chosen.require}, key=lambda text: text.split("."))
+    chosen.extra = chosen.extra or list(BY_NAME)
+    chosen.resolution = chosen.resolution or list(Resolution)
+    for option, known in (("extra", BY_NAME), ("resolution", set(Resolution))):
+        unknown = [name for name in getattr(chosen, option) if name not in known]
+        if unknown:
+            parser.error(f"--{option}: {', '.join(unknown)} is not one of {', '.join(known)}")
+    return chosen
+
+
+class Report:
+    """Outcomes as they come; the failures are kept for the end."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def step(self, name: str, work: Callable[[], object]) -> Outcome:
+        """Do something, say how long it took, and keep what failed."""
+        start = time.monotonic()
+        try:
+            work()
+        except StepFailedError as failure:
+            outcome = Outcome(time.monotonic() - start, str(failure))
+            self.failures.append(f"{name}: {failure}")
+        else:
+            outcome = Outcome(time.monotonic() - start)
+        print(f"{name}: {outcome.text}", flush=True)
+        return outcome
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Check everything that was asked for; the exit status."""
+    chosen = arguments(words)
+    pythons, missing = find(chosen.python, os.environ)
+    report = Report()
+    for version in missing:
+        needed = version in chosen.require
+        line = f"Python {version}: none on PATH or among pyenv's versions; name one in PYTHONS=/path/to/python{version}"
+        print(f"{'error: ' if needed else ''}{line}", flush=True)
+        if needed:
+            report.failures.append(line)
+    if not pythons:
+        print("error: no Python to check with")
+        return 1
+    for python in pythons:
+        print(f"Python {python.full}: {python.path}")
+    with tempfile.TemporaryDirectory(prefix="release-") as name, GatewayEmulator() as gateway:
+        env = clean_environment(REQUESTY_BASE_URL=gateway.base_url, REQUESTY_API_KEY=gateway.api_key)
+        _check_all(chosen, pythons, Path(name), env, report)
+    for failure in report.failures:
+        print(f"\nFAILED {failure}")
+    print(f"\n{len(report.failures)} failures" if report.failures else "\nall well")
+    return 1 if report.failures else 0
+
+
+def _check_all(
+    chosen: argparse.Namespace, pythons: Sequence[Interpreter], folder: Path, env: dict[str, str], report: Report
+) -> None:
+    (folder / "empty").mkdir()
+    installer, why = choose_installer(folder / "empty", env)
+    print(why, flush=True)
     try:
-        importlib.import_module(module)
-    except ImportError as error:
-        assert f"pip install 'requesty-adapters[{extra}]'" in str(error), error
-    else:
-        raise AssertionError(module)
-try:
-    from requesty_emulator import GatewayEmulator
-except ImportError as error:
-    assert "[emulator]" in str(error), error
-"""
-HEAD = "M = 'openai/gpt-4o-mini'\nU = [{'role': 'user', 'content': 'hi'}]\n"
-ALONE = """
-import importlib.util
-def there(name):
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
-extra = [name for name in {others!r} if there(name)]
-assert not extra, f"also installed: {{extra}}"
-"""
+        artefacts = build(installer, folder)
+    except StepFailedError as failure:
+        report.failures.append(f"build: {failure}")
+        return
+    print(artefacts.summary(), flush=True)
+    constraints = ROOT / "constraints.txt"
+
+    def contents() -> None:
+        problems = content_problems(artefacts)
+        if problems:
+            raise StepFailedError(f"{len(problems)} problems", "\n".join(problems), lines=len(problems))
+
+    report.step("contents", contents)
+    report.step("validators", lambda: validate(artefacts, installer, pythons[0].path, env))
+    if chosen.contents:
+        return
+
+    def sdist() -> None:
+        python = installer.create(pythons[0].path, folder / "from-sdist")
+        installer.install(python, str(artefacts.sdist))
+        run(python, "-c", alone_script(BY_NAME["core"]), cwd=folder / "empty", env=env)
+
+    report.step("sdist installed", sdist)
+    blocks = examples((ROOT / "README.md").read_text(encoding="utf-8"))
+    without = [extra.name for extra in EXTRAS if extra.brings and not any(extra.name in b.extras for b in blocks)]
+    if without:
+        report.failures.append(f"README.md has no example of {', '.join(without)}")
+    kit = Kit(artefacts, installer, constraints, blocks, env, folder, chosen.depth)
+    extras = [BY_NAME[name] for name in chosen.extra]
+    _matrix(chosen.resolution, pythons, extras, kit, report)
+    report.step(
+        "tests of the sdist", lambda: suite(artefacts, installer, pythons[0], constraints, env, whole=chosen.suite)
+    )
+    if chosen.clone:
+        report.step("make demo and make test in a clone", lambda: clone(pythons[0], folder, env))
 
 
-def run(*command: str, **more: object) -> None:
-    """A command that must succeed; its output only if it does not."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload]
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+def _matrix(
+    resolutions: Sequence[str], pythons: Sequence[Interpreter], extras: Sequence[Extra], kit: Kit, report: Report
+) -> None:
+    jobs = [
+        Job(extra, python, Resolution(resolution))
+        for extra in extras
+        for python in pythons
+        for resolution in resolutions
+    ]
 
+    def do(job: Job) -> Outcome:
+        name = f"[{job.extra.label}] on {job.python.version}, {job.resolution}"
+        return report.step(name, lambda: check(job, kit))
 
-def build(folder: Path) -> Path:
-    """The wheel, after looking at its contents."""
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT))
-    (wheel,) = folder.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    expected = {path.name for path in (ROOT / "integrations").iterdir() if path.is_dir()}
-    assert tops == {name for name in expected if not name.startswith(".")}, tops
-    assert not [name for name in names if "__pycache__" in name or ".mypy_cache" in name or name.endswith(".pyc")]
-    for leaf in ("llama_index", "haystack_integrations"):
-        assert f"{leaf}/__init__.py" not in names, "it would hide the framework's own package"
-    print(f"{wheel.name}: {len(names)} files, {wheel.stat().st_size // 1024} KiB")
-    return wheel
-
-
-def main() -> int:
-    """Check them all."""
-    pythons = os.environ.get("PYTHONS", sys.executable).split()
-    with tempfile.TemporaryDirectory() as name, GatewayEmulator() as gateway:
-        folder = Path(name)
-        wheel = build(folder)
-        place = {"REQUESTY_BASE_URL": gateway.base_url, "REQUESTY_API_KEY": gateway.api_key}
-        environment = {**os.environ, **place, "HAYSTACK_TELEMETRY_ENABLED": "false"}
-        for python in pythons:
-            for extra, (own, code) in CASES.items():
-                where = folder / f"{Path(python).parts[-3]}-{extra or 'core'}"
-                run(python, "-m", "venv", str(where))
-                binary = str(where / "bin" / "python")
-                wanted = f"{wheel}[{extra}]" if extra else str(wheel)
-                run(binary, "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt"), wanted)
-                if not extra:
-                    run(binary, "-c", MISSING, cwd=str(where), env=environment)
-                others = [framework for framework in FRAMEWORKS if framework not in own]
-                run(binary, "-c", ALONE.format(others=others) + HEAD + code, cwd=str(where), env=environment)
-                print(f"{python}: [{extra}] alone works", flush=True)
-    return 0
+    start = time.monotonic()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        outcomes = list(pool.map(do, jobs))
+    cells = {(j.extra.label, j.python.version, str(j.resolution)): out for j, out in zip(jobs, outcomes, strict=True)}
+    shown = table([e.label for e in extras], [p.version for p in pythons], [str(r) for r in resolutions], cells)
+    print(f"\n{shown}\n\n{len(jobs)} environments in {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

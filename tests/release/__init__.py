@@ -1,0 +1,1 @@
+"""What is released, checked as a user gets it. Run: ``make release-check``."""
