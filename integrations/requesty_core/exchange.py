@@ -289,8 +289,7 @@ class Exchange:
         usage = error.partial.usage if error.partial is not None else None
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
-        if usage is not None:
-            self.accounts.book(running.model, usage)
+        self._book_unfinished(running, usage)
         self.engine.failed(running.model, error, now, others_running=others_running)
         self._last_failed = running.model
         attempt = Attempt.failed(
@@ -306,17 +305,21 @@ class Exchange:
 
     def cancel(self, running: Running, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""
-        if usage is not None:
-            self.accounts.book(running.model, usage)
+        self._book_unfinished(running, usage)
         if running.reader is not None:
             running.reader.is_over = True
         self.engine.cancelled(running.model)
         self._record(running, self._attempt(running, "cancelled", usage))
 
-    def stop(self) -> None:
-        """The call is over, however it ended. Attempts still under way were given up by the caller: what was told of
-        their usage is booked.
+    def _book_unfinished(self, running: Running, usage: Usage | None) -> None:
+        """Book an attempt that did not end well: what was told of its usage, and as unknown if output had begun without
+        a word of it. A refusal before any output is no call that anyone bills.
         """
+        if usage is not None or running.first_token is not None:
+            self.accounts.book(running.model, usage)
+
+    def stop(self) -> None:
+        """The call is over, however it ended. Attempts still under way were given up by the caller."""
         if self._observer_error is None:
             for running in tuple(self._live):
                 self.cancel(running, None if running.reader is None else usage_of(running.reader))
