@@ -11,6 +11,7 @@ import argparse
 import copy
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -64,10 +65,9 @@ class _Kernel(AsyncKernelManager):
 def _scratch() -> tempfile.TemporaryDirectory[str]:
     """Where IPython, Jupyter and matplotlib keep what they would write into the user's home; gone at exit."""
     folder = tempfile.TemporaryDirectory(prefix="notebooks-")
-    os.environ["MPLCONFIGDIR"] = folder.name
-    # matplotlib's font list is made here once, or each kernel would make it.
-    import matplotlib.font_manager  # noqa: F401
-
+    # matplotlib lists the machine's fonts on its first use; done once here, the kernels find the list.
+    fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
+    subprocess.run(fonts, env={**os.environ, "MPLCONFIGDIR": folder.name}, check=True)
     return folder
 
 
