@@ -26,6 +26,7 @@ from requesty_core.fallback import FallbackPolicy, Step
 from requesty_core.observe import Observer
 from requesty_core.options import RequestyOptions
 from requesty_core.relay_http import EXTENSION, AsyncRelayTransport, RelayTransport
+from requesty_core.trail import redacted
 from requesty_core.transport import (
     AsyncHTTPClient,
     AsyncTransport,
@@ -327,8 +328,10 @@ class _Shared(_Sdk):  # type: ignore[misc]
 
     def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
         # A server that echoes the key must not carry it into logs and traces.
-        shown = self._core.settings.config.api_key.redact(err_msg)
-        made: openai.APIStatusError = super()._make_status_error(shown, body=body, response=response)
+        redact = self._core.settings.config.api_key.redact
+        made: openai.APIStatusError = super()._make_status_error(
+            redact(err_msg), body=redacted(body, redact), response=response
+        )
         error = error_in(response)
         return made if error is None else status_error(error, made)
 

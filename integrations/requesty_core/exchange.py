@@ -276,7 +276,6 @@ class Exchange:
         self._check_observer()
         now = self.clock()
         wired = running.wired
-        self.trail.clean(error)
         if error.requested_model is None:
             error.requested_model = running.model
         if wired is not None:
@@ -286,6 +285,7 @@ class Exchange:
                 error.response = ErrorResponse(wired.status, wired.headers, wired.content)
             if error.retry_after is None:
                 error.retry_after = parse_retry_after(wired.headers, time.time())
+        self.trail.clean(error)
         usage = error.partial.usage if error.partial is not None else None
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))

@@ -9,7 +9,7 @@ earlier, so that a call that is never made, or ends before, takes no probe from 
 
 Health is kept per model on a board shared by all calls of one client: closed (healthy), open (cooling down), and half
 open (one call may probe it). The gateway's own ``policy/NAME`` does all this closer to the providers and is the first
-choice; a chain here covers what a policy cannot, such as the gateway's region being out of reach.
+choice; a chain here covers what a policy cannot, such as the policy itself failing, or limits of the caller's own.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ class FallbackPolicy:
     def __post_init__(self) -> None:
         check_seconds(self.deadline, "fallback.deadline")
         check_seconds(self.hedge_after, "fallback.hedge_after")
-        if self.cooldown:
-            check_seconds(self.cooldown, "fallback.cooldown")
+        if self.cooldown != 0:
+            check_seconds(self.cooldown, "fallback.cooldown", optional=False)
         for name in ("max_attempts", "cooldown_after"):
             value = getattr(self, name)
             if value is not None and check_count(value, f"fallback.{name}") < 1:

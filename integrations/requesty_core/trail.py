@@ -5,14 +5,14 @@ The key is blotted out of every error before anything is logged, recorded or rai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .attempts import Attempt
-from .errors import RequestyError
+from .errors import ErrorResponse, RequestyError
 from .observe import logger
 
-__all__ = ["Trail"]
+__all__ = ["Trail", "redacted"]
 
 
 class Span(Protocol):
@@ -31,6 +31,17 @@ class Span(Protocol):
         """The call is over."""
 
 
+def redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """JSON with the key blotted out of every text in it."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: redacted(item, redact) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redacted(item, redact) for item in value]
+    return value
+
+
 class Trail:
     """One call's trail.
 
@@ -46,12 +57,22 @@ class Trail:
         self._span = None if start is None else start()
 
     def clean(self, error: RequestyError) -> None:
-        """Blot the key out of the error's message."""
-        if self._redact is not None:
-            message = self._redact(error.message)
-            if message != error.message:
-                error.message = message
-                error.args = (message, *error.args[1:])
+        """Blot the key out of the error's message, body and response, where a server or proxy echoed it."""
+        redact = self._redact
+        if redact is None:
+            return
+        message = redact(error.message)
+        if message != error.message:
+            error.message = message
+            error.args = (message, *error.args[1:])
+        error.body = redacted(error.body, redact)
+        if error.response is not None:
+            error.response = ErrorResponse(
+                error.response.status_code,
+                redacted(error.response.headers, redact),
+                # Latin-1 has a character for every byte, and keys are ASCII.
+                redact(error.response.content.decode("latin-1")).encode("latin-1"),
+            )
 
     def attempt(self, attempt: Attempt) -> None:
         """An attempt ended."""

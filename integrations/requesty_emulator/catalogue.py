@@ -197,7 +197,7 @@ def _managed_provider(bare: str) -> str:
 
 def _geolocation(model_id: str) -> str:
     region = model_id.partition("@")[2]
-    if region.startswith("eu") or region in {"swedencentral", "uksouth"}:
+    if region.startswith("eu") or region == "swedencentral":
         return "eu"
     return "us" if region.startswith(("us", "eastus")) else "global"
 

@@ -134,6 +134,7 @@ BAD_POLICIES: list[tuple[dict[str, Any], str]] = [
     ({"deadline": 0}, r"^fallback.deadline: 0 is not a usable limit"),
     ({"hedge_after": -1}, r"^fallback.hedge_after: -1 is negative"),
     ({"cooldown": -1}, r"^fallback.cooldown: -1 is negative"),
+    ({"cooldown": None}, r"^fallback.cooldown: None is not a number; give seconds above 0$"),
     ({"max_attempts": 0}, r"^fallback.max_attempts: 0 is too small; give 1 or more$"),
     ({"cooldown_after": 0}, r"^fallback.cooldown_after: 0 is too small; give 1 or more$"),
     ({"max_attempts": "3"}, r"^fallback.max_attempts: '3' is not a whole number"),

@@ -54,7 +54,11 @@ def test_a_key_that_a_server_echoes_is_blotted_out(key: object, caplog: pytest.L
     with pytest.raises(RequestyError) as caught:
         client.chat(**CALL)
     assert "no luck with Bearer **********" in str(caught.value)
-    assert KEY not in f"{caught.value!r} {caught.value.attempts} {caplog.text}"
+    error = caught.value
+    assert KEY not in f"{error!r} {error.attempts} {error.body} {error.__dict__} {caplog.text}"
+    assert error.response is not None
+    assert error.response.json()["error"]["message"] == "no luck with Bearer **********"
+    assert KEY not in str(error.response)
 
 
 def test_attempts_are_logged_at_levels_that_stay_silent_by_default(caplog: pytest.LogCaptureFixture) -> None:

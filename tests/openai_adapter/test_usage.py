@@ -327,3 +327,12 @@ async def test_extra_fields_of_the_gateway(way: Any, gw: Any) -> None:
         "top_k": 5,
     }
     assert gw.last_request.headers["x-requesty-user"] == "anna"
+
+
+async def test_a_key_that_a_server_echoes_is_in_no_error(way: Any, gw: Any) -> None:
+    gw.fail_next(400, message=f"no luck with {gw.api_key}")
+    with pytest.raises(openai.BadRequestError) as caught:
+        await way.get(way.client().chat.completions.create(model=MODEL, messages=ASK))
+    error = caught.value
+    assert "no luck with **********" in str(error)
+    assert gw.api_key not in f"{error!r} {error.body}"
