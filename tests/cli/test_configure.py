@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -465,6 +466,16 @@ def test_what_is_no_text_is_left_alone(content: bytes, told: str, home: Path) ->
     assert done.exit_code == 2
     assert told in done.stderr
     assert path.read_bytes() == content
+
+
+def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tomlkit", None)
+    done = invoke("codex")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.strip() == (
+        "requesty-adapters: tomlkit is not installed; run: pip install 'requesty-adapters[cli]'"
+    )
+    assert invoke("claude-code").exit_code == 0
 
 
 @pytest.mark.parametrize("name", list(APPLICATIONS))
