@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance docs docs-serve notebooks release-check format clean lock bench-quick
+.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks release-check format clean lock bench-quick
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -25,6 +25,9 @@ lint: $(VENV)/.dev
 	$(BIN)/python docs/generate_errors.py --check
 	$(BIN)/python docs/generate_profiles.py --check
 	$(BIN)/python docs/generate_conformance.py --check
+	$(BIN)/python docs/generate_features.py --check
+	$(BIN)/python docs/generate_reference.py --check
+	$(BIN)/python docs/generate_demo.py --check
 
 # Run the matrix and write its page.
 conformance: $(VENV)/.dev
@@ -37,7 +40,13 @@ mutants: $(VENV)/.dev
 
 # The documentation as a site in site/; a broken link or reference fails it.
 docs: $(VENV)/.dev
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html is the home page"
+
+# Every page of the site in headless Chromium, on a desk and on a phone; pictures go to build/look/.
+docs-look: docs
+	@$(PIP) install -c constraints.txt playwright
+	@$(BIN)/python docs/look.py
 
 docs-serve: $(VENV)/.dev
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000

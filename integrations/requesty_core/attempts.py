@@ -22,7 +22,7 @@ class Attempt:
         outcome: ``ok``, ``error``, or ``cancelled`` (lost a hedging race, or the caller stopped).
         error: the failure, if it failed.
         error_kind: its kind.
-        status: HTTP status, if one arrived.
+        status: HTTP status, or the one that an error inside a stream named; ``None`` if there was none.
         request_id: gateway id of the attempt.
         latency: seconds from sending to the end.
         time_to_first_token: seconds from sending to the first text, reasoning or tool call; ``None`` without one.

@@ -1,0 +1,85 @@
+"""The site builds without a warning, loads nothing from elsewhere, and can be read by programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LISTED = re.compile(r"^- \[[^\]]+\]\(([^)]+)\): \S", re.M)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; any warning fails it."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "HAYSTACK_TELEMETRY_ENABLED": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+class Loaded(HTMLParser):
+    """What a page makes a browser load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("script", "img", "iframe", "source"):
+            self.found.append(given.get("src") or "")
+        if tag == "link" and given.get("rel") in ("stylesheet", "preconnect", "icon"):
+            self.found.append(given.get("href") or "")
+
+
+def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
+    pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
+    assert len(pages) > 60
+    for page in pages:
+        reader = Loaded()
+        reader.feed(page.read_text(encoding="utf-8"))
+        assert reader.found
+        assert not [what for what in reader.found if "//" in what], page
+
+
+def test_programs_can_read_every_page(site: Path) -> None:
+    index = (site / "llms.txt").read_text(encoding="utf-8")
+    assert index.startswith("# requesty-adapters\n\n> ")
+    listed = LISTED.findall(index)
+    pages = {path.relative_to(site).parent.as_posix() for path in site.rglob("index.html")}
+    assert {re.sub(r"((^|/)index)?\.md$", "", name) or "." for name in listed} == pages
+    whole = (site / "llms-full.txt").read_text(encoding="utf-8")
+    for name in listed:
+        source = (site / name).read_text(encoding="utf-8")
+        assert source.startswith("#") or name == "index.md"
+        assert source.strip() in whole
+
+
+def test_the_reference_has_every_exported_name(site: Path) -> None:
+    import langchain_requesty
+    import requesty_core
+
+    core = (site / "reference" / "core" / "index.html").read_text(encoding="utf-8")
+    errors = (site / "reference" / "errors" / "index.html").read_text(encoding="utf-8")
+    for name in set(requesty_core.__all__) - {"__version__"}:
+        assert f'id="requesty_core.{name}"' in core + errors
+    page = (site / "reference" / "langchain" / "index.html").read_text(encoding="utf-8")
+    for name in langchain_requesty.__all__:
+        assert f'id="langchain_requesty.{name}"' in page or f"requesty_core.{name}" in page
+    # Settings of the private base class are there, Sphinx roles are not.
+    assert 'id="langchain_requesty.ChatRequesty.max_retries"' in page
+    assert not re.search(r":(class|meth|func):", page + core + errors)
