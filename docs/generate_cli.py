@@ -83,7 +83,7 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "emulator": (
         "In a terminal the latest requests stand in a table, in a pipe each is a line.\n"
-        "[Testing offline](testing.md) shows scenarios.",
+        "[Testing offline](concepts/testing.md) shows scenarios.",
         (),
     ),
     "keys": ("", ("requesty-adapters keys",)),

@@ -68,9 +68,11 @@ class _Board:
                 print(" ".join(_cells(request)), flush=True)
 
     def __rich__(self) -> Group:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for name, justify in (("status", "right"), ("path", "left"), ("model", "left")):
-            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+        table.add_column("status", justify="right", no_wrap=True)
+        # Where there is no room for all, these two fold; numbers are never cut.
+        table.add_column("path", overflow="fold")
+        table.add_column("model", overflow="fold")
         for name in ("tokens", "cost USD", "time"):
             table.add_column(name, justify="right", no_wrap=True)
         for request in tuple(self._latest):

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from requesty_cli.app import app
-from requesty_core import RequestyClient, __version__
+from requesty_core import NotFoundError, RequestyClient, __version__
 from requesty_emulator import Fault, GatewayEmulator
 
 COMMAND = str(Path(sys.executable).with_name("requesty-adapters"))
@@ -88,6 +88,13 @@ def test_emulator(terminal: Terminal) -> None:
     assert client.chat(model="openai/gpt-4o-mini", messages=USER).text
     emulator.read_until(r"200 +POST /v1/chat/completions +openai/gpt-4o-mini")
     emulator.read_until(r"1 request\b")
+    long = "openai/a-model-whose-name-does-not-fit-beside-the-others"
+    with pytest.raises(NotFoundError):
+        client.chat(model=long, messages=USER)
+    emulator.read_until(r"2 requests\b")
+    table = emulator.text.rpartition("status")[2]
+    assert "…" not in table
+    assert "tokens" in table
     emulator.type("\x03")
     assert emulator.finish() == 0
 
@@ -127,6 +134,13 @@ def test_the_emulator_goes_on_when_its_reader_has_gone(home: Path) -> None:
         process.wait(timeout=10)
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+def test_a_port_that_is_taken_is_one_line(gateway: GatewayEmulator, home: Path) -> None:
+    done = CliRunner().invoke(app, ["emulator", "--port", str(gateway.port)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "in use" in done.stderr
 
 
 # --- chat -------------------------------------------------------------------------------------------------------------
