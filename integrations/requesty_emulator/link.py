@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Protocol
 
 from starlette.types import Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+@lru_cache(maxsize=1)
+def _dated(second: int) -> list[tuple[bytes, bytes]]:
+    return [(b"date", formatdate(second, usegmt=True).encode())]
 
 
 class Link(Protocol):
@@ -32,6 +40,11 @@ class WireProtocol(H11Protocol):
         self.lost = False
         self._waiter: asyncio.Future[None] | None = None
         self.app_state = {**self.app_state, "link": self}
+
+    def data_received(self, data: bytes) -> None:
+        """Date the answer, as servers do; uvicorn's own clock is a loop that this server goes without."""
+        self.server_state.default_headers = _dated(int(time.time()))
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake whoever waits to send the next piece, then let uvicorn tidy up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -45,6 +46,8 @@ class Terminal:
         )
         os.close(slave)
         self.shown = ""
+        # A read may end inside a character.
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
@@ -75,7 +78,7 @@ class Terminal:
         with contextlib.suppress(OSError):
             data = os.read(self.master, 65536)
             if data:
-                self.shown += data.decode("utf-8", "replace")
+                self.shown += self._decode(data)
                 return True
         return False
 

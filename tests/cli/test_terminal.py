@@ -54,7 +54,7 @@ def test_the_help_of_each_command(name: str, terminal: Terminal) -> None:
     assert shown.finish() == 0
     assert f"Example: requesty-adapters {name}" in shown.text
     assert re.search(r"Exit codes:\s+0 done,\s+1 the gateway or a step failed,\s+2 wrong usage", shown.text)
-    assert all(len(line) <= 80 for line in shown.text.splitlines())
+    assert [line for line in shown.text.splitlines() if len(line) > 80] == []
 
 
 # --- demo and emulator ------------------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import openai
+from openai.lib.streaming.chat import ChatCompletionStreamState
+
 from openai_requesty import AsyncRequestyOpenAI, RequestyOpenAI, call_details
 from requesty_core.errors import RequestyError
 
@@ -51,6 +54,12 @@ class OpenAIDriver(Driver):
 
     def stream(self, built: Built, ask: Ask) -> Outcome:
         gathered = _Gathered(ask)
+        if _refused_by_helper(ask):
+            chunks = built.sync.chat.completions.create(model=built.model, stream=True, **_params(ask))
+            for chunk in chunks:
+                if gathered.take_chunk(chunk):
+                    return Outcome(text="".join(gathered.pieces), pieces=gathered.pieces)
+            return gathered.outcome(chunks, gathered.state.current_completion_snapshot)
         with built.sync.chat.completions.stream(model=built.model, **_params(ask)) as stream:
             for event in stream:
                 if gathered.take(event):
@@ -61,6 +70,12 @@ class OpenAIDriver(Driver):
 
     async def astream(self, built: Built, ask: Ask) -> Outcome:
         gathered = _Gathered(ask)
+        if _refused_by_helper(ask):
+            chunks = await built.aio.chat.completions.create(model=built.model, stream=True, **_params(ask))
+            async for chunk in chunks:
+                if gathered.take_chunk(chunk):
+                    return Outcome(text="".join(gathered.pieces), pieces=gathered.pieces)
+            return gathered.outcome(chunks, gathered.state.current_completion_snapshot)
         async with built.aio.chat.completions.stream(model=built.model, **_params(ask)) as stream:
             async for event in stream:
                 if gathered.take(event):
@@ -86,6 +101,13 @@ def _pick(completions: Any, ask: Ask) -> Any:
     return completions.parse if ask.schema is not None and ask.method == "json_schema" else completions.create
 
 
+def _refused_by_helper(ask: Ask) -> bool:
+    """Before 3.20 the SDK's asynchronous stream helper takes strict tools only; chunks can be read without it."""
+    return tuple(map(int, openai.VERSION.split(".")[:2])) < (3, 20) and any(
+        not tool["function"].get("strict") for tool in wire_params(ask).get("tools", ())
+    )
+
+
 def _params(ask: Ask) -> dict[str, Any]:
     params = wire_params(ask)
     if ask.schema is not None and ask.method == "json_schema":
@@ -101,6 +123,13 @@ class _Gathered:
         self.pieces: list[str] = []
         self.partials: list[Any] = []
         self.reasoning: list[str] = []
+        self.state: Any = ChatCompletionStreamState(input_tools=wire_params(ask).get("tools", []))
+
+    def take_chunk(self, chunk: Any) -> bool:
+        stop = False
+        for event in self.state.handle_chunk(chunk):
+            stop |= self.take(event)
+        return stop
 
     def take(self, event: Any) -> bool:
         if event.type == "content.delta" and event.delta:
