@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks release-check format clean lock bench-quick
+.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -28,6 +28,7 @@ lint: $(VENV)/.dev
 	$(BIN)/python docs/generate_features.py --check
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_demo.py --check
+	$(BIN)/python docs/generate_cli.py --check
 
 # Run the matrix and write its page.
 conformance: $(VENV)/.dev
@@ -54,6 +55,10 @@ docs-serve: $(VENV)/.dev
 # Run every notebook top to bottom against the emulator and keep its outputs; ARGS="NAME …" for some.
 notebooks: $(VENV)/.dev
 	@$(BIN)/python notebooks/run.py $(ARGS)
+
+# What the frameworks' registries want, with the addresses filled in: ARGS="--repository URL --documentation URL".
+registries: $(VENV)/.dev
+	@$(BIN)/python registries/render.py --out build/registries $(ARGS)
 
 # Build the packages and try every extra alone, on every Python there is, at lowest, locked and latest releases.
 # Some of it: ARGS="--python 3.12 --extra langchain --resolution lowest"; all options: ARGS=--help.
