@@ -125,6 +125,10 @@ EXTRAS = (
             return done.stdout
         for words in ((), ("chat",), ("models",), ("emulator",), ("doctor",)):
             assert "Usage" in output(*words, "--help"), words
+        for application, file in (("codex", "config.toml"), ("librechat", "librechat.yaml"), ("vscode", "models.json")):
+            written = ("configure", application, "--file", file, "--write")
+            assert "written." in output(*written), application
+            assert "nothing was written" in output(*written), application
         assert CHAT in output("models", "gpt-4o-mini", "--offline", "--json")
         text = output("chat", "hi")
         vector = None

@@ -158,10 +158,13 @@ def _missing(place: _Place) -> None:
     said = place.run(place.python, "-m", "pytest", "-q", test, status=1)
     if "run: pip install 'requesty-adapters[emulator]'" not in said:
         raise StepFailedError("the pytest fixture without [emulator] does not name the extra", said)
-    # The command line's own packages without those of the emulator it runs.
+    # Some of the command line's packages, as other software may have brought them.
     place.install("typer", "rich")
-    place.one_line("emulator", extra="cli")
     place.one_line("demo", extra="langchain,cli")
+    for command in ("emulator", "doctor", "configure librechat", "configure codex --write"):
+        place.one_line(*command.split(), extra="cli")
+    place.install("langchain-core")
+    place.one_line("demo", extra="cli")
 
 
 def _examples(place: _Place) -> None:
