@@ -1,7 +1,7 @@
 """The code blocks of the documentation, run as a reader would run them, against the emulator.
 
-``python docs/blocks.py PAGE…`` runs pages and writes what their blocks print into the output blocks that follow them.
-The tests run every page and compare.
+``python docs/blocks.py PAGE…`` runs pages and writes what their blocks print into the output blocks that follow them;
+``--check`` compares instead. The tests check every page in a process of its own.
 
 ==================================  ====================================================================================
 fence                               meaning
@@ -26,6 +26,7 @@ import sys
 import tempfile
 import textwrap
 import tomllib
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,21 +265,28 @@ def with_outputs(text: str, printed: dict[int, str]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the named pages and write their outputs."""
-    for argument in arguments:
+    """Run the named pages and write their outputs; with ``--check`` compare them."""
+    check = "--check" in arguments
+    status = 0
+    for argument in [argument for argument in arguments if argument != "--check"]:
         page = Path(argument).resolve()
         text = page.read_text(encoding="utf-8")
         try:
             with gateway_for_pages() as gateway:
                 printed = run_page(text, argument, gateway)
         except BlockError as error:
+            traceback.print_exception(error.__cause__ or error)
             print(error, file=sys.stderr)
-            return 1
-        new = with_outputs(text, printed)
-        if new != text:
+            status = 1
+            continue
+        if check:
+            if found := differences(text, argument, printed):
+                print(found, file=sys.stderr)
+                status = 1
+        elif (new := with_outputs(text, printed)) != text:
             page.write_text(new, encoding="utf-8")
             print(f"{argument}: outputs written")
-    return 0
+    return status
 
 
 if __name__ == "__main__":
