@@ -101,7 +101,7 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 STATUS_NOTES = {
-    0: "`models` that found nothing, an `emulator` ended with Ctrl-C, and a reader of a pipe that left (`\\| head`)",
+    0: "`models` that found nothing, an `emulator` ended with Ctrl-C, and a reader of a pipe that left, as `head` does",
     1: "refused or unanswered requests, a bad line of `doctor`, a file that cannot be written",
     2: "an unknown option, no `REQUESTY_API_KEY`, a settings file that cannot be read; nothing was sent or written",
     130: "an answer that was being streamed; its connection is closed",
