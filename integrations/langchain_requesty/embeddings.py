@@ -34,8 +34,8 @@ class RequestyEmbeddings(Connection, Embeddings):
         ```
 
     Raises:
-        RequestyError: the classes of ``langchain_requesty``. When some of several batches fail, the error is the
-            core's ``EmbeddingsError``: it names the inputs and holds the vectors that came.
+        RequestyError: the classes of ``langchain_requesty``. When some of several batches fail, it is the class of the
+            first failure, with ``failed_inputs`` (positions), ``vectors`` (those that came), ``usage`` and ``errors``.
     """
 
     dimensions: int | None = None

@@ -114,6 +114,8 @@ class Pip:
 
     def install(self, python: Path, *wanted: str, constraints: Path | None = None, lowest: Sequence[str] = ()) -> None:
         """Install into an environment; of the requirements ``lowest`` exactly the lowest release they name."""
+        if "--group" in wanted:
+            self._pip(python, "install", "-q", "pip>=25.1")  # the first that knows groups
         pins = [floor(requirement) for requirement in lowest]
         label = f"pip install {' '.join((*pins, *wanted))}"
         self._pip(python, "install", "-q", *_constrained(constraints), *pins, *wanted, label=label)

@@ -55,8 +55,8 @@ class RequestyEmbedding(Connection, BaseEmbedding):
 
     Raises:
         ConfigurationError: an unusable setting, or an empty text, which no model embeds.
-        RequestyError: a failed call. When some of several batches fail it is ``EmbeddingsError``, which names the
-            inputs and holds the vectors that came.
+        RequestyError: a failed call. LlamaIndex asks batch by batch (``embed_batch_size``); vectors of batches before
+            the one that failed are kept only by an ``embeddings_cache``.
     """
 
     embed_batch_size: int = Field(default=100, gt=0, le=2048, description="Texts per request.")
