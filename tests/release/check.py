@@ -142,11 +142,13 @@ def _check_all(
     kit = Kit(artefacts, installer, constraints, blocks, env, folder, chosen.depth)
     extras = [BY_NAME[name] for name in chosen.extra]
     _matrix(chosen.resolution, pythons, extras, kit, report)
+    # As in a shell that has no key.
+    bare = clean_environment()
     report.step(
-        "tests of the sdist", lambda: suite(artefacts, installer, pythons[0], constraints, env, whole=chosen.suite)
+        "tests of the sdist", lambda: suite(artefacts, installer, pythons[0], constraints, bare, whole=chosen.suite)
     )
     if chosen.clone:
-        report.step("make demo and make test in a clone", lambda: clone(pythons[0], folder, env))
+        report.step("make demo and make test in a clone", lambda: clone(pythons[0], folder, bare))
 
 
 def _matrix(

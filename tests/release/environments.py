@@ -62,7 +62,9 @@ class Uv:
 
     def __init__(self, binary: str, folder: Path, env: Mapping[str, str]) -> None:
         self._binary, self._folder = binary, folder
-        self._env = {**env, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+        # Copies, as pip makes them: nltk, which LlamaIndex brings, refuses to read files that are hard links.
+        own = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy"}
+        self._env = {**env, **own}
 
     def _uv(self, *words: str, label: str | None = None) -> str:
         return run(self._binary, *words, cwd=self._folder, env=self._env, label=label)

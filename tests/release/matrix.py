@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,14 @@ def check(job: Job, kit: Kit) -> None:
         StepFailedError: the first thing that is not as it must be.
     """
     where = kit.folder / job.folder
+    try:
+        _check(job, kit, where)
+    finally:
+        # Hundreds of megabytes each, 81 in all.
+        shutil.rmtree(where, ignore_errors=True)
+
+
+def _check(job: Job, kit: Kit, where: Path) -> None:
     python = kit.installer.create(job.python.path, where)
     (where / "work").mkdir()
     place = _Place(job, kit, python, where / "work")
