@@ -37,8 +37,18 @@ class Installer(Protocol):
     def create(self, python: Path, where: Path) -> Path:
         """The interpreter of a new, empty environment."""
 
-    def install(self, python: Path, *wanted: str, constraints: Path | None = None, lowest: Sequence[str] = ()) -> None:
-        """Install into an environment; of the requirements ``lowest`` the lowest release that they allow."""
+    def install(
+        self,
+        python: Path,
+        *wanted: str,
+        constraints: Path | None = None,
+        lowest: Sequence[str] = (),
+        copies: bool = False,
+    ) -> None:
+        """Install into an environment; of the requirements ``lowest`` the lowest release that they allow.
+
+        ``copies`` are files of the environment's own, where links into a cache would be quicker.
+        """
 
     def freeze(self, python: Path) -> str:
         """What is installed, as constraints, without what came from a file."""
@@ -62,9 +72,7 @@ class Uv:
 
     def __init__(self, binary: str, folder: Path, env: Mapping[str, str]) -> None:
         self._binary, self._folder = binary, folder
-        # Copies, as pip makes them: nltk, which LlamaIndex brings, refuses to read files that are hard links.
-        own = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy"}
-        self._env = {**env, **own}
+        self._env = {**env, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
 
     def _uv(self, *words: str, label: str | None = None) -> str:
         return run(self._binary, *words, cwd=self._folder, env=self._env, label=label)
@@ -74,7 +82,14 @@ class Uv:
         self._uv("venv", "-q", "--python", str(python), str(where))
         return where / "bin" / "python"
 
-    def install(self, python: Path, *wanted: str, constraints: Path | None = None, lowest: Sequence[str] = ()) -> None:
+    def install(
+        self,
+        python: Path,
+        *wanted: str,
+        constraints: Path | None = None,
+        lowest: Sequence[str] = (),
+        copies: bool = False,
+    ) -> None:
         """Install into an environment; of the requirements ``lowest`` the lowest release that they allow."""
         how = ("--resolution", "lowest-direct", *lowest) if lowest else ()
         label = f"uv pip install {' '.join((*how, *wanted))}"
@@ -114,7 +129,14 @@ class Pip:
         run(python, "-m", "venv", where, cwd=self._folder, env=self._env)
         return where / "bin" / "python"
 
-    def install(self, python: Path, *wanted: str, constraints: Path | None = None, lowest: Sequence[str] = ()) -> None:
+    def install(
+        self,
+        python: Path,
+        *wanted: str,
+        constraints: Path | None = None,
+        lowest: Sequence[str] = (),
+        copies: bool = False,
+    ) -> None:
         """Install into an environment; of the requirements ``lowest`` exactly the lowest release they name."""
         if "--group" in wanted:
             self._pip(python, "install", "-q", "pip>=25.1")  # the first that knows groups

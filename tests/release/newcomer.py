@@ -53,7 +53,8 @@ def suite(
         for group in ("test", "docs", "notebooks")
         for word in ("--group", f"{artefacts.tree}/pyproject.toml:{group}")
     ]
-    installer.install(binary, f"{artefacts.wheel}[all]", *groups, constraints=constraints)
+    # nltk, which LlamaIndex brings, refuses to read its data through hard links.
+    installer.install(binary, f"{artefacts.wheel}[all]", *groups, constraints=constraints, copies=True)
     how = ("-n", "2") if whole else ("--collect-only",)
     run(
         *(binary, "-m", "pytest", "-q", "-p", "no:cacheprovider", *how),
