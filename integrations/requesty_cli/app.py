@@ -93,10 +93,8 @@ def emulator(
         from requesty_emulator import ConfigError
 
         from .emulator import run_emulator
-    except ImportError as missing:
-        if missing.name not in ("starlette", "uvicorn"):
-            raise
-        raise ExtraMissingError(missing.name, "cli") from None
+    except ModuleNotFoundError as missing:
+        raise ExtraMissingError(missing.name or "a package", "cli") from None
     try:
         run_emulator(port=port, scenario=scenario, seed=seed, api_key=api_key)
     except BrokenPipeError:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from requesty_core import RequestyError
 from requesty_core.errors import ConfigurationError, MissingKeyError
+from requesty_core.extras import MissingExtraError
 
 __all__ = [
     "EXIT_CODES",
@@ -66,6 +67,10 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             _tell(error)
             usage = isinstance(error, (ConfigurationError, ExtraMissingError, UsageProblemError))
             raise typer.Exit(2 if usage else 1) from None
+        except MissingExtraError as missing:
+            # Whoever runs commands wants the extra of the command line, which has the others that it needs.
+            _tell(ExtraMissingError(missing.name or "a package", "cli"))
+            raise typer.Exit(2) from None
         except BrokenPipeError:
             # Nothing may be written at the interpreter's end either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
