@@ -198,7 +198,13 @@ class Runs:
         """What the emulator says in a pipe, of its start and of one request."""
         line = "requesty-adapters emulator --api-key rqy-local | cat"
         process = subprocess.Popen(
-            [COMMAND, *line.split()[1:-2]], cwd=self._home, env=self._environment, stdout=subprocess.PIPE, text=True
+            [COMMAND, *line.split()[1:-2]],
+            cwd=self._home,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Ctrl-C is heard where this script was started without, as in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stdout is not None
         try:

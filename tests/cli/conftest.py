@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -24,6 +25,12 @@ from requesty_emulator import GatewayEmulator
 
 COMMAND = str(Path(sys.executable).with_name("requesty-adapters"))
 ELSEWHERE = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_CONFIG_HOME", "APPDATA")
+
+
+def _in_control() -> None:
+    # Ctrl-C is heard where the tests were started without, as in the background.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
@@ -42,7 +49,7 @@ class Terminal:
             env={**environment, "TERM": "xterm-256color"},
             # Its own session with the terminal in control: Ctrl-C written to it interrupts the command.
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_in_control,
         )
         os.close(slave)
         self.shown = ""

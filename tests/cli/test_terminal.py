@@ -21,6 +21,13 @@ from requesty_core import NotFoundError, RequestyClient, __version__
 from requesty_emulator import Fault, GatewayEmulator
 
 COMMAND = str(Path(sys.executable).with_name("requesty-adapters"))
+
+
+def hears_interrupts() -> None:
+    """Let a command hear Ctrl-C where the tests were started without, as in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 USER = [{"role": "user", "content": "hi"}]
 COMMANDS = ("chat", "configure", "demo", "doctor", "emulator", "keys", "models", "usage")
 
@@ -103,7 +110,10 @@ def test_emulator_in_a_pipe(tmp_path: Path, home: Path) -> None:
     scenario = tmp_path / "faults.toml"
     scenario.write_text('[[faults]]\nmodel = "openai/gpt-4o"\nstatus = 503\n')
     process = subprocess.Popen(
-        [COMMAND, "emulator", "--scenario", str(scenario), "--api-key", "rqy-test"], stdout=subprocess.PIPE, text=True
+        [COMMAND, "emulator", "--scenario", str(scenario), "--api-key", "rqy-test"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=hears_interrupts,
     )
     assert process.stdout is not None
     try:
@@ -120,7 +130,11 @@ def test_emulator_in_a_pipe(tmp_path: Path, home: Path) -> None:
 
 def test_the_emulator_goes_on_when_its_reader_has_gone(home: Path) -> None:
     process = subprocess.Popen(
-        [COMMAND, "emulator", "--api-key", "rqy-test"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [COMMAND, "emulator", "--api-key", "rqy-test"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hears_interrupts,
     )
     assert process.stdout is not None
     assert process.stderr is not None
