@@ -92,6 +92,8 @@ class Uv:
     ) -> None:
         """Install into an environment; of the requirements ``lowest`` the lowest release that they allow."""
         how = ("--resolution", "lowest-direct", *lowest) if lowest else ()
+        if copies:
+            how = ("--link-mode", "copy", *how)
         label = f"uv pip install {' '.join((*how, *wanted))}"
         self._uv(
             "pip", "install", "-q", "--python", str(python), *_constrained(constraints), *how, *wanted, label=label
