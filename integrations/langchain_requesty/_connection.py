@@ -10,11 +10,12 @@ from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from requesty_core import CallEvent
-from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.model_id import check_model
-from requesty_core.options import RequestyOptions
-from requesty_core.pair import ClientPair
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.adapters.clients import ClientPair
+from requesty_core.catalog.model_id import check_model
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 from ._errors import langchain_errors
 

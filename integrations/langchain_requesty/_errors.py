@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from langchain_core import exceptions as lc
 
-from requesty_core import errors as core
+from requesty_core.adapters.clients import raising_as
 from requesty_core.errors import ErrorKind, RequestyError
-from requesty_core.pair import raising_as
+from requesty_core.errors import tree as core
 
 __all__ = [
     "RequestyAuthenticationError",

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from langchain_core.language_models import ModelProfile
 
-from requesty_core.catalog import ModelInfo, bundled
+from requesty_core.catalog.catalog import ModelInfo, bundled
 
 __all__ = ["profile_for", "profile_of"]
 

@@ -10,10 +10,18 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from requesty_core.attempts import attempt_dict
-from requesty_core.reply import ChatReply, Message, MessageEnd, ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
-from requesty_core.usage import Usage
-from requesty_core.wire import JSONDecodeError, decode_json
+from requesty_core.money.usage import Usage
+from requesty_core.replies.attempts import attempt_dict
+from requesty_core.replies.reply import (
+    ChatReply,
+    Message,
+    MessageEnd,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+)
+from requesty_core.wire.json import JSONDecodeError, decode_json
 
 __all__ = ["PROVIDER", "chat_result", "chunk_of", "usage_metadata"]
 

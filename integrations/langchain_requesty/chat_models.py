@@ -18,9 +18,9 @@ from langchain_core.utils.utils import get_pydantic_field_names
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from requesty_core import __version__
-from requesty_core.config import Timeouts
 from requesty_core.errors import ConfigurationError
-from requesty_core.fallback import FallbackPolicy, Step
+from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.settings.config import Timeouts
 
 from ._blocks import register_blocks
 from ._connection import Connection

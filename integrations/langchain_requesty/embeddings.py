@@ -7,9 +7,9 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 from pydantic import Field
 
-from requesty_core.config import check_count
-from requesty_core.embeddings import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, EmbeddingsReply
+from requesty_core.embeddings.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, EmbeddingsReply
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.config import check_count
 
 from ._connection import Connection
 from ._errors import langchain_errors

@@ -17,11 +17,11 @@ from langchain_core import exceptions as lc
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from requesty_core import errors as core
-from requesty_core.attempts import attempt_dict
-from requesty_core.chain import fall_through, was_seen
 from requesty_core.errors import RequestyError
-from requesty_core.fallback import FallbackPolicy, HealthBoard, Wait
+from requesty_core.errors import tree as core
+from requesty_core.replies.attempts import attempt_dict
+from requesty_core.retry.chain import fall_through, was_seen
+from requesty_core.retry.fallback import FallbackPolicy, HealthBoard, Wait
 
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty

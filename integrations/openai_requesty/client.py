@@ -18,23 +18,24 @@ from openai._compat import cached_property, model_copy
 from openai._types import NotGiven
 from pydantic import BaseModel
 
-from requesty_core.calls import ClientSettings
-from requesty_core.client import AsyncRequestyClient, RequestyClient
-from requesty_core.config import ApiKey, Timeouts
+from requesty_core.calls.settings import ClientSettings
+from requesty_core.client.client import AsyncRequestyClient, RequestyClient
 from requesty_core.errors import ConfigurationError
-from requesty_core.fallback import FallbackPolicy, Step
-from requesty_core.observe import Observer
-from requesty_core.options import RequestyOptions
-from requesty_core.relay_http import EXTENSION, AsyncRelayTransport, RelayTransport
-from requesty_core.trail import redacted
-from requesty_core.transport import (
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.network.http import (
     AsyncHTTPClient,
     AsyncTransport,
     HTTPClient,
     TimeoutConfig,
     Transport,
 )
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.relay.http import EXTENSION, AsyncRelayTransport, RelayTransport
+from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.settings.config import ApiKey, Timeouts
+from requesty_core.settings.options import RequestyOptions
+from requesty_core.telemetry.events import Observer
+from requesty_core.telemetry.log import redacted
 
 from .decode import builder
 from .details import attach, relayed_of

@@ -25,8 +25,8 @@ from typing import Any
 import openai
 
 from requesty_core.errors import ErrorKind, ErrorResponse, FallbackExhaustedError, RequestyError
-from requesty_core.relay_http import EXTENSION
-from requesty_core.transport import Response
+from requesty_core.network.http import Response
+from requesty_core.relay.http import EXTENSION
 
 __all__ = ["raising", "sdk_error", "status_error"]
 

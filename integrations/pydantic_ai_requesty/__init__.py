@@ -9,11 +9,12 @@ except ModuleNotFoundError as missing:
 
     raise extra_missing(missing, "pydantic-ai") from None
 
-from requesty_core.config import Timeouts
 from requesty_core.errors import RequestyError
-from requesty_core.fallback import FallbackPolicy, Step
-from requesty_core.options import RequestyOptions
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.settings.config import Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 from ._errors import should_fall_back
 from ._settings import RequestyModelSettings

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic_ai import exceptions as pai
 
-from requesty_core import errors as core
 from requesty_core.errors import ErrorKind, RequestyError, recast
+from requesty_core.errors import tree as core
 
 __all__ = ["pydantic_ai_errors", "should_fall_back"]
 
@@ -195,8 +195,8 @@ def should_fall_back(error: Exception) -> bool:
     rate limits, overload, server, connection and stream failures, missing credit and unknown models; not requests
     refused as invalid, not a refused key, not a spend limit, and not exceptions of your own code.
     """
-    from requesty_core.chain import classified
-    from requesty_core.fallback import FallbackPolicy
+    from requesty_core.retry.chain import classified
+    from requesty_core.retry.fallback import FallbackPolicy
 
     found = classified(error)
     return found is not None and FallbackPolicy().allows(found)

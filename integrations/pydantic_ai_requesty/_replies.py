@@ -21,10 +21,10 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RequestUsage
 
-from requesty_core.attempts import Attempt
-from requesty_core.pair import reply_metadata
-from requesty_core.reply import ChatReply, Message
-from requesty_core.usage import Usage
+from requesty_core.adapters.clients import reply_metadata
+from requesty_core.money.usage import Usage
+from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.reply import ChatReply, Message
 
 from ._citations import citations_of
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 from pydantic_ai.models.openai import OpenAIChatModelSettings
 
-from requesty_core.config import Timeouts
-from requesty_core.fallback import FallbackPolicy, Step
-from requesty_core.options import RequestyOptions
+from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.settings.config import Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 __all__ = ["RequestyModelSettings", "call_options", "options_of", "timeouts_of"]
 

@@ -11,9 +11,9 @@ from pydantic_ai.embeddings.result import EmbedInputType
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import check_allow_model_requests
 
-from requesty_core.attempts import attempt_dict
-from requesty_core.catalog import bundled
-from requesty_core.model_id import check_model
+from requesty_core.catalog.catalog import bundled
+from requesty_core.catalog.model_id import check_model
+from requesty_core.replies.attempts import attempt_dict
 
 from ._errors import pydantic_ai_errors
 from ._replies import request_usage

@@ -10,13 +10,14 @@ from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.providers import Provider
 
 from requesty_core import CallEvent
-from requesty_core.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Timeouts
+from requesty_core.adapters.clients import ClientPair
 from requesty_core.errors import ConfigurationError
-from requesty_core.fallback import Step
-from requesty_core.options import RequestyOptions
-from requesty_core.pair import ClientPair
-from requesty_core.reply import ChatReply
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.replies.reply import ChatReply
+from requesty_core.retry.fallback import Step
+from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 from ._errors import pydantic_ai_errors
 from ._profile import profile_for

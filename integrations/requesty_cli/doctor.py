@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from requesty_core import RequestyClient, RequestyError, __version__
-from requesty_core.config import REGIONS
 from requesty_core.errors import AuthenticationError, ConfigurationError, MissingKeyError
+from requesty_core.settings.config import REGIONS
 
 from .frameworks import Framework, frameworks
 from .output import print_json

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from requesty_core import RequestyClient, RequestyError
-from requesty_core.catalog import Catalog, ModelInfo, bundled
+from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
 
 from .output import note, print_rows
 from .problems import UsageProblemError

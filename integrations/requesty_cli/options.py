@@ -18,7 +18,7 @@ GATEWAY = "Gateway"
 
 
 class RegionName(StrEnum):
-    """The regions of :data:`requesty_core.config.REGIONS`; a test keeps the two alike."""
+    """The regions of :data:`requesty_core.settings.config.REGIONS`; a test keeps the two alike."""
 
     GLOBAL = "global"
     EU = "eu"

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from requesty_core import RequestyError
-from requesty_core.config import USER_AGENT, Timeouts
-from requesty_core.network import shared_transport
-from requesty_core.transport import URL, Request, TransportError, transport_error
+from requesty_core.network.http import URL, Request, TransportError, transport_error
+from requesty_core.network.shared import shared_transport
+from requesty_core.settings.config import USER_AGENT, Timeouts
 
 __all__ = ["Probe", "Sample", "clock_skew", "probe"]
 

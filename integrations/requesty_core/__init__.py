@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .attempts import Attempt, attempt_dict
-    from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
-    from .config import ApiKey, Config, Timeouts
-    from .embeddings import EmbeddingsError, EmbeddingsReply
+    from .catalog.model_id import ModelId
+    from .client.client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
+    from .embeddings.plan import EmbeddingsError, EmbeddingsReply
     from .errors import (
         AuthenticationError,
         BadRequestError,
@@ -45,11 +44,11 @@ if TYPE_CHECKING:
         TruncatedStreamError,
         UpstreamFormatError,
     )
-    from .fallback import FallbackPolicy, Step
-    from .model_id import ModelId
-    from .observe import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
-    from .options import RequestyOptions, analytics_headers
-    from .reply import (
+    from .money.budget import Budget
+    from .money.ledger import CostLedger, LedgerEntry, LedgerSnapshot
+    from .money.usage import Usage
+    from .replies.attempts import Attempt, attempt_dict
+    from .replies.reply import (
         AnnotationDelta,
         ChatReply,
         ImageDelta,
@@ -63,8 +62,11 @@ if TYPE_CHECKING:
         ToolCall,
         ToolCallDelta,
     )
-    from .retry import RetryPolicy
-    from .usage import Budget, CostLedger, LedgerEntry, LedgerSnapshot, Usage
+    from .retry.backoff import RetryPolicy
+    from .retry.fallback import FallbackPolicy, Step
+    from .settings.config import ApiKey, Config, Timeouts
+    from .settings.options import RequestyOptions, analytics_headers
+    from .telemetry.events import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
 
 __all__ = [
     "AnnotationDelta",
@@ -141,11 +143,11 @@ __all__ = [
 _HOMES = {
     name: module
     for module, names in {
-        "attempts": (
+        "replies.attempts": (
             "Attempt",
             "attempt_dict",
         ),
-        "client": (
+        "client.client": (
             "AsyncChatStream",
             "AsyncRequestyClient",
             "AsyncStream",
@@ -153,16 +155,16 @@ _HOMES = {
             "RequestyClient",
             "Stream",
         ),
-        "config": (
+        "settings.config": (
             "ApiKey",
             "Config",
             "Timeouts",
         ),
-        "embeddings": (
+        "embeddings.plan": (
             "EmbeddingsError",
             "EmbeddingsReply",
         ),
-        "errors": (
+        "errors.tree": (
             "AuthenticationError",
             "BadRequestError",
             "BudgetExceededError",
@@ -189,23 +191,23 @@ _HOMES = {
             "TruncatedStreamError",
             "UpstreamFormatError",
         ),
-        "fallback": (
+        "retry.fallback": (
             "FallbackPolicy",
             "Step",
         ),
-        "model_id": ("ModelId",),
-        "observe": (
+        "catalog.model_id": ("ModelId",),
+        "telemetry.events": (
             "AttemptFinished",
             "AttemptStarted",
             "CallCommitted",
             "CallEvent",
             "FellBack",
         ),
-        "options": (
+        "settings.options": (
             "RequestyOptions",
             "analytics_headers",
         ),
-        "reply": (
+        "replies.reply": (
             "AnnotationDelta",
             "ChatReply",
             "ImageDelta",
@@ -219,14 +221,14 @@ _HOMES = {
             "ToolCall",
             "ToolCallDelta",
         ),
-        "retry": ("RetryPolicy",),
-        "usage": (
-            "Budget",
+        "retry.backoff": ("RetryPolicy",),
+        "money.budget": ("Budget",),
+        "money.ledger": (
             "CostLedger",
             "LedgerEntry",
             "LedgerSnapshot",
-            "Usage",
         ),
+        "money.usage": ("Usage",),
     }.items()
     for name in names
 }

@@ -12,8 +12,8 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator
 
-from .network import make_async_transport
-from .transport import AsyncTransport
+from .network.http import AsyncTransport
+from .network.shared import make_async_transport
 
 __all__ = ["loop_transport"]
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from requesty_emulator.errors import ConfigError
-    from requesty_emulator.faults import Fault
-    from requesty_emulator.policy import Policy
-    from requesty_emulator.records import LedgerEntry, RecordedRequest
-    from requesty_emulator.scenario import load_scenario
-    from requesty_emulator.server import GatewayEmulator, serve
-    from requesty_emulator.settings import Settings
+    from requesty_emulator.gateway.faults import Fault
+    from requesty_emulator.gateway.policy import Policy
+    from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest
+    from requesty_emulator.gateway.settings import Settings
+    from requesty_emulator.server.scenario import load_scenario
+    from requesty_emulator.server.server import GatewayEmulator, serve
 
 __all__ = [
     "ConfigError",
@@ -37,14 +37,14 @@ __all__ = [
 # Loaded when asked for: every run of pytest loads this package for its fixtures, also without the [emulator] extra.
 _HOMES = {
     "ConfigError": "errors",
-    "Fault": "faults",
-    "GatewayEmulator": "server",
-    "LedgerEntry": "records",
-    "Policy": "policy",
-    "RecordedRequest": "records",
-    "Settings": "settings",
-    "load_scenario": "scenario",
-    "serve": "server",
+    "Fault": "gateway.faults",
+    "GatewayEmulator": "server.server",
+    "LedgerEntry": "gateway.records",
+    "Policy": "gateway.policy",
+    "RecordedRequest": "gateway.records",
+    "Settings": "gateway.settings",
+    "load_scenario": "server.scenario",
+    "serve": "server.server",
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from requesty_emulator.server import GatewayEmulator
+    from requesty_emulator.server.server import GatewayEmulator
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def requesty_gateway_server() -> Iterator[GatewayEmulator]:
     """One emulator for the whole session (one per worker under xdist)."""
     # Loaded here, because every run of pytest loads this module, also those without the [emulator] extra.
     try:
-        from requesty_emulator.server import GatewayEmulator
+        from requesty_emulator.server.server import GatewayEmulator
     except ModuleNotFoundError as missing:
         pytest.fail(f"{missing.name} is not installed; run: pip install 'requesty-adapters[emulator]'", pytrace=False)
     with GatewayEmulator() as gateway:

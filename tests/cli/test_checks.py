@@ -21,8 +21,8 @@ from requesty_cli.options import RegionName
 from requesty_cli.probe import Sample, clock_skew
 from requesty_cli.problems import UsageProblemError
 from requesty_core import RequestyClient
-from requesty_core.catalog import Catalog, ModelInfo
-from requesty_core.config import REGIONS
+from requesty_core.catalog.catalog import Catalog, ModelInfo
+from requesty_core.settings.config import REGIONS
 
 # --- models -----------------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,8 @@ from requesty_cli.configure.applications import APPLICATIONS, Place, Plan, Targe
 from requesty_cli.configure.command import fragment, prepare
 from requesty_cli.configure.formats import FormatError
 from requesty_cli.configure.settings import ShapeError
-from requesty_core.catalog import Catalog, ModelInfo, bundled
-from requesty_core.config import REGIONS
+from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
+from requesty_core.settings.config import REGIONS
 from requesty_emulator import GatewayEmulator
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -33,7 +33,7 @@ from requesty_core import (
     ToolCallDelta,
     TruncatedStreamError,
 )
-from requesty_core.accumulate import Accumulator, read_completion
+from requesty_core.replies.accumulate import Accumulator, read_completion
 
 F = frozenset({"f", "g"})
 

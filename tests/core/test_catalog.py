@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from requesty_core import MalformedResponseError, NotFoundError, RequestyError, Usage
-from requesty_core import models as models_module
-from requesty_core.catalog import Catalog, ModelInfo, bundled, estimate, read_models
+from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, estimate, read_models
+from requesty_core.routes import models as models_module
 
 FULL = {
     "id": "anthropic/claude-sonnet-4-5",

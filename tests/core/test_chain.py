@@ -8,8 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from requesty_core.chain import classified, fall_through, was_seen
-from requesty_core.config import Timeouts
+from requesty_core.adapters.saved import (
+    plain_options,
+    plain_policy,
+    plain_steps,
+    plain_timeout,
+    policy_from,
+    timeout_from,
+)
 from requesty_core.errors import (
     BadRequestError,
     ConfigurationError,
@@ -21,11 +27,12 @@ from requesty_core.errors import (
     RequestyError,
     ServerError,
 )
-from requesty_core.fallback import FallbackPolicy, HealthBoard, Step, Wait
-from requesty_core.options import RequestyOptions
-from requesty_core.plain import plain_options, plain_policy, plain_steps, plain_timeout, policy_from, timeout_from
-from requesty_core.reply import ChatReply, Message, ToolCall
-from requesty_core.retry import RetryPolicy
+from requesty_core.replies.reply import ChatReply, Message, ToolCall
+from requesty_core.retry.backoff import RetryPolicy
+from requesty_core.retry.chain import classified, fall_through, was_seen
+from requesty_core.retry.fallback import FallbackPolicy, HealthBoard, Step, Wait
+from requesty_core.settings.config import Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 Run = Generator[int | Wait, RequestyError | None, None]
 

@@ -32,9 +32,9 @@ from requesty_core import (
     TruncatedStreamError,
     UpstreamFormatError,
 )
-from requesty_core.catalog import read_models
+from requesty_core.catalog.catalog import read_models
 from requesty_emulator import Fault, Policy
-from requesty_emulator.settings import USAGE_STYLES
+from requesty_emulator.gateway.settings import USAGE_STYLES
 
 # --- 19: conflicts between sources ------------------------------------------------------------------------------------
 

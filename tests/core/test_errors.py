@@ -36,8 +36,8 @@ from requesty_core import (
     TruncatedStreamError,
     UpstreamFormatError,
 )
+from requesty_core.adapters.clients import raising_as, reply_metadata
 from requesty_core.errors import recast
-from requesty_core.pair import raising_as, reply_metadata
 
 # Status, origin, message as published or seen, and the class it must have.
 ROWS: list[tuple[int, str | None, str, type[RequestyError]]] = [

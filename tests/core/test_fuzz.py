@@ -21,9 +21,9 @@ import httpx
 import pytest
 
 from requesty_core import ChatReply, CostLedger, MalformedResponseError, RequestyClient, RequestyError, TextDelta
-from requesty_core.catalog import bundled
-from requesty_core.pair import reply_metadata
-from requesty_core.sse import MAX_EVENT_BYTES
+from requesty_core.adapters.clients import reply_metadata
+from requesty_core.catalog.catalog import bundled
+from requesty_core.network.sse import MAX_EVENT_BYTES
 
 CASES = int(os.environ.get("REQUESTY_FUZZ", "3000"))
 SEED = os.environ.get("REQUESTY_FUZZ_SEED", "1")

@@ -20,10 +20,11 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requesty_core import http_async, http_sync
-from requesty_core.http11 import MAX_HEAD_BYTES, ResponseParser, encode_request
-from requesty_core.http_async import LoopTransport
-from requesty_core.http_sync import SocketTransport
+from requesty_core.network import aio as http_async
+from requesty_core.network import sync as http_sync
+from requesty_core.network.aio import LoopTransport
+from requesty_core.network.http11 import MAX_HEAD_BYTES, ResponseParser, encode_request
+from requesty_core.network.sync import SocketTransport
 
 
 def parse(pieces: list[bytes], *, method: str = "POST", ends: bool = False) -> tuple[int, list, bytes, bool, bool]:

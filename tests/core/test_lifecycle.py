@@ -36,13 +36,13 @@ from requesty_core import (
     Step,
     Timeouts,
     TruncatedStreamError,
-    network,
 )
-from requesty_core.alarm import set_alarm
-from requesty_core.http_async import LoopTransport
-from requesty_core.http_sync import SocketTransport
 from requesty_core.loops import loop_transport
-from requesty_core.network import make_async_transport, make_transport, shared_transport
+from requesty_core.network import shared
+from requesty_core.network.aio import LoopTransport
+from requesty_core.network.alarm import set_alarm
+from requesty_core.network.shared import make_async_transport, make_transport, shared_transport
+from requesty_core.network.sync import SocketTransport
 
 MODEL = "openai/gpt-4o-mini"
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -704,10 +704,10 @@ def test_a_loser_that_answers_late_is_closed(kit: SimpleNamespace) -> None:
 
 def test_the_shared_transport_is_made_anew_after_it_was_closed() -> None:
     first = shared_transport("http")
-    network._close()
+    shared._close()
     second = shared_transport("http")
     assert first is not second
-    network._forget()
+    shared._forget()
     assert shared_transport("http") is not second
 
 
@@ -716,6 +716,6 @@ def test_https_uses_one_context_that_verifies(kit: SimpleNamespace, serve: Any, 
     base_url = f"https://127.0.0.1:{server.port}/v1"
     with pytest.raises(RequestyError):
         way(None, {"base_url": base_url, "timeout": Timeouts(connect=0.1), "max_retries": 0})
-    assert network._tls() is network._tls()
-    assert network._tls().verify_mode is ssl.CERT_REQUIRED
-    assert network._tls().check_hostname
+    assert shared._tls() is shared._tls()
+    assert shared._tls().verify_mode is ssl.CERT_REQUIRED
+    assert shared._tls().check_hostname

@@ -20,7 +20,7 @@ from requesty_core import (
     PermissionDeniedError,
     RequestyError,
 )
-from requesty_core.management import NewApiKey
+from requesty_core.routes.management import NewApiKey
 
 HOST = "https://api.test"
 Call = Callable[[Any], Any]

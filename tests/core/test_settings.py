@@ -35,9 +35,9 @@ from requesty_core import (
     Timeouts,
     analytics_headers,
 )
-from requesty_core.calls import ClientSettings
-from requesty_core.options import merge_headers
-from requesty_core.pair import ClientPair
+from requesty_core.adapters.clients import ClientPair
+from requesty_core.calls.settings import ClientSettings
+from requesty_core.settings.options import merge_headers
 
 # --- bad input --------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from requesty_core import MalformedResponseError
-from requesty_core.sse import ServerSentEvent, SSEDecoder
+from requesty_core.network.sse import ServerSentEvent, SSEDecoder
 
 
 def reference(stream: bytes) -> list[ServerSentEvent]:

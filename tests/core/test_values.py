@@ -27,8 +27,8 @@ from requesty_core import (
     RetryPolicy,
     Usage,
 )
-from requesty_core.retry import parse_retry_after
-from requesty_core.usage import money, parse_usage, sum_usage
+from requesty_core.money.usage import money, parse_usage, sum_usage
+from requesty_core.retry.backoff import parse_retry_after
 
 # --- model ids --------------------------------------------------------------------------------------------------------
 

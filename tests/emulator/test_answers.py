@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from requesty_emulator import GatewayEmulator
-from requesty_emulator.retrieve import arithmetic, find_question
+from requesty_emulator.answers.retrieve import arithmetic, find_question
 
 from .wire import CHAT, MODEL, called, said, tool
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from requesty_emulator import GatewayEmulator
-from requesty_emulator.guardrails import mask
+from requesty_emulator.gateway.guardrails import mask
 
 from .wire import called, joined, said, stream, tool
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requesty_emulator.pattern import matching
-from requesty_emulator.schema_fill import fill
+from requesty_emulator.answers.pattern import matching
+from requesty_emulator.answers.schema_fill import fill
 
 STRING = {"type": "string"}
 

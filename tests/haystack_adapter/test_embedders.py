@@ -11,7 +11,7 @@ from haystack import Document
 
 from haystack_integrations.components.embedders.requesty import RequestyDocumentEmbedder, RequestyTextEmbedder
 from requesty_core import CostLedger
-from requesty_core.embeddings import EmbeddingsError
+from requesty_core.embeddings.plan import EmbeddingsError
 from requesty_core.errors import ConfigurationError, RequestyError
 
 MODEL = "openai/text-embedding-3-small"

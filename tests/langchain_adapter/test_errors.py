@@ -11,7 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 import langchain_requesty as lr
 from langchain_requesty import Budget, ChatRequesty, RequestyEmbeddings
-from requesty_core import errors as core
+from requesty_core.errors import tree as core
 from requesty_emulator import Fault, GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"

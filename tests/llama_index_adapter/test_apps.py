@@ -22,7 +22,7 @@ from llama_index.core.tools import FunctionTool
 
 from llama_index.embeddings.requesty import RequestyEmbedding
 from llama_index.llms.requesty import StructuredOutputError
-from requesty_core.catalog import Catalog, ModelInfo
+from requesty_core.catalog.catalog import Catalog, ModelInfo
 
 TEXTS = ["The lighthouse opens at nine.", "The harbour closes at noon."]
 QUESTION = "When does the lighthouse open?"

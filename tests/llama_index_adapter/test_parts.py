@@ -45,9 +45,9 @@ import llama_index.embeddings.requesty as embeddings_package
 import llama_index.llms.requesty as llms_package
 from llama_index.embeddings.requesty import RequestyEmbedding, RequestyEmbeddingUsageEvent
 from llama_index.llms.requesty import Requesty, RequestyFallback
-from requesty_core.catalog import bundled
+from requesty_core.catalog.catalog import bundled
 from requesty_core.errors import ConfigurationError, ErrorKind, FallbackExhaustedError, RequestyError
-from requesty_core.fallback import FallbackPolicy, Step
+from requesty_core.retry.fallback import FallbackPolicy, Step
 from requesty_emulator import Fault
 
 A, B = "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"

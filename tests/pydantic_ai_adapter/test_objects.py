@@ -21,7 +21,7 @@ from pydantic_ai_requesty import (
     RequestyModel,
     RequestyProvider,
 )
-from requesty_core.catalog import bundled
+from requesty_core.catalog.catalog import bundled
 
 PROMPT = [ModelRequest.user_text_prompt("x")]
 EMBEDDER = "openai/text-embedding-3-small"

@@ -31,7 +31,7 @@ from tests.registries.pages import (
 )
 
 import langchain_requesty
-from requesty_core.catalog import bundled
+from requesty_core.catalog.catalog import bundled
 
 DOCS = "langchain-ai/docs"
 CHAT = "src/oss/python/integrations/chat/requesty.mdx"

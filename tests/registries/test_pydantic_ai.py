@@ -13,7 +13,7 @@ from pydantic_ai.models import Model
 from tests.registries.pages import EXTRAS, PACKAGE, REPOSITORY, run, shown
 
 import pydantic_ai_requesty
-from requesty_core.config import REGIONS
+from requesty_core.settings.config import REGIONS
 from requesty_emulator import GatewayEmulator
 
 DOCS = "pydantic/pydantic-ai/docs"

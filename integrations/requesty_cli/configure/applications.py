@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from requesty_core.catalog import Catalog, ModelInfo
+from requesty_core.catalog.catalog import Catalog, ModelInfo
 
 from .settings import Item, Setting
 

@@ -13,7 +13,7 @@ from requesty_cli.models import fetch
 from requesty_cli.output import note, print_json
 from requesty_cli.problems import StepFailedError, UsageProblemError
 from requesty_core import RequestyClient
-from requesty_core.catalog import Catalog, bundled
+from requesty_core.catalog.catalog import Catalog, bundled
 
 from . import files
 from .applications import APPLICATIONS, Application, Place, Plan, Target, dedicated_id

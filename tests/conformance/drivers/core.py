@@ -6,8 +6,8 @@ import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from requesty_core.pair import ClientPair
-from requesty_core.reply import ChatReply, TextDelta
+from requesty_core.adapters.clients import ClientPair
+from requesty_core.replies.reply import ChatReply, TextDelta
 
 from ..model import Ask, Call, Driver, Embedded, Outcome, arguments_of, as_float
 

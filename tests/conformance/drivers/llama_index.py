@@ -24,7 +24,7 @@ from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.embeddings.requesty import RequestyEmbedding
 from llama_index.llms.requesty import Requesty
 from requesty_core import CallEvent
-from requesty_core.observe import AttemptFinished
+from requesty_core.telemetry.events import AttemptFinished
 
 from ..model import Ask, Call, Driver, Embedded, Outcome, arguments_of, as_float
 from .core import EMBEDDER, citation_urls

@@ -8,8 +8,8 @@ from email.utils import format_datetime
 from functools import partial
 
 from requesty_core.errors import ErrorKind as K
-from requesty_core.fallback import FallbackPolicy
-from requesty_core.retry import RetryPolicy
+from requesty_core.retry.backoff import RetryPolicy
+from requesty_core.retry.fallback import FallbackPolicy
 
 from ..model import ALL, SCENARIOS, STREAMS, UNARY, Case, Scenario, scenario
 

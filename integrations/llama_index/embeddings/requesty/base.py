@@ -10,9 +10,9 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base import BaseEvent
 
 from llama_index.utils.requesty import Connection
-from requesty_core.embeddings import EmbeddingsReply
+from requesty_core.catalog.model_id import check_model
+from requesty_core.embeddings.plan import EmbeddingsReply
 from requesty_core.errors import ConfigurationError
-from requesty_core.model_id import check_model
 
 __all__ = ["RequestyEmbedding", "RequestyEmbeddingUsageEvent"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llama_index.core.base.llms.types import LLMMetadata
 
-from requesty_core.catalog import Catalog, ModelInfo, bundled
+from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
 
 __all__ = ["UNKNOWN_WINDOW", "metadata_for", "supports_json_schema"]
 

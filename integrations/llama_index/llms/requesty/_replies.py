@@ -22,8 +22,8 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.llms.utils import parse_partial_json
 
-from requesty_core.pair import reply_metadata
-from requesty_core.reply import (
+from requesty_core.adapters.clients import reply_metadata
+from requesty_core.replies.reply import (
     ChatReply,
     Message,
     MessageEnd,

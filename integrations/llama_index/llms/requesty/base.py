@@ -30,10 +30,10 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
 from llama_index.utils.requesty import Connection
-from requesty_core.catalog import Catalog
+from requesty_core.catalog.catalog import Catalog
+from requesty_core.catalog.model_id import check_model
 from requesty_core.errors import ConfigurationError
-from requesty_core.fallback import FallbackPolicy, Step
-from requesty_core.model_id import check_model
+from requesty_core.retry.fallback import FallbackPolicy, Step
 
 from ._messages import tool_choice_for, wire_messages, wire_tools
 from ._metadata import metadata_for, supports_json_schema

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Self
 from llama_index.core.bridge.pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from requesty_core import CallEvent
-from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core.adapters.clients import ClientPair
 from requesty_core.errors import ConfigurationError
-from requesty_core.options import RequestyOptions
-from requesty_core.pair import ClientPair
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 __all__ = ["Connection"]
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from haystack.utils import Secret, deserialize_callable, serialize_callable
 
 from haystack_integrations.common.requesty.clients import Clients, as_secret, without_key
-from requesty_core.config import Timeouts
-from requesty_core.embeddings import EmbeddingsError, EmbeddingsReply
-from requesty_core.model_id import check_model
-from requesty_core.options import RequestyOptions
-from requesty_core.plain import plain_options, plain_timeout, timeout_from
-from requesty_core.usage import Budget, CostLedger, Usage
+from requesty_core.adapters.saved import plain_options, plain_timeout, timeout_from
+from requesty_core.catalog.model_id import check_model
+from requesty_core.embeddings.plan import EmbeddingsError, EmbeddingsReply
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.money.usage import Usage
+from requesty_core.settings.config import Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 if TYPE_CHECKING:
-    from requesty_core.observe import CallEvent
+    from requesty_core.telemetry.events import CallEvent
 
 __all__ = ["Embedder", "meta_of", "restored"]
 

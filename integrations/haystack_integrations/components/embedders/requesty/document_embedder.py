@@ -11,16 +11,17 @@ from haystack.utils import Secret
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from haystack_integrations.common.requesty.clients import KEY
-from requesty_core.config import DEFAULT_TIMEOUT, Timeouts, check_count
-from requesty_core.embeddings import DEFAULT_MAX_IN_FLIGHT, EmbeddingsError, EmbeddingsReply
+from requesty_core.embeddings.plan import DEFAULT_MAX_IN_FLIGHT, EmbeddingsError, EmbeddingsReply
 from requesty_core.errors import ConfigurationError, RequestyError
-from requesty_core.options import RequestyOptions
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts, check_count
+from requesty_core.settings.options import RequestyOptions
 
 from ._base import Embedder, meta_of, restored
 
 if TYPE_CHECKING:
-    from requesty_core.observe import CallEvent
+    from requesty_core.telemetry.events import CallEvent
 
 __all__ = ["RequestyDocumentEmbedder"]
 

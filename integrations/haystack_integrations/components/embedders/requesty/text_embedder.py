@@ -9,14 +9,15 @@ from haystack import component, default_from_dict, default_to_dict
 from haystack.utils import Secret
 
 from haystack_integrations.common.requesty.clients import KEY
-from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.options import RequestyOptions
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 from ._base import Embedder, meta_of, restored
 
 if TYPE_CHECKING:
-    from requesty_core.observe import CallEvent
+    from requesty_core.telemetry.events import CallEvent
 
 __all__ = ["RequestyTextEmbedder"]
 

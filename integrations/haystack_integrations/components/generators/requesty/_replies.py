@@ -9,8 +9,9 @@ from typing import Any
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCall, ToolCallDelta
 
-from requesty_core.metadata import reply_metadata
-from requesty_core.reply import (
+from requesty_core.adapters.metadata import reply_metadata
+from requesty_core.money.usage import Usage
+from requesty_core.replies.reply import (
     ChatReply,
     Message,
     MessageEnd,
@@ -19,11 +20,10 @@ from requesty_core.reply import (
     StreamEvent,
     TextDelta,
 )
-from requesty_core.reply import (
+from requesty_core.replies.reply import (
     ToolCallDelta as CoreToolCallDelta,
 )
-from requesty_core.usage import Usage
-from requesty_core.wire import JSONDecodeError, decode_json
+from requesty_core.wire.json import JSONDecodeError, decode_json
 
 __all__ = ["Chunks", "replies_of", "usage_of"]
 

@@ -17,19 +17,27 @@ from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, seri
 from haystack.utils import Secret, deserialize_callable, serialize_callable
 
 from haystack_integrations.common.requesty.clients import KEY, Clients, as_secret, without_key
-from requesty_core.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.fallback import FallbackPolicy, Step
-from requesty_core.model_id import check_model
-from requesty_core.options import RequestyOptions
-from requesty_core.plain import plain_options, plain_policy, plain_steps, plain_timeout, policy_from, timeout_from
-from requesty_core.usage import Budget, CostLedger
+from requesty_core.adapters.saved import (
+    plain_options,
+    plain_policy,
+    plain_steps,
+    plain_timeout,
+    policy_from,
+    timeout_from,
+)
+from requesty_core.catalog.model_id import check_model
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
+from requesty_core.settings.options import RequestyOptions
 
 from ._messages import checked_messages, flat_tools, wire_messages, wire_tools
 from ._replies import Chunks, Optional, replies_of
 from ._schema import optional_keys, response_format
 
 if TYPE_CHECKING:
-    from requesty_core.observe import CallEvent
+    from requesty_core.telemetry.events import CallEvent
 
 __all__ = ["RequestyChatGenerator"]
 

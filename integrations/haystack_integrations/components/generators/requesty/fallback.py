@@ -18,11 +18,11 @@ from haystack.tools import ToolsType
 from haystack.utils import Secret
 
 from haystack_integrations.common.requesty.clients import KEY, as_secret, without_key
-from requesty_core.attempts import attempt_dict
-from requesty_core.chain import classified, fall_through, was_seen
+from requesty_core.adapters.saved import plain_policy, policy_from
 from requesty_core.errors import ConfigurationError, ConnectionFailedError, FallbackExhaustedError, MissingKeyError
-from requesty_core.fallback import FallbackPolicy, HealthBoard, Step, Wait, steps_from
-from requesty_core.plain import plain_policy, policy_from
+from requesty_core.replies.attempts import attempt_dict
+from requesty_core.retry.chain import classified, fall_through, was_seen
+from requesty_core.retry.fallback import FallbackPolicy, HealthBoard, Step, Wait, steps_from
 
 from .chat_generator import RequestyChatGenerator
 

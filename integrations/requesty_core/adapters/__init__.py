@@ -1,0 +1,1 @@
+"""What the framework adapters share, and their one way into the core beside its public names."""

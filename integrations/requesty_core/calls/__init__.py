@@ -1,0 +1,1 @@
+"""What a client was told, and the exchange that each kind of call becomes; nothing is sent here."""

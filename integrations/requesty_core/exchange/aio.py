@@ -1,0 +1,299 @@
+"""Performing a call's actions on an event loop; the counterpart of ``io_sync``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.money.usage import Usage
+from requesty_core.network.http import Request, Response, TransportError, headers_of
+from requesty_core.retry.fallback import Send, Wait
+
+from .exchange import (
+    Exchange,
+    Reader,
+    Running,
+    StreamExchange,
+    UnaryExchange,
+    Wired,
+    rejection,
+    transport_failure,
+    usage_of,
+)
+from .limits import Limits
+from .sync import DRAIN_SECONDS
+
+__all__ = ["AsyncOpened", "astream_events", "aunary"]
+
+T = TypeVar("T")
+E = TypeVar("E")
+R = TypeVar("R", bound=Any)
+H = TypeVar("H", bound="AsyncClosable")
+
+AsyncPrepare = Callable[[Send], Awaitable[Request]]
+AsyncPost = Callable[[Request], Awaitable[Response]]
+
+
+class AsyncClosable(Protocol):
+    """What an attempt gives back."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+
+
+async def _fetch(post: AsyncPost, request: Request, running: Running) -> Wired:
+    """One attempt with a complete body. Raises a typed error if none arrives."""
+    limits = Limits(running.send.timeouts, first_token=False)
+    response: Response | None = None
+    try:
+        response = await limits.wait(post(request))
+        content = await limits.wait(response.aread())
+    except (*TransportError, TimeoutError) as exc:
+        raise transport_failure(running, exc, limits.expired, opened=response is not None) from None
+    finally:
+        if response is not None:
+            await response.aclose()
+    return Wired(response.status_code, headers_of(response), content, running.model)
+
+
+class AsyncOpened(Generic[E, R]):
+    """A stream whose first meaningful event, or whose end, has arrived."""
+
+    reader: Reader[E, R]
+
+    def __init__(self, response: Response, limits: Limits) -> None:
+        self._response = response
+        self._limits = limits
+        self._reply: R | None = None
+
+    @classmethod
+    async def open(cls, post: AsyncPost, request: Request, running: Running, exchange: StreamExchange[E, R]) -> Self:
+        """Send and read until there is something to show. Raises a typed error if it comes to nothing."""
+        limits = Limits(running.send.timeouts)
+        try:
+            response = await limits.wait(post(request))
+        except (*TransportError, TimeoutError) as exc:
+            raise transport_failure(running, exc, limits.expired, opened=False) from None
+        request.extensions["timeout"]["read"] = running.send.timeouts.read
+        opened = cls(response, limits)
+        try:
+            await opened._begin(running, exchange)
+        except BaseException:
+            await opened.aclose()
+            raise
+        return opened
+
+    async def _begin(self, running: Running, exchange: StreamExchange[E, R]) -> None:
+        response = self._response
+        headers = headers_of(response)
+        if not 200 <= response.status_code < 300:
+            try:
+                content = await self._limits.wait(response.aread())
+            except (*TransportError, TimeoutError) as exc:
+                raise transport_failure(running, exc, self._limits.expired, opened=True) from None
+            raise rejection(running, Wired(response.status_code, headers, content, running.model))
+        reader = self.reader = exchange.reader(running, response.status_code, headers)
+        self._chunks = self._limits.iterate(_body(response))
+        try:
+            async for data in self._chunks:
+                if reader.feed(data) or reader.has_failed or reader.is_done:
+                    break
+            else:
+                self._reply = reader.ended()
+        except (*TransportError, TimeoutError) as exc:
+            self._reply = self._settle(exc)
+        if running.first_token is None:
+            reader.check()
+            if self._reply is None:
+                self._reply = reader.ended()
+        self._limits.first_token_came()
+
+    def _settle(self, exc: Exception) -> R:
+        """The reply if the answer was complete before the transport failed; else raises the typed error."""
+        if isinstance(exc, RequestyError):
+            raise exc
+        if not self.reader.is_complete or self._limits.expired == "first_token":
+            raise self.reader.error_for(exc, self._limits.expired) from None
+        return self.reader.ended()
+
+    async def events(self, exchange: StreamExchange[E, R]) -> AsyncGenerator[E]:
+        """The rest of the stream, what was held back first. Raises typed errors, already recorded."""
+        reader = self.reader
+        try:
+            for event in exchange.commit(reader):
+                yield event
+            reader.check()
+            unread = self._reply is None and not reader.is_done
+            if unread:
+                feed = reader.feed
+                try:
+                    async for data in self._chunks:
+                        for event in feed(data):
+                            yield event
+                        reader.check()
+                        if reader.is_done:
+                            break
+                except (*TransportError, TimeoutError) as exc:
+                    self._reply = self._settle(exc)
+            reply = reader.ended() if self._reply is None else self._reply
+        except RequestyError as error:
+            if not reader.is_over:
+                exchange.break_off(reader, error)
+            raise
+        for event in exchange.complete(reader, reply):
+            yield event
+        await self._drain()
+
+    async def _drain(self) -> None:
+        if not self.reader.is_done:
+            return
+        self._limits.drain(DRAIN_SECONDS)
+        # The answer is complete: how the connection ends after it is of no interest.
+        with contextlib.suppress(*TransportError, TimeoutError):
+            async for _ in self._chunks:
+                pass
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
+        return usage_of(self.reader)
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+        await self._response.aclose()
+
+
+def _body(response: Response) -> AsyncIterator[bytes]:
+    """The body's bytes as they arrive; past httpx's decoding layers where nothing is to be decoded."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return response.aiter_bytes()
+    return response.stream.__aiter__()  # type: ignore[union-attr]
+
+
+class _Answer(Generic[T]):
+    def __init__(self, running: Running, value: tuple[T, Any]) -> None:
+        self.running = running
+        self.value = value
+        self.usage: Usage | None = value[1]
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+
+async def aunary(exchange: UnaryExchange[T], prepare: AsyncPrepare, post: AsyncPost) -> T:
+    """Perform a unary call to its end."""
+
+    async def attempt(request: Request, running: Running) -> _Answer[T]:
+        return _Answer(running, exchange.read(running, await _fetch(post, request, running)))
+
+    try:
+        answer = await _first(exchange, prepare, attempt)
+        return exchange.complete(answer.running, answer.value)
+    finally:
+        exchange.stop()
+
+
+async def astream_events(
+    exchange: StreamExchange[E, R], prepare: AsyncPrepare, post: AsyncPost, held: list[AsyncOpened[E, R]] | None = None
+) -> AsyncGenerator[E]:
+    """Perform a streamed call; closing or dropping the generator frees the connection.
+
+    ``held`` gets what is open, for whoever must free it while the generator waits in another task.
+    """
+
+    async def attempt(request: Request, running: Running) -> AsyncOpened[E, R]:
+        return await AsyncOpened.open(post, request, running, exchange)
+
+    opened: AsyncOpened[E, R] | None = None
+    try:
+        opened = await _first(exchange, prepare, attempt)
+        if held is not None:
+            held.append(opened)
+        async with contextlib.aclosing(opened.events(exchange)) as events:
+            async for event in events:
+                yield event
+    finally:
+        exchange.stop()
+        if opened is not None:
+            await opened.aclose()
+
+
+async def _first(exchange: Exchange, prepare: AsyncPrepare, attempt: Callable[[Request, Running], Awaitable[H]]) -> H:
+    """Follow the exchange's actions until an attempt answers. Raises the call's final error."""
+    while True:
+        action = exchange.next()
+        if isinstance(action, Wait):
+            await asyncio.sleep(action.seconds)
+            continue
+        if exchange.hedge_after is not None:
+            won = await _race(exchange, action, prepare, attempt)
+            if won is not None:
+                return won
+            continue
+        request = await prepare(action)
+        running = exchange.begin(action)
+        try:
+            return await attempt(request, running)
+        except ConfigurationError:
+            raise
+        except RequestyError as error:
+            exchange.fail(running, error)
+
+
+async def _race(
+    exchange: Exchange, first: Send, prepare: AsyncPrepare, attempt: Callable[[Request, Running], Awaitable[H]]
+) -> H | None:
+    """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cancel the others."""
+    running: dict[asyncio.Task[H], Running] = {}
+
+    async def start(send: Send) -> None:
+        request = await prepare(send)
+        run = exchange.begin(send)
+        running[asyncio.ensure_future(_as_coroutine(attempt(request, run)))] = run
+
+    await start(first)
+    pause = exchange.hedge_after
+    winner: H | None = None
+    try:
+        while running and winner is None:
+            done, _ = await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                more = exchange.hedge()
+                if more is None:
+                    pause = None
+                else:
+                    await start(more)
+            for task in done:
+                if task.exception() is None and winner is not None:
+                    continue  # Finished in the same moment as the winner: closed with the losers below.
+                run = running.pop(task)
+                error = task.exception()
+                if error is None:
+                    winner = task.result()
+                elif isinstance(error, RequestyError) and not isinstance(error, ConfigurationError):
+                    exchange.fail(run, error, others_running=bool(running) or winner is not None)
+                else:
+                    raise error
+        return winner
+    finally:
+        for task in running:
+            task.cancel()
+        outcomes = await asyncio.gather(*running, return_exceptions=True)
+        for run, outcome in zip(running.values(), outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                exchange.cancel(run)
+            else:
+                # Ready in the same moment as the winner, so it was billed as well.
+                exchange.cancel(run, outcome.usage)
+                await outcome.aclose()
+
+
+async def _as_coroutine(awaitable: Awaitable[H]) -> H:
+    return await awaitable

@@ -1,0 +1,100 @@
+"""Request bodies, from what the caller gave to the bytes on the wire, without IO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from requesty_core.errors import ConfigurationError
+from requesty_core.settings.options import RequestyOptions
+from requesty_core.wire.json import encode_json
+
+__all__ = ["build_body", "chat_body", "declared_tools", "encode_body"]
+
+
+def build_body(
+    params: Mapping[str, Any],
+    options: RequestyOptions,
+    extra_body: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Parameters that are not ``None``, the ``requesty`` object if any option is set, and ``extra_body`` on top.
+
+    The ``requesty`` object is joined key by key: options first, then a ``requesty`` parameter, then ``extra_body``'s.
+    Only what the caller set is sent: how the gateway treats an unknown or null field varies by provider.
+    """
+    body = {key: value for key, value in params.items() if value is not None}
+    requesty = options.to_body()
+    for setting, fields in (("", body), ("extra_body.", extra_body or {})):
+        own = fields.get("requesty")
+        if own is not None:
+            if not isinstance(own, Mapping):
+                raise ConfigurationError(f"{setting}requesty: {own!r} is not a mapping; give auto_cache, tags, …")
+            requesty.update(own)
+    body.update(extra_body or {})
+    if requesty:
+        body["requesty"] = requesty
+    else:
+        body.pop("requesty", None)
+    return body
+
+
+def chat_body(
+    messages: Sequence[Mapping[str, Any]],
+    params: Mapping[str, Any],
+    *,
+    stream: bool,
+    options: RequestyOptions,
+    extra_body: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Body of a chat completion, without ``model`` (each attempt sets its own).
+
+    An empty ``tools`` list is dropped together with what refers to it, because the gateway refuses an empty array.
+    Streams ask for usage, without which the gateway tells no cost (documented under cost tracking).
+    """
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
+        raise ConfigurationError("messages: give a list of message objects with 'role' and 'content'")
+    body = build_body({"messages": messages, **params}, options, extra_body)
+    if "tools" in body and not body["tools"]:
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            body.pop(name, None)
+    body.pop("stream", None)
+    if stream:
+        body["stream"] = True
+        wanted = body.get("stream_options")
+        body["stream_options"] = {"include_usage": True, **(wanted if isinstance(wanted, Mapping) else {})}
+    else:
+        body.pop("stream_options", None)
+    return body
+
+
+def declared_tools(body: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the function tools a body declares."""
+    names: set[str] = set()
+    for tool in body.get("tools") or ():
+        function = tool.get("function") if isinstance(tool, Mapping) else None
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if isinstance(name, str):
+            names.add(name)
+    for function in body.get("functions") or ():
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if isinstance(name, str):
+            names.add(name)
+    return frozenset(names)
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    """JSON bytes. Raises :class:`ConfigurationError` naming the field that JSON cannot hold."""
+    try:
+        return encode_json(body)
+    except (TypeError, ValueError, RecursionError, OverflowError) as exc:
+        field, reason = _culprit(body, exc)
+        raise ConfigurationError(f"{field}: cannot be sent as JSON ({reason})") from None
+
+
+def _culprit(body: Mapping[str, Any], exc: Exception) -> tuple[str, Exception]:
+    for key, value in body.items():
+        try:
+            encode_json(value)
+        except (TypeError, ValueError, RecursionError, OverflowError) as found:
+            return str(key), found
+    return "request", exc

@@ -1,0 +1,32 @@
+"""Bearer authentication, applied to each attempt at the last moment so that a rotated key is picked up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+
+from requesty_core.settings.config import ApiKey
+
+from .http import Auth, Request, Response
+
+__all__ = ["RequestyAuth"]
+
+
+class RequestyAuth(Auth):
+    """``httpx`` authentication with the gateway's key; usable with any ``httpx`` client.
+
+    The key comes from :class:`~requesty_core.settings.config.ApiKey`; it goes into the
+    ``Authorization`` header, nowhere else.
+    """
+
+    def __init__(self, api_key: ApiKey) -> None:
+        self._api_key = api_key
+
+    def sync_auth_flow(self, request: Request) -> Generator[Request, Response, None]:
+        """Set the header, asking a synchronous key callable if there is one."""
+        request.headers["Authorization"] = f"Bearer {self._api_key.get()}"
+        yield request
+
+    async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
+        """Set the header, awaiting an asynchronous key callable if there is one."""
+        request.headers["Authorization"] = f"Bearer {await self._api_key.aget()}"
+        yield request

@@ -1,0 +1,324 @@
+"""Answers in the shape that clients of the OpenAI format expect, without losing what the gateway sent.
+
+The gateway's answers vary by provider: a role on every delta, tool calls without an index, calls the provider ran
+itself among the caller's, a last chunk without choices nobody asked for. Programs written against OpenAI's own
+endpoint trip over these. What is mended here follows the core's own reading of the same answer, so that a chunk and
+the reply built from it always agree; every field this package does not know passes through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from requesty_core.exchange.exchange import Wired
+from requesty_core.money.usage import Usage
+from requesty_core.replies.accumulate import _FINISH_WORDS, Accumulator, _Choice, _Slot
+from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.native import NativeReply, ResponsesAccumulator
+from requesty_core.replies.reply import ChatReply, Message
+from requesty_core.wire.json import encode_json
+
+__all__ = ["ChatTape", "Chunk", "OpaqueReply", "OpaqueTape", "ResponsesTape", "tidy_completion", "tidy_embeddings"]
+
+Chunk = dict[str, Any]
+
+# "function_call" is a word of the format itself, though the core reads it as "tool_calls".
+_WORDS = {word: meaning for word, meaning in _FINISH_WORDS.items() if word != "function_call"}
+
+
+class ChatTape:
+    """Reads chat chunks like :class:`Accumulator`, and hands each on in tidy form.
+
+    Args:
+        wired: status and headers of the answer.
+        declared_tools: as for the accumulator.
+        asked_usage: whether the caller asked for usage. If not, a chunk that only brings usage gets an empty choice,
+            because a caller who did not ask reads ``choices[0]`` of every chunk.
+    """
+
+    def __init__(self, wired: Wired, declared_tools: frozenset[str] | None, *, asked_usage: bool) -> None:
+        self._inner = Accumulator(wired.model, declared_tools, wired.context())
+        self._asked_usage = asked_usage
+        self._meaningful = False
+        self._with_role: set[int] = set()
+        self._announced: set[int] = set()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether any chunk was read."""
+        return self._inner.is_started
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every choice has a finish reason."""
+        return self._inner.is_finished
+
+    def feed(self, chunk: object) -> list[Chunk]:
+        """Read one decoded chunk. Raises as :meth:`Accumulator.feed`."""
+        events = self._inner.feed(chunk)
+        assert isinstance(chunk, dict)
+        if not self._meaningful:
+            self._meaningful = any(map(Accumulator.is_meaningful, events))
+        return [self._tidy(chunk)]
+
+    def feed_whole(self, body: object) -> list[Chunk]:
+        """A complete answer in place of a stream: one chunk with all of it."""
+        self._inner.feed_whole(body)
+        assert isinstance(body, dict)
+        self._meaningful = True
+        reply = self._inner.finish(done=True)
+        whole = tidy_completion(body, reply)
+        choices = []
+        for choice in whole["choices"]:
+            delta = dict(choice.pop("message"))
+            if delta.get("tool_calls"):
+                delta["tool_calls"] = [{"index": i, **call} for i, call in enumerate(delta["tool_calls"])]
+            choices.append({**choice, "delta": delta})
+        return [{**whole, "object": "chat.completion.chunk", "choices": choices}]
+
+    def partial(self) -> ChatReply | None:
+        """What has arrived so far."""
+        return self._inner.partial()
+
+    def finish(self, *, done: bool) -> ChatReply:
+        """The complete reply. Raises as :meth:`Accumulator.finish`."""
+        return self._inner.finish(done=done)
+
+    def with_attempts(self, reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
+        """The reply with the call's attempts."""
+        return replace(reply, attempts=attempts)
+
+    def end_events(self, reply: ChatReply) -> list[Chunk]:
+        """The format has no closing chunk of its own."""
+        return []
+
+    def is_meaningful(self, event: Chunk) -> bool:
+        """Whether this chunk, or one before it, holds something a caller would act on."""
+        return self._meaningful
+
+    def _tidy(self, chunk: Chunk) -> Chunk:
+        if chunk.get("object") in (None, "chat.completion"):
+            chunk["object"] = "chat.completion.chunk"
+        choices = chunk.get("choices")
+        if not choices:
+            hidden = chunk.get("usage") and not self._asked_usage
+            chunk["choices"] = [{"index": 0, "delta": {}, "finish_reason": None}] if hidden else []
+            return chunk
+        for choice in choices:
+            index = choice.get("index")
+            if type(index) is not int:
+                index = choice["index"] = 0
+            delta = choice.get("delta")
+            if not delta:
+                choice["delta"] = {}
+            else:
+                if "role" in delta:
+                    # Clients join the strings of deltas: a role on every delta would become "assistantassistant".
+                    if index in self._with_role:
+                        del delta["role"]
+                    else:
+                        self._with_role.add(index)
+                if delta.get("tool_calls"):
+                    self._tidy_calls(self._inner._choices[index], delta)
+            finish = choice.get("finish_reason")
+            if finish:
+                choice["finish_reason"] = _finish(finish, self._inner._choices[index])
+        return chunk
+
+    def _tidy_calls(self, state: _Choice, delta: dict[str, Any]) -> None:
+        """Indexes, ids and names as the format promises them: one index per call, id and name on its first piece."""
+        pieces = delta.pop("tool_calls")
+        calls = []
+        for piece in pieces:
+            slot = _slot_of(state, piece, alone=len(pieces) == 1)
+            if slot is None or slot.server:
+                continue
+            function = piece.get("function")
+            function = piece["function"] = dict(function) if isinstance(function, Mapping) else {}
+            arguments = function.get("arguments")
+            if arguments is not None and not isinstance(arguments, str):
+                function["arguments"] = encode_json(arguments).decode()
+            piece["index"] = slot.index
+            if id(slot) in self._announced:
+                piece.pop("id", None)
+                function.pop("name", None)
+            elif slot.name:
+                self._announced.add(id(slot))
+                piece["id"] = slot.id
+                piece.setdefault("type", "function")
+            calls.append(piece)
+        if calls:
+            delta["tool_calls"] = calls
+
+
+def _slot_of(state: _Choice, piece: Mapping[str, Any], *, alone: bool) -> _Slot | None:
+    """The call a piece was sorted into."""
+    wire_id = piece.get("id")
+    if not alone and wire_id:
+        return next((s for s in state.slots if s.wire_id == wire_id), state.last)
+    index = piece.get("index")
+    if not alone and type(index) is int:
+        return state.by_index.get(index, state.last)
+    return state.last
+
+
+def _finish(word: str, state: _Choice) -> str:
+    word = _WORDS.get(word, word)
+    if word == "tool_calls" and state.slots and all(s.server for s in state.slots):
+        return "stop"
+    return word
+
+
+def tidy_completion(body: Mapping[str, Any], reply: ChatReply) -> dict[str, Any]:
+    """A complete chat body in the expected shape. ``reply`` is the core's reading of it; the body is not changed.
+
+    Calls that the provider ran itself are moved from the message's ``tool_calls`` to ``server_tool_calls`` of the
+    choice: an agent that finds them among its own would try to run them.
+    """
+    raw = [c for c in body.get("choices") or () if isinstance(c, Mapping)]
+    indexes = [c["index"] if type(c.get("index")) is int else 0 for c in raw]
+    messages = dict(zip(sorted(set(indexes)), reply.choices, strict=False))
+    choices = [_tidy_choice(c, i, messages[i]) for c, i in zip(raw, indexes, strict=True)]
+    return {**body, "object": "chat.completion", "choices": choices}
+
+
+def tidy_embeddings(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An embeddings body with its vectors in the order of the inputs, which the gateway does not promise."""
+    data = body.get("data")
+    if not isinstance(data, list):
+        return body
+    indexes = [item["index"] for item in data if isinstance(item, Mapping) and type(item.get("index")) is int]
+    if len(indexes) < len(data) or indexes == sorted(indexes):
+        return body
+    return {**body, "data": sorted(data, key=lambda item: item["index"])}
+
+
+def _tidy_choice(choice: Mapping[str, Any], index: int, message: Message) -> dict[str, Any]:
+    given = choice.get("message")
+    fields = {"role": "assistant", "content": None, **(given if isinstance(given, Mapping) else {})}
+    finish = choice.get("finish_reason")
+    if isinstance(finish, str) and finish != "function_call":
+        finish = message.finish_reason
+    if isinstance(fields.get("tool_calls"), list):
+        calls = list(_tidy_calls(fields["tool_calls"], message))
+        fields["tool_calls"] = calls or None
+    tidy = {**choice, "index": index, "finish_reason": finish, "message": fields}
+    if message.server_tool_calls:
+        tidy["server_tool_calls"] = [_call(c.id, c.name, c.arguments) for c in message.server_tool_calls]
+    return tidy
+
+
+def _tidy_calls(raw: Sequence[Any], message: Message) -> Iterator[dict[str, Any]]:
+    served = {c.id for c in message.server_tool_calls}
+    own = [c for c in raw if isinstance(c, Mapping) and c.get("id") not in served]
+    if len(own) != len(message.tool_calls):
+        own = [{}] * len(message.tool_calls)
+    for given, call in zip(own, message.tool_calls, strict=True):
+        function = given.get("function")
+        plain = _call(call.id, call.name, call.arguments)
+        more = function if isinstance(function, Mapping) else {}
+        yield {**given, **plain, "function": {**more, **plain["function"]}}
+
+
+def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+class ResponsesTape:
+    """Reads events of ``/responses`` like the core, and hands each on as received."""
+
+    closes_stream = True
+    """Nothing follows the closing event."""
+
+    def __init__(self, wired: Wired) -> None:
+        self._inner = ResponsesAccumulator(wired)
+        self._meaningful = False
+
+    @property
+    def is_started(self) -> bool:
+        """Whether any event was read."""
+        return self._inner.is_started
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the closing event was read."""
+        return self._inner.is_finished
+
+    def feed(self, chunk: object) -> list[Chunk]:
+        """Read one event. Raises as :meth:`ResponsesAccumulator.feed`."""
+        events = self._inner.feed(chunk)
+        self._meaningful = self._meaningful or any(map(self._inner.is_meaningful, events))
+        return [event.data for event in events]
+
+    def feed_whole(self, body: object) -> list[Chunk]:
+        """A complete answer in place of a stream: the closing event."""
+        self._inner.feed_whole(body)
+        self._meaningful = True
+        return [{"type": "response.completed", "sequence_number": 0, "response": body}]
+
+    def partial(self) -> NativeReply | None:
+        """What has arrived so far."""
+        return self._inner.partial()
+
+    def finish(self, *, done: bool) -> NativeReply:
+        """The complete reply. Raises ``TruncatedStreamError`` without the closing event."""
+        return self._inner.finish(done=done)
+
+    def with_attempts(self, reply: NativeReply, attempts: Sequence[Attempt]) -> NativeReply:
+        """The reply with the call's attempts."""
+        return replace(reply, attempts=attempts)
+
+    def end_events(self, reply: NativeReply) -> list[Chunk]:
+        """The route's own events end the stream."""
+        return []
+
+    def is_meaningful(self, event: Chunk) -> bool:
+        """Whether this event, or one before it, holds output."""
+        return self._meaningful
+
+
+class OpaqueReply:
+    """The end of an answer that is passed on unread; its usage, if the body told it."""
+
+    __slots__ = ("usage",)
+
+    def __init__(self, usage: Usage | None = None) -> None:
+        self.usage = usage
+
+
+class OpaqueTape:
+    """Stands where nothing is to be read: the answer is complete when its bytes are."""
+
+    is_started = True
+    is_finished = False
+
+    def __init__(self) -> None:
+        self.reply = OpaqueReply()
+
+    def feed(self, chunk: object) -> list[Chunk]:
+        """Nothing is read."""
+        return []
+
+    feed_whole = feed
+
+    def partial(self) -> OpaqueReply | None:
+        """Nothing is kept."""
+        return None
+
+    def finish(self, *, done: bool) -> OpaqueReply:
+        """The end."""
+        return self.reply
+
+    def with_attempts(self, reply: OpaqueReply, attempts: Sequence[Attempt]) -> OpaqueReply:
+        """The same."""
+        return reply
+
+    def end_events(self, reply: OpaqueReply) -> list[Chunk]:
+        """None."""
+        return []
+
+    def is_meaningful(self, event: Chunk) -> bool:
+        """Every byte is."""
+        return True

@@ -1,0 +1,208 @@
+"""What a chat call gives back: the complete reply, and the typed events of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from requesty_core.money.usage import Usage
+
+if TYPE_CHECKING:
+    from .attempts import Attempt
+
+__all__ = [
+    "AnnotationDelta",
+    "ChatReply",
+    "ImageDelta",
+    "Message",
+    "MessageEnd",
+    "MessageStart",
+    "ReasoningDelta",
+    "RefusalDelta",
+    "StreamEvent",
+    "TextDelta",
+    "ToolCall",
+    "ToolCallDelta",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A complete tool call. ``arguments`` is the JSON text as received, valid or not; empty when none was sent.
+
+    ``id`` is made up only where the gateway sent none, because every framework needs one to match results.
+    """
+
+    name: str
+    arguments: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One choice of a reply.
+
+    Attributes:
+        text: the answer; empty if there was none.
+        reasoning: reasoning text; empty if there was none.
+        reasoning_signature: opaque provider signature to send back with the reasoning in later turns.
+        refusal: the model's refusal, if it refused.
+        tool_calls: calls of tools the caller declared.
+        server_tool_calls: calls the provider ran itself and reported although nobody declared them (web search).
+        annotations: citations as received.
+        images: generated images as received (``{"type": "image_url", "image_url": {"url": …}}``).
+        finish_reason: normalised: stop, length, tool_calls, content_filter, or the raw word if it is another.
+        raw_finish_reason: the word as received.
+        logprobs: ``{"content": […]}`` as received, pieces of a stream joined.
+        extra: fields of the message this package does not know.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    reasoning_signature: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    server_tool_calls: tuple[ToolCall, ...] = ()
+    annotations: tuple[Mapping[str, Any], ...] = ()
+    images: tuple[Mapping[str, Any], ...] = ()
+    finish_reason: str | None = None
+    raw_finish_reason: str | None = None
+    logprobs: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """A complete chat reply, streamed or not.
+
+    ``text``, ``reasoning``, ``tool_calls`` and the other message fields are those of the first choice;
+    ``choices`` has all of them when the caller asked for several.
+
+    Attributes:
+        requested_model: the id the answering attempt asked for, as the caller wrote it.
+        served_model: the model the gateway names as having answered; often without provider prefix.
+        provider: serving provider from ``x-requesty-provider``, if sent.
+        request_id: gateway id for support (``x-requesty-request-id``, else ``fly-request-id``).
+        usage: tokens and cost; ``None`` if the gateway told nothing.
+        attempts: every attempt of this call, failed ones included, in order.
+        headers: response headers, lower-case names.
+        created: seconds since the epoch, if sent.
+        extra: top-level fields of the body this package does not know.
+    """
+
+    message: Message
+    id: str | None = None
+    requested_model: str = ""
+    served_model: str | None = None
+    provider: str | None = None
+    request_id: str | None = None
+    usage: Usage | None = None
+    attempts: Sequence[Attempt] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    created: int | None = None
+    system_fingerprint: str | None = None
+    choices: Sequence[Message] = field(default=(), repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The answer's text."""
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        """The reasoning text."""
+        return self.message.reasoning
+
+    @property
+    def reasoning_signature(self) -> str | None:
+        """The reasoning's signature."""
+        return self.message.reasoning_signature
+
+    @property
+    def refusal(self) -> str | None:
+        """The refusal, if the model refused."""
+        return self.message.refusal
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """Calls of the caller's tools."""
+        return self.message.tool_calls
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the answer ended, normalised."""
+        return self.message.finish_reason
+
+
+class MessageStart(msgspec.Struct, frozen=True, gc=False):
+    """The stream is committed to one attempt: what its first chunk said of itself."""
+
+    id: str | None
+    served_model: str | None
+    created: int | None
+    requested_model: str
+
+
+class TextDelta(msgspec.Struct, frozen=True, gc=False):
+    """A piece of the answer's text; never empty. ``choice`` is the choice's index."""
+
+    text: str
+    choice: int = 0
+
+
+class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
+    """A piece of reasoning text (may be empty) and the signature, when the piece carries it."""
+
+    text: str
+    signature: str | None = None
+    choice: int = 0
+
+
+class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
+    """A piece of a refusal."""
+
+    text: str
+    choice: int = 0
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
+    """A piece of a tool call.
+
+    ``index`` counts the calls of the reply from 0 in order of appearance, whatever indexes the wire used. ``id`` and
+    ``name`` are set on a call's first piece only, and always there; ``arguments`` is a fragment of JSON text.
+    """
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+    choice: int = 0
+
+
+class ImageDelta(msgspec.Struct, frozen=True):
+    """A generated image as received."""
+
+    image: dict[str, Any]
+    choice: int = 0
+
+
+class AnnotationDelta(msgspec.Struct, frozen=True):
+    """A citation as received."""
+
+    annotation: dict[str, Any]
+    choice: int = 0
+
+
+class MessageEnd(msgspec.Struct, frozen=True):
+    """The stream ended properly; ``reply`` is the whole of it, with usage, cost and attempts."""
+
+    reply: ChatReply
+
+
+StreamEvent = (
+    MessageStart | TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | ImageDelta | AnnotationDelta | MessageEnd
+)

@@ -1,0 +1,436 @@
+"""Which model to try next, and when: the rules of retry and fallback, without IO, clock or sleep.
+
+Theory of operation. A call walks a chain of steps. The engine is told how each attempt ended and at what time, and
+answers with the next action: ``Send`` to a model, ``Wait`` some seconds, or the error to raise. One step is tried
+``1 + retries`` times while its errors are retryable; then, if the error is one that another model may not have, the
+next step begins. Models that failed recently are cooling down and are passed over while another step is left. The
+total deadline and the attempt budget bound everything. Steps are chosen when the request is about to be sent, not
+earlier, so that a call that is never made, or ends before, takes no probe from others.
+
+Health is kept per model on a board shared by all calls of one client: closed (healthy), open (cooling down), and half
+open (one call may probe it). The gateway's own ``policy/NAME`` does all this closer to the providers and is the first
+choice; a chain here covers what a policy cannot, such as the policy itself failing, or limits of the caller's own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from requesty_core.catalog.model_id import check_model
+from requesty_core.errors import ConfigurationError, ErrorKind, FallbackExhaustedError, RequestyError
+from requesty_core.settings.config import Timeouts, check_count, check_seconds
+
+from .backoff import RetryPolicy
+
+__all__ = ["Action", "FallbackEngine", "FallbackPolicy", "HealthBoard", "Send", "Step", "Wait", "steps_from"]
+
+FALLBACK_KINDS = frozenset(
+    {
+        ErrorKind.RATE_LIMIT,
+        ErrorKind.OVERLOADED,
+        ErrorKind.SERVER,
+        ErrorKind.UPSTREAM_FORMAT,
+        ErrorKind.CONNECTION,
+        ErrorKind.TIMEOUT,
+        ErrorKind.TRUNCATED,
+        ErrorKind.STREAM,
+        ErrorKind.ERROR_BODY,
+        ErrorKind.EMPTY_CHOICES,
+        ErrorKind.MALFORMED,
+        ErrorKind.INSUFFICIENT_BALANCE,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.CONTEXT_OVERFLOW,
+    }
+)
+"""Failures that another model may not have. Never: invalid requests, keys, permissions and spend limits."""
+
+COOLING_KINDS = FALLBACK_KINDS - {ErrorKind.CONTEXT_OVERFLOW, ErrorKind.INSUFFICIENT_BALANCE}
+"""Failures that speak of the model's health rather than of one request or of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One model of a chain.
+
+    Attributes:
+        model: any model id, ``policy/NAME`` included; sent untouched.
+        retries: further attempts on this model; ``None`` means 0 in a chain and ``max_retries`` for a single model.
+        timeout: seconds for one whole attempt.
+        first_token_timeout: seconds until the first text, reasoning or tool call of a stream.
+    """
+
+    model: str
+    retries: int | None = None
+    timeout: float | None = None
+    first_token_timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        check_model(self.model, "fallbacks")
+        if self.retries is not None:
+            check_count(self.retries, "fallbacks.retries")
+        check_seconds(self.timeout, "fallbacks.timeout")
+        check_seconds(self.first_token_timeout, "fallbacks.first_token_timeout")
+
+
+def steps_from(models: Sequence[str | Step | dict[str, Any]]) -> tuple[Step, ...]:
+    """Typed steps from strings, mappings or steps. Raises :class:`ConfigurationError` naming what is wrong."""
+    if isinstance(models, (str, Step, dict)):
+        raise ConfigurationError("fallbacks: give a list of models, not a single one")
+    if not isinstance(models, Sequence):
+        raise ConfigurationError(f"fallbacks: {models!r} is not a list of models")
+    steps = []
+    for model in models:
+        if isinstance(model, Step):
+            steps.append(model)
+        elif isinstance(model, dict):
+            try:
+                steps.append(Step(**model))
+            except TypeError:
+                keys = ", ".join(map(str, model))
+                raise ConfigurationError(
+                    f"fallbacks: {{{keys}}} is not a step; use model, retries, timeout, first_token_timeout"
+                ) from None
+        else:
+            steps.append(Step(model))
+    return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackPolicy:
+    """The rules of a chain.
+
+    Attributes:
+        retry: delays between attempts on one model.
+        deadline: seconds for the whole call, waits included; ``None`` for no limit.
+        max_attempts: most requests one call may send; ``None`` for no limit.
+        cooldown: seconds a failed model is passed over; 0 turns the memory off. A longer Retry-After wins.
+        cooldown_after: failures in a row that start the cool-down.
+        hedge_after: seconds without a first token after which the next step is started beside the running one.
+        should_fall_back: decides for an error whether the next step may be tried, in place of the built-in list.
+    """
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    deadline: float | None = None
+    max_attempts: int | None = None
+    cooldown: float = 20.0
+    cooldown_after: int = 1
+    hedge_after: float | None = None
+    should_fall_back: Callable[[RequestyError], bool] | None = None
+
+    def __post_init__(self) -> None:
+        check_seconds(self.deadline, "fallback.deadline")
+        check_seconds(self.hedge_after, "fallback.hedge_after")
+        if self.cooldown != 0:
+            check_seconds(self.cooldown, "fallback.cooldown", optional=False)
+        for name in ("max_attempts", "cooldown_after"):
+            value = getattr(self, name)
+            if value is not None and check_count(value, f"fallback.{name}") < 1:
+                raise ConfigurationError(f"fallback.{name}: {value!r} is too small; give 1 or more")
+
+    def allows(self, error: RequestyError) -> bool:
+        """Whether another model may be tried after ``error``."""
+        if self.should_fall_back is not None:
+            return self.should_fall_back(error)
+        return error.kind in FALLBACK_KINDS
+
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    open_until: float = 0.0
+    probing: bool = False
+
+
+class HealthBoard:
+    """Recent failures per model, shared by all calls of one client. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._models: dict[str, _Health] = {}
+
+    def state(self, model: str, now: float) -> str:
+        """``closed``, ``open`` or ``half_open``."""
+        with self._lock:
+            health = self._models.get(model)
+            if health is None or health.open_until == 0.0:
+                return "closed"
+            return "open" if now < health.open_until or health.probing else "half_open"
+
+    def admit(self, model: str, now: float) -> bool:
+        """Whether a call with an alternative may use the model now; the one that may probe it is noted."""
+        if not self._models:
+            return True
+        with self._lock:
+            health = self._models.get(model)
+            if health is None or health.open_until == 0.0:
+                return True
+            if now < health.open_until or health.probing:
+                return False
+            health.probing = True
+            return True
+
+    def failed(self, model: str, now: float, policy: FallbackPolicy, error: RequestyError) -> None:
+        """Note a failure; enough of them in a row open the model's circuit."""
+        with self._lock:
+            health = self._models.setdefault(model, _Health())
+            health.failures += 1
+            health.probing = False
+            if policy.cooldown and health.failures >= policy.cooldown_after:
+                asked = min(error.retry_after or 0.0, policy.retry.max_retry_after)
+                health.open_until = now + max(policy.cooldown, asked)
+
+    def succeeded(self, model: str) -> None:
+        """Note a success: the model is healthy again."""
+        if self._models:
+            with self._lock:
+                self._models.pop(model, None)
+
+    def released(self, model: str) -> None:
+        """A probe ended without a verdict (cancelled): let another call try."""
+        if self._models:
+            with self._lock:
+                health = self._models.get(model)
+                if health is not None:
+                    health.probing = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HealthBoard:
+        return self
+
+    def __reduce__(self) -> tuple[type[HealthBoard], tuple[()]]:
+        return HealthBoard, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Make attempt ``number`` (from 1) on ``step``; ``timeouts`` are already cut to the deadline."""
+
+    step: Step
+    number: int
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let ``seconds`` pass, then ask again."""
+
+    seconds: float
+
+
+Action = Send | Wait
+
+
+class FallbackEngine:
+    """The decisions of one call. Ask :meth:`next`, report each attempt with :meth:`succeeded` or :meth:`failed`.
+
+    Args:
+        steps: the chain; one step is a plain call.
+        policy: the rules.
+        timeouts: limits of one attempt where its step has none of its own.
+        max_retries: retries of a single-step chain.
+        health: the board shared between calls.
+        random: source of jitter.
+        window: context window of a model in tokens, ``None`` if unknown; decides where an overflow may go.
+
+    ``now`` is everywhere the current time of one monotonic clock in seconds. The deadline counts from the first
+    :meth:`next`.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        *,
+        policy: FallbackPolicy,
+        timeouts: Timeouts,
+        max_retries: int,
+        health: HealthBoard,
+        random: Random,
+        window: Callable[[str], int | None] | None = None,
+    ) -> None:
+        if not steps:
+            raise ConfigurationError("model: no model to call")
+        self._steps = steps
+        self._policy = policy
+        self._timeouts = timeouts
+        self._default_retries = max_retries if len(steps) == 1 else 0
+        self._health = health
+        self._random = random
+        self._window = window
+        self._deadline: float | None = None
+        self._index = -1
+        self._moving = True
+        self._tried: set[int] = set()
+        self._pending: list[str] = []
+        self._failures = 0
+        self._sent = 0
+        self._wait = 0.0
+        self._min_window: int | None = None
+        self._overflowed: set[str] = set()
+        self._errors: list[RequestyError] = []
+        self._over = False
+
+    @property
+    def hedge_after(self) -> float | None:
+        """Seconds without a first token after which :meth:`hedge` may be asked; ``None`` without anything to hedge."""
+        return self._policy.hedge_after if len(self._steps) > 1 else None
+
+    @property
+    def errors(self) -> Sequence[RequestyError]:
+        """The errors reported so far, in order."""
+        return self._errors
+
+    def next(self, now: float) -> Action:
+        """What to do now. Raises the call's final error when nothing is left to try."""
+        if self._over:
+            raise self._final()
+        if self._wait > 0:
+            seconds, self._wait = self._wait, 0.0
+            return Wait(seconds)
+        if self._index < 0 and self._policy.deadline is not None:
+            self._deadline = now + self._policy.deadline
+        if self._deadline is not None and now >= self._deadline:
+            self._over = True
+            raise self._final()
+        if self._moving:
+            candidate = self._candidate(now)
+            if candidate is None:
+                self._over = True
+                raise self._final()
+            self._go_to(candidate)
+        return self._send(now)
+
+    def hedge(self, now: float) -> Send | None:
+        """The next step, to be started beside the running one; ``None`` if there is none or no attempt is left."""
+        if self._over or (self._policy.max_attempts is not None and self._sent >= self._policy.max_attempts):
+            return None
+        if self._deadline is not None and now >= self._deadline:
+            return None
+        candidate = self._candidate(now)
+        if candidate is None:
+            return None
+        self._go_to(candidate)
+        return self._send(now)
+
+    def succeeded(self, model: str) -> None:
+        """The attempt on ``model`` answered."""
+        self._over = True
+        self._settle(model)
+        self._health.succeeded(model)
+
+    def cancelled(self, model: str) -> None:
+        """The attempt on ``model`` was given up without a verdict."""
+        self._settle(model)
+        self._health.released(model)
+
+    def close(self) -> None:
+        """The call is over, however it ended: probes that never got a verdict are open to other calls again."""
+        self._over = True
+        while self._pending:
+            self._health.released(self._pending.pop())
+
+    def failed(self, model: str, error: RequestyError, now: float, *, others_running: bool = False) -> None:
+        """The attempt on ``model`` failed with ``error``; decide what comes next.
+
+        With ``others_running`` (hedging) nothing new is planned: the attempt still running is the next step.
+        """
+        self._errors.append(error)
+        self._settle(model)
+        if error.kind in COOLING_KINDS:
+            self._health.failed(model, now, self._policy, error)
+        else:
+            self._health.released(model)
+        if others_running:
+            return
+        budget = self._policy.max_attempts
+        if budget is not None and self._sent >= budget:
+            self._over = True
+            return
+        step = self._steps[self._index]
+        retries = self._default_retries if step.retries is None else step.retries
+        # After a hedge the attempt that failed last need not be the one of the current step.
+        if error.is_retryable and self._failures < retries and step.model == model:
+            delay = self._policy.retry.delay(self._failures + 1, error, self._random)
+            if self._deadline is None or now + delay < self._deadline:
+                self._failures += 1
+                self._wait = delay
+                return
+        if len(self._steps) == 1 or not self._policy.allows(error):
+            self._over = True
+            return
+        if error.kind is ErrorKind.CONTEXT_OVERFLOW:
+            self._overflowed.add(model)
+            window = None if self._window is None else self._window(model)
+            if window is not None:
+                self._min_window = max(window, self._min_window or 0)
+        self._moving = True
+
+    def _go_to(self, index: int) -> None:
+        self._index = index
+        self._tried.add(index)
+        self._failures = 0
+        self._moving = False
+
+    def _send(self, now: float) -> Send:
+        step = self._steps[self._index]
+        self._sent += 1
+        self._pending.append(step.model)
+        return Send(step, self._sent, self._cut(step, now))
+
+    def _settle(self, model: str) -> None:
+        if model in self._pending:
+            self._pending.remove(model)
+
+    def _candidate(self, now: float) -> int | None:
+        """The first untried step that fits; a cooling one only if every other is tried or cooling too."""
+        left = [i for i in range(len(self._steps)) if i not in self._tried and self._fits(i)]
+        if len(self._steps) > 1:
+            for i in left:
+                if self._health.admit(self._steps[i].model, now):
+                    return i
+        return left[0] if left else None
+
+    def _fits(self, index: int) -> bool:
+        model = self._steps[index].model
+        if model in self._overflowed:
+            return False
+        if self._min_window is None or self._window is None:
+            return True
+        window = self._window(model)
+        return window is None or window > self._min_window
+
+    def _cut(self, step: Step, now: float) -> Timeouts:
+        base = self._timeouts
+        remaining = None if self._deadline is None else max(self._deadline - now, 0.001)
+        if step.timeout is None and step.first_token_timeout is None and remaining is None:
+            return base
+        total = min((t for t in (step.timeout or base.total, remaining) if t is not None), default=None)
+        first = step.first_token_timeout or base.first_token
+        return Timeouts(connect=base.connect, read=base.read, write=base.write, total=total, first_token=first)
+
+    def _final(self) -> RequestyError:
+        """The error of the call: the only one, or all of them with the last as cause."""
+        errors = self._errors
+        if not errors:
+            return FallbackExhaustedError("the deadline passed before the first attempt")
+        last = errors[-1]
+        if len(self._steps) == 1 or not self._policy.allows(last):
+            return last
+        models = list(dict.fromkeys(e.requested_model or "?" for e in errors))
+        summary = "; ".join(f"{e.requested_model}: {type(e).__name__}: {e.message}" for e in errors)
+        final = FallbackExhaustedError(
+            f"all {len(errors)} attempts on {len(models)} model(s) failed: {summary}",
+            status=last.status,
+            origin=last.origin,
+            request_id=last.request_id,
+            response=last.response,
+            body=last.body,
+            retry_after=last.retry_after,
+            partial=last.partial,
+            requested_model=last.requested_model,
+        )
+        final.errors = tuple(errors)
+        final.__cause__ = last
+        return final

@@ -1,0 +1,1 @@
+"""The routes other than chat and embeddings: models, media, feedback, management."""

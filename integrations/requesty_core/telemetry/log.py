@@ -1,0 +1,117 @@
+"""What a call leaves behind for those who operate it: log lines, and a span if the caller asked for one.
+
+The key is blotted out of every error before anything is logged, recorded or raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from requesty_core.errors import ErrorResponse, RequestyError
+from requesty_core.replies.attempts import Attempt
+
+from .events import logger
+
+__all__ = ["Trail", "redacted"]
+
+
+class Span(Protocol):
+    """What a trail needs of a span."""
+
+    def attempt(self, attempt: Attempt) -> None:
+        """An attempt ended."""
+
+    def answered(self, reply: Any) -> None:
+        """The call has its reply."""
+
+    def failed(self, error: RequestyError) -> None:
+        """The call failed."""
+
+    def end(self) -> None:
+        """The call is over."""
+
+
+def redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """JSON with the key blotted out of every text in it."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: redacted(item, redact) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redacted(item, redact) for item in value]
+    return value
+
+
+class Trail:
+    """One call's trail.
+
+    Args:
+        redact: blots the key out of a text.
+        start: starts the span of the call.
+    """
+
+    __slots__ = ("_redact", "_span")
+
+    def __init__(self, redact: Callable[[str], str] | None = None, start: Callable[[], Span] | None = None) -> None:
+        self._redact = redact
+        self._span = None if start is None else start()
+
+    def clean(self, error: RequestyError) -> None:
+        """Blot the key out of the error's message, body and response, where a server or proxy echoed it."""
+        redact = self._redact
+        if redact is None:
+            return
+        message = redact(error.message)
+        if message != error.message:
+            error.message = message
+            error.args = (message, *error.args[1:])
+        error.body = redacted(error.body, redact)
+        if error.response is not None:
+            error.response = ErrorResponse(
+                error.response.status_code,
+                redacted(error.response.headers, redact),
+                # Latin-1 has a character for every byte, and keys are ASCII.
+                redact(error.response.content.decode("latin-1")).encode("latin-1"),
+            )
+
+    def attempt(self, attempt: Attempt) -> None:
+        """An attempt ended."""
+        if attempt.outcome == "error":
+            logger.info(
+                "attempt %d on %s failed after %.3f s: %s (request id %s)",
+                attempt.number,
+                attempt.model,
+                attempt.latency,
+                attempt.error,
+                attempt.request_id,
+            )
+        else:
+            logger.debug(
+                "attempt %d on %s: %s after %.3f s, cost %s (request id %s)",
+                attempt.number,
+                attempt.model,
+                attempt.outcome,
+                attempt.latency,
+                attempt.cost,
+                attempt.request_id,
+            )
+        if self._span is not None:
+            self._span.attempt(attempt)
+
+    def answered(self, reply: Any) -> None:
+        """The call has its reply."""
+        if self._span is not None:
+            self._span.answered(reply)
+
+    def failed(self, error: RequestyError) -> None:
+        """The call failed for good."""
+        logger.info("call failed: %s: %s", type(error).__name__, error.message)
+        if self._span is not None:
+            self._span.failed(error)
+
+    def end(self) -> None:
+        """The call is over."""
+        span, self._span = self._span, None
+        if span is not None:
+            span.end()

@@ -1,0 +1,1 @@
+"""JSON in and out, and the shapes of what the gateway sends."""

@@ -1,0 +1,1 @@
+"""The emulated model: what it answers to a prompt, deterministically."""

@@ -1,0 +1,49 @@
+"""Answers in the Thought/Action/Observation form for agents that describe their tools in the prompt."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from requesty_emulator.answers.ask import Ask, Tool
+from requesty_emulator.answers.choose import score
+from requesty_emulator.answers.schema_fill import fill
+
+_TOOL = re.compile(r"Tool Name:\s*(\S+)\s*\n\s*Tool Description:\s*(.*?)\n\s*Tool Args:\s*(\{.*\})", re.S)
+_OBSERVATION = re.compile(r"^\s*Observation:\s*(.*)", re.S)
+
+
+def react_reply(ask: Ask) -> str | None:
+    """The next step of a prompt-described tool loop, or ``None`` when the prompt describes none."""
+    prompt = "\n".join(turn.text for turn in ask.turns if turn.role == "system")
+    if "Action Input:" not in prompt:
+        return None
+    seen = _OBSERVATION.match(ask.last.text)
+    if seen:
+        return (
+            "Thought: I can answer without using any more tools. I'll use the user's language to answer\n"
+            f"Answer: {seen.group(1).strip()}"
+        )
+    tools = _tools(prompt)
+    if not tools:
+        return None
+    best = max(tools, key=lambda tool: score(tool, ask.question))
+    arguments = json.dumps(fill(best.schema, ask.question), ensure_ascii=False)
+    return (
+        "Thought: The current language of the user is: English. I need to use a tool to help me answer the question.\n"
+        f"Action: {best.name}\nAction Input: {arguments}"
+    )
+
+
+def _tools(prompt: str) -> list[Tool]:
+    tools = []
+    for block in re.split(r"(?=Tool Name:)", prompt):
+        match = _TOOL.search(block)
+        if not match:
+            continue
+        try:
+            schema, _ = json.JSONDecoder().raw_decode(match.group(3))
+        except ValueError:
+            continue
+        tools.append(Tool(match.group(1), match.group(2).strip(), schema))
+    return tools

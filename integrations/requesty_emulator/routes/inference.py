@@ -1,0 +1,43 @@
+"""What the three chat-like routes share: route, answer, envelope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from requesty_emulator.answers.ask import Answer, Ask, from_chat
+from requesty_emulator.gateway.billing import Usage
+from requesty_emulator.gateway.call import Call
+from requesty_emulator.gateway.routing import route
+from requesty_emulator.gateway.scripted import Scripted
+from requesty_emulator.models.catalogue import Model
+from requesty_emulator.routes.chat import answer, prompt_blocks, provider_rules, shown_model
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A finished inference, not yet rendered."""
+
+    model: Model
+    ask: Ask
+    answer: Answer
+    usage: Usage
+    shown: str
+    style: str
+    scripted: Scripted | None
+
+
+async def infer(call: Call, chat: dict[str, Any]) -> Outcome:
+    """Serve a body that was converted to the chat form."""
+    blocks = prompt_blocks(chat)
+    model = await route(call, needs=sum(count for _, count in blocks))
+    provider_rules(chat, model)
+    ask = from_chat(chat, model)
+    ask.blocks = blocks
+    scripted = call.core.scripts.take(call.record.model, call.record.path)
+    answers, usage = answer(call, ask, model, scripted)
+    shown = shown_model(call, model, scripted)
+    call.served(model, usage, "chat", shown)
+    if scripted and scripted.headers:
+        call.fault.headers.update(scripted.headers)
+    return Outcome(model, ask, answers[0], usage, shown, call.fault.usage or call.settings.usage, scripted)

@@ -1,0 +1,1 @@
+"""The strict reading of requests; every refusal names the field."""
