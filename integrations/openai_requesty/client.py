@@ -34,8 +34,8 @@ from requesty_core.relay.http import EXTENSION, AsyncRelayTransport, RelayTransp
 from requesty_core.retry.fallback import FallbackPolicy, Step
 from requesty_core.settings.config import ApiKey, Timeouts
 from requesty_core.settings.options import RequestyOptions
+from requesty_core.telemetry.call import redacted
 from requesty_core.telemetry.events import Observer
-from requesty_core.telemetry.log import redacted
 
 from .decode import builder
 from .details import attach, relayed_of
@@ -323,7 +323,7 @@ class _Shared(_Sdk):  # type: ignore[misc]
 
         strict = getattr(self, "_strict_response_validation", False)
         result = (slow if strict else builder(cast_to, slow))(shaped)
-        if relayed is not None and relayed.pieces is None and isinstance(result, BaseModel):
+        if relayed is not None and relayed.parts is None and isinstance(result, BaseModel):
             attach(result, relayed.details())
         return result
 

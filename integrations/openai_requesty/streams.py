@@ -39,14 +39,14 @@ class RequestyStream(Stream[T]):
     def __stream__(self) -> Iterator[T]:
         relayed = relayed_of(self.response)
         request = self.response.request
-        if relayed is None or relayed.pieces is None:
+        if relayed is None or relayed.parts is None:
             with raising(request):
                 yield from super().__stream__()
             return
         build = _build(self)
         try:
-            for piece in relayed.pieces:
-                for chunk in piece.chunks:
+            for part in relayed.parts:
+                for chunk in part.chunks:
                     yield build(chunk)
         except RequestyError as error:
             raise sdk_error(error, request) from error
@@ -65,15 +65,15 @@ class AsyncRequestyStream(AsyncStream[T]):
     async def __stream__(self) -> AsyncIterator[T]:
         relayed = relayed_of(self.response)
         request = self.response.request
-        if relayed is None or relayed.pieces is None:
+        if relayed is None or relayed.parts is None:
             with raising(request):
                 async for item in super().__stream__():
                     yield item
             return
         build = _build(self)
         try:
-            async for piece in relayed.pieces:
-                for chunk in piece.chunks:
+            async for part in relayed.parts:
+                for chunk in part.chunks:
                     yield build(chunk)
         except RequestyError as error:
             raise sdk_error(error, request) from error

@@ -19,7 +19,7 @@ from requesty_core.embeddings.plan import (
 )
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.body import build_body, chat_body, declared_tools
-from requesty_core.exchange.exchange import Accounts, StreamAccumulator, StreamExchange, UnaryExchange, Wired
+from requesty_core.exchange.exchange import Accounts, ReceivedResponse, StreamAccumulator, StreamExchange, UnaryExchange
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
@@ -30,8 +30,8 @@ from requesty_core.replies.reply import ChatReply, StreamEvent
 from requesty_core.retry.fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_from
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
+from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
-from requesty_core.telemetry.log import Trail
 
 if TYPE_CHECKING:
     # Imported where they are needed, to keep `import requesty_core` light.
@@ -197,14 +197,14 @@ class ClientSettings:
         """Where one call is booked."""
         return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id)
 
-    def trail(self, operation: str | None, call: CallOptions) -> Trail:
+    def telemetry(self, operation: str | None, call: CallOptions) -> CallTelemetry:
         """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""
         key = self.config.api_key
         if not self.tracing or operation is None:
-            return Trail(key.redact)
+            return CallTelemetry(key.redact)
         from requesty_core.telemetry.tracing import start_span
 
-        return Trail(key.redact, lambda: start_span(operation, call.steps[0].model, self.config.base_url))
+        return CallTelemetry(key.redact, lambda: start_span(operation, call.steps[0].model, self.config.base_url))
 
     def headers_for(self, route: Route, call: CallOptions) -> dict[str, str]:
         """Header layers of one request; the key is added by the authentication."""
@@ -219,8 +219,8 @@ class ClientSettings:
         call, body = self._chat_call(model, messages, params, stream=False)
         declared = declared_tools(body)
 
-        def read(wired: Wired) -> tuple[ChatReply, Usage | None]:
-            reply = read_completion(wired.json(), wired.model, declared, wired.context())
+        def read(received: ReceivedResponse) -> tuple[ChatReply, Usage | None]:
+            reply = read_completion(received.json(), received.model, declared, received.context())
             return reply, reply.usage
 
         exchange = UnaryExchange(
@@ -230,7 +230,7 @@ class ClientSettings:
             accounts=self.accounts(call),
             observer=self.on_event,
             finish=_with_attempts,
-            trail=self.trail("chat", call),
+            telemetry=self.telemetry("chat", call),
         )
         return exchange, call
 
@@ -241,8 +241,8 @@ class ClientSettings:
         call, body = self._chat_call(model, messages, params, stream=True)
         declared = declared_tools(body)
 
-        def accumulate(wired: Wired) -> Accumulator:
-            return Accumulator(wired.model, declared, wired.context())
+        def accumulate(received: ReceivedResponse) -> Accumulator:
+            return Accumulator(received.model, declared, received.context())
 
         exchange: ChatStreamExchange = StreamExchange(
             self.engine(call),
@@ -250,7 +250,7 @@ class ClientSettings:
             accumulate,
             accounts=self.accounts(call),
             observer=self.on_event,
-            trail=self.trail("chat", call),
+            telemetry=self.telemetry("chat", call),
         )
         return exchange, call
 
@@ -276,8 +276,8 @@ class ClientSettings:
         fields.pop("model", None)
 
         def exchange(batch: Batch) -> UnaryExchange[BatchResult]:
-            def read(wired: Wired) -> tuple[BatchResult, Usage | None]:
-                result = read_embeddings(wired, len(batch.items))
+            def read(received: ReceivedResponse) -> tuple[BatchResult, Usage | None]:
+                result = read_embeddings(received, len(batch.items))
                 return result, result.usage
 
             return UnaryExchange(
@@ -286,7 +286,7 @@ class ClientSettings:
                 read,
                 accounts=self.accounts(call),
                 observer=self.on_event,
-                trail=self.trail("embeddings", call),
+                telemetry=self.telemetry("embeddings", call),
             )
 
         return plan, exchange, call
@@ -305,7 +305,7 @@ class ClientSettings:
             accounts=self.accounts(call),
             observer=self.on_event,
             finish=_native_attempts,
-            trail=self.trail("chat", call),
+            telemetry=self.telemetry("chat", call),
         )
         return exchange, Route("POST", URL(f"{self.config.base_url}/{path}"), JSON_HEADERS), call
 
@@ -315,7 +315,7 @@ class ClientSettings:
         model: str,
         fields: Mapping[str, Any],
         params: dict[str, Any],
-        accumulate: Callable[[Wired], StreamAccumulator[NativeEvent, NativeReply]],
+        accumulate: Callable[[ReceivedResponse], StreamAccumulator[NativeEvent, NativeReply]],
     ) -> tuple[StreamExchange[NativeEvent, NativeReply], Route, CallOptions]:
         """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
         call, body = self._native_body(model, {**fields, **params}, stream=True)
@@ -325,7 +325,7 @@ class ClientSettings:
             accumulate,
             accounts=self.accounts(call),
             observer=self.on_event,
-            trail=self.trail("chat", call),
+            telemetry=self.telemetry("chat", call),
         )
         route = Route("POST", URL(f"{self.config.base_url}/{path}"), _STREAM_HEADERS, streams=True)
         return exchange, route, call

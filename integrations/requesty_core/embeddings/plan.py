@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from requesty_core.errors import ConfigurationError, MalformedResponseError, RequestyError, error_from_body
-from requesty_core.exchange.exchange import Wired
+from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.money.usage import Usage, parse_usage, sum_usage
 from requesty_core.replies.attempts import Attempt
 from requesty_core.settings.config import check_count
@@ -271,12 +271,12 @@ class _Answer(msgspec.Struct):
 _documented = msgspec.json.Decoder(_Answer)
 
 
-def read_embeddings(wired: Wired, count: int) -> BatchResult:
+def read_embeddings(received: ReceivedResponse, count: int) -> BatchResult:
     """The vectors of one answer, ordered by index. Raises typed errors for anything but ``count`` vectors."""
     try:
-        answer = _documented.decode(wired.content)
+        answer = _documented.decode(received.content)
     except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError, OverflowError):
-        raise _complaint(wired, count) from None
+        raise _complaint(received, count) from None
     if len(answer.data) != count:
         raise MalformedResponseError(f"{count} inputs were sent but {len(answer.data)} embeddings came back")
     vectors: list[Vector | None] = [None] * count
@@ -289,19 +289,19 @@ def read_embeddings(wired: Wired, count: int) -> BatchResult:
         vectors=[v for v in vectors if v is not None],
         usage=parse_usage(answer.usage),
         served_model=answer.model if isinstance(answer.model, str) else None,
-        provider=wired.provider,
-        request_id=wired.request_id,
+        provider=received.provider,
+        request_id=received.request_id,
     )
 
 
-def _complaint(wired: Wired, count: int) -> RequestyError:
+def _complaint(received: ReceivedResponse, count: int) -> RequestyError:
     """The error of an answer that is not as documented, in words about the first thing that is wrong."""
-    body = wired.json()
+    body = received.json()
     if not isinstance(body, dict):
         return MalformedResponseError("the answer is JSON but not an embeddings answer; check base_url")
     data = body.get("data")
     if data is None and body.get("error") is not None:
-        return error_from_body(body["error"], in_stream=False, requested_model=wired.model)
+        return error_from_body(body["error"], in_stream=False, requested_model=received.model)
     if not isinstance(data, list):
         return MalformedResponseError(f"{count} inputs were sent but 0 embeddings came back")
     for entry in data:

@@ -15,10 +15,10 @@ from requesty_core.retry.fallback import Send, Wait
 from .exchange import (
     Exchange,
     Reader,
-    Running,
+    ReceivedResponse,
+    RunningAttempt,
     StreamExchange,
     UnaryExchange,
-    Wired,
     rejection,
     transport_failure,
     usage_of,
@@ -48,7 +48,7 @@ class AsyncClosable(Protocol):
         """Free the connection."""
 
 
-async def _fetch(post: AsyncPost, request: Request, running: Running) -> Wired:
+async def _fetch(post: AsyncPost, request: Request, running: RunningAttempt) -> ReceivedResponse:
     """One attempt with a complete body. Raises a typed error if none arrives."""
     limits = Limits(running.send.timeouts, first_token=False)
     response: Response | None = None
@@ -60,7 +60,7 @@ async def _fetch(post: AsyncPost, request: Request, running: Running) -> Wired:
     finally:
         if response is not None:
             await response.aclose()
-    return Wired(response.status_code, headers_of(response), content, running.model)
+    return ReceivedResponse(response.status_code, headers_of(response), content, running.model)
 
 
 class AsyncOpened(Generic[E, R]):
@@ -74,7 +74,9 @@ class AsyncOpened(Generic[E, R]):
         self._reply: R | None = None
 
     @classmethod
-    async def open(cls, post: AsyncPost, request: Request, running: Running, exchange: StreamExchange[E, R]) -> Self:
+    async def open(
+        cls, post: AsyncPost, request: Request, running: RunningAttempt, exchange: StreamExchange[E, R]
+    ) -> Self:
         """Send and read until there is something to show. Raises a typed error if it comes to nothing."""
         limits = Limits(running.send.timeouts)
         try:
@@ -90,7 +92,7 @@ class AsyncOpened(Generic[E, R]):
             raise
         return opened
 
-    async def _begin(self, running: Running, exchange: StreamExchange[E, R]) -> None:
+    async def _begin(self, running: RunningAttempt, exchange: StreamExchange[E, R]) -> None:
         response = self._response
         headers = headers_of(response)
         if not 200 <= response.status_code < 300:
@@ -98,7 +100,7 @@ class AsyncOpened(Generic[E, R]):
                 content = await self._limits.wait(response.aread())
             except (*TransportError, TimeoutError) as exc:
                 raise transport_failure(running, exc, self._limits.expired, opened=True) from None
-            raise rejection(running, Wired(response.status_code, headers, content, running.model))
+            raise rejection(running, ReceivedResponse(response.status_code, headers, content, running.model))
         reader = self.reader = exchange.reader(running, response.status_code, headers)
         self._chunks = self._limits.iterate(_body(response))
         try:
@@ -178,7 +180,7 @@ def _body(response: Response) -> AsyncIterator[bytes]:
 
 
 class _Answer(Generic[T]):
-    def __init__(self, running: Running, value: tuple[T, Any]) -> None:
+    def __init__(self, running: RunningAttempt, value: tuple[T, Any]) -> None:
         self.running = running
         self.value = value
         self.usage: Usage | None = value[1]
@@ -190,7 +192,7 @@ class _Answer(Generic[T]):
 async def aunary(exchange: UnaryExchange[T], prepare: AsyncPrepare, post: AsyncPost) -> T:
     """Perform a unary call to its end."""
 
-    async def attempt(request: Request, running: Running) -> _Answer[T]:
+    async def attempt(request: Request, running: RunningAttempt) -> _Answer[T]:
         return _Answer(running, exchange.read(running, await _fetch(post, request, running)))
 
     try:
@@ -208,7 +210,7 @@ async def astream_events(
     ``held`` gets what is open, for whoever must free it while the generator waits in another task.
     """
 
-    async def attempt(request: Request, running: Running) -> AsyncOpened[E, R]:
+    async def attempt(request: Request, running: RunningAttempt) -> AsyncOpened[E, R]:
         return await AsyncOpened.open(post, request, running, exchange)
 
     opened: AsyncOpened[E, R] | None = None
@@ -225,7 +227,9 @@ async def astream_events(
             await opened.aclose()
 
 
-async def _first(exchange: Exchange, prepare: AsyncPrepare, attempt: Callable[[Request, Running], Awaitable[H]]) -> H:
+async def _first(
+    exchange: Exchange, prepare: AsyncPrepare, attempt: Callable[[Request, RunningAttempt], Awaitable[H]]
+) -> H:
     """Follow the exchange's actions until an attempt answers. Raises the call's final error."""
     while True:
         action = exchange.next()
@@ -248,10 +252,10 @@ async def _first(exchange: Exchange, prepare: AsyncPrepare, attempt: Callable[[R
 
 
 async def _race(
-    exchange: Exchange, first: Send, prepare: AsyncPrepare, attempt: Callable[[Request, Running], Awaitable[H]]
+    exchange: Exchange, first: Send, prepare: AsyncPrepare, attempt: Callable[[Request, RunningAttempt], Awaitable[H]]
 ) -> H | None:
     """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cancel the others."""
-    running: dict[asyncio.Task[H], Running] = {}
+    running: dict[asyncio.Task[H], RunningAttempt] = {}
 
     async def start(send: Send) -> None:
         request = await prepare(send)

@@ -30,8 +30,8 @@ from requesty_core.replies.attempts import Attempt
 from requesty_core.replies.reply import ChatReply, Message
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Action, FallbackEngine, Send
+from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack, Observer
-from requesty_core.telemetry.log import Trail
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
 from .body import encode_body
@@ -41,11 +41,11 @@ __all__ = [
     "Exchange",
     "Expired",
     "Reader",
-    "Running",
+    "ReceivedResponse",
+    "RunningAttempt",
     "StreamAccumulator",
     "StreamExchange",
     "UnaryExchange",
-    "Wired",
     "rejection",
     "transport_failure",
     "usage_of",
@@ -98,7 +98,7 @@ class StreamAccumulator(Protocol[E, R]):
         """Whether the caller would act on the event, so that no other attempt may follow it."""
 
 
-class Wired:
+class ReceivedResponse:
     """A complete response as the readers see it: status, lower-case headers, body, and what the headers tell."""
 
     __slots__ = ("content", "headers", "model", "provider", "request_id", "status")
@@ -160,16 +160,16 @@ class Accounts:
             self.budget.record(usage)
 
 
-class Running:
+class RunningAttempt:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "reader", "send", "started", "wired")
+    __slots__ = ("first_token", "reader", "received", "send", "started")
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
         self.started = started
         self.first_token: float | None = None
-        self.wired: Wired | None = None
+        self.received: ReceivedResponse | None = None
         self.reader: Reader[Any, Any] | None = None
 
     @property
@@ -192,7 +192,7 @@ class Exchange:
         accounts: where usage is booked.
         observer: is told about attempts.
         names_model: whether the body carries ``model``.
-        trail: what the call leaves in the log and in traces.
+        telemetry: what the call leaves in the log and in traces.
         clock: monotonic seconds.
     """
 
@@ -205,7 +205,7 @@ class Exchange:
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
         names_model: bool = True,
-        trail: Trail | None = None,
+        telemetry: CallTelemetry | None = None,
     ) -> None:
         self.engine = engine
         self.accounts = accounts
@@ -217,9 +217,9 @@ class Exchange:
         self._names_model = names_model
         self._hedge_after = engine.hedge_after
         self._last_failed: str | None = None
-        self._live: list[Running] = []
+        self._live: list[RunningAttempt] = []
         self._observer_error: Exception | None = None
-        self.trail = trail or Trail()
+        self.telemetry = telemetry or CallTelemetry()
         accounts.check()
 
     @property
@@ -238,7 +238,7 @@ class Exchange:
             return self.engine.next(self.clock())
         except RequestyError as error:
             error.attempts = tuple(self.attempts)
-            self.trail.failed(error)
+            self.telemetry.failed(error)
             raise
 
     def content(self, send: Send) -> bytes:
@@ -251,13 +251,13 @@ class Exchange:
             self._encoded = (model, encode_body(body))
         return self._encoded[1]
 
-    def begin(self, send: Send) -> Running:
+    def begin(self, send: Send) -> RunningAttempt:
         """An attempt is about to be sent."""
         if self._observer is not None:
             if self._last_failed is not None and self._last_failed != send.step.model:
                 self._tell(FellBack(self._last_failed, send.step.model))
             self._tell(AttemptStarted(send.step.model, send.number))
-        running = Running(send, self.clock())
+        running = RunningAttempt(send, self.clock())
         self._live.append(running)
         return running
 
@@ -274,21 +274,21 @@ class Exchange:
         if self._observer_error is not None:
             raise self._observer_error
 
-    def fail(self, running: Running, error: RequestyError, *, others_running: bool = False) -> None:
+    def fail(self, running: RunningAttempt, error: RequestyError, *, others_running: bool = False) -> None:
         """An attempt failed: record it and let the engine decide what is next."""
         self._check_observer()
         now = self.clock()
-        wired = running.wired
+        received = running.received
         if error.requested_model is None:
             error.requested_model = running.model
-        if wired is not None:
+        if received is not None:
             if error.request_id is None:
-                error.request_id = wired.request_id
+                error.request_id = received.request_id
             if error.response is None:
-                error.response = ErrorResponse(wired.status, wired.headers, wired.content)
+                error.response = ErrorResponse(received.status, received.headers, received.content)
             if error.retry_after is None:
-                error.retry_after = parse_retry_after(wired.headers, time.time())
-        self.trail.clean(error)
+                error.retry_after = parse_retry_after(received.headers, time.time())
+        self.telemetry.clean(error)
         usage = error.partial.usage if error.partial is not None else None
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
@@ -306,7 +306,7 @@ class Exchange:
         self._record(running, attempt)
         error.attempts = tuple(self.attempts)
 
-    def cancel(self, running: Running, usage: Usage | None = None) -> None:
+    def cancel(self, running: RunningAttempt, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""
         self._book_unfinished(running, usage)
         if running.reader is not None:
@@ -314,7 +314,7 @@ class Exchange:
         self.engine.cancelled(running.model)
         self._record(running, self._attempt(running, "cancelled", usage))
 
-    def _book_unfinished(self, running: Running, usage: Usage | None) -> None:
+    def _book_unfinished(self, running: RunningAttempt, usage: Usage | None) -> None:
         """Book an attempt that did not end well: what was told of its usage, and as unknown if output had begun without
         a word of it. A refusal before any output is no call that anyone bills.
         """
@@ -327,31 +327,31 @@ class Exchange:
             for running in tuple(self._live):
                 self.cancel(running, None if running.reader is None else usage_of(running.reader))
         self.engine.close()
-        self.trail.end()
+        self.telemetry.end()
 
-    def succeed(self, running: Running, usage: Usage | None) -> None:
+    def succeed(self, running: RunningAttempt, usage: Usage | None) -> None:
         """An attempt answered."""
         self.engine.succeeded(running.model)
         self.accounts.book(running.model, usage)
         self._record(running, self._attempt(running, "ok", usage))
 
-    def _attempt(self, running: Running, outcome: Literal["ok", "cancelled"], usage: Usage | None) -> Attempt:
-        wired = running.wired
+    def _attempt(self, running: RunningAttempt, outcome: Literal["ok", "cancelled"], usage: Usage | None) -> Attempt:
+        received = running.received
         return Attempt(
             running.model,
             running.send.number,
             outcome,
-            status=None if wired is None else wired.status,
-            request_id=None if wired is None else wired.request_id,
+            status=None if received is None else received.status,
+            request_id=None if received is None else received.request_id,
             latency=self.clock() - running.started,
             time_to_first_token=running.time_to_first_token,
             usage=usage,
         )
 
-    def _record(self, running: Running, attempt: Attempt) -> None:
+    def _record(self, running: RunningAttempt, attempt: Attempt) -> None:
         self._live.remove(running)
         self.attempts.append(attempt)
-        self.trail.attempt(attempt)
+        self.telemetry.attempt(attempt)
         self._tell(AttemptFinished(attempt))
 
 
@@ -362,14 +362,14 @@ def usage_of(reader: Reader[Any, Any]) -> Usage | None:
     return usage
 
 
-def rejection(running: Running, wired: Wired) -> RequestyError:
+def rejection(running: RunningAttempt, received: ReceivedResponse) -> RequestyError:
     """The typed error of a response whose status is not 2xx."""
-    running.wired = wired
+    running.received = received
     return error_from_status(
-        ErrorResponse(wired.status, wired.headers, wired.content),
+        ErrorResponse(received.status, received.headers, received.content),
         requested_model=running.model,
-        request_id=wired.request_id,
-        retry_after=parse_retry_after(wired.headers, time.time()),
+        request_id=received.request_id,
+        retry_after=parse_retry_after(received.headers, time.time()),
     )
 
 
@@ -384,14 +384,14 @@ class UnaryExchange(Exchange, Generic[T]):
         self,
         engine: FallbackEngine,
         body: Mapping[str, Any] | None,
-        reader: Callable[[Wired], tuple[T, Usage | None]],
+        reader: Callable[[ReceivedResponse], tuple[T, Usage | None]],
         *,
         accounts: Accounts,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
         names_model: bool = True,
         finish: Callable[[T, Sequence[Attempt]], T] | None = None,
-        trail: Trail | None = None,
+        telemetry: CallTelemetry | None = None,
     ) -> None:
         super().__init__(
             engine,
@@ -400,23 +400,23 @@ class UnaryExchange(Exchange, Generic[T]):
             observer=observer,
             clock=clock,
             names_model=names_model,
-            trail=trail,
+            telemetry=telemetry,
         )
         self._reader = reader
         self._finish = finish
 
-    def read(self, running: Running, wired: Wired) -> tuple[T, Usage | None]:
+    def read(self, running: RunningAttempt, received: ReceivedResponse) -> tuple[T, Usage | None]:
         """What a complete response says. Raises the typed error if it is not a usable answer."""
-        if not 200 <= wired.status < 300:
-            raise rejection(running, wired)
-        running.wired = wired
-        return self._reader(wired)
+        if not 200 <= received.status < 300:
+            raise rejection(running, received)
+        running.received = received
+        return self._reader(received)
 
-    def complete(self, running: Running, answer: tuple[T, Usage | None]) -> T:
+    def complete(self, running: RunningAttempt, answer: tuple[T, Usage | None]) -> T:
         """The answer read from ``running`` is the call's result."""
         result, usage = answer
         self.succeed(running, usage)
-        self.trail.answered(result)
+        self.telemetry.answered(result)
         return result if self._finish is None else self._finish(result, tuple(self.attempts))
 
 
@@ -427,22 +427,22 @@ class StreamExchange(Exchange, Generic[E, R]):
         self,
         engine: FallbackEngine,
         body: Mapping[str, Any],
-        accumulate: Callable[[Wired], StreamAccumulator[E, R]],
+        accumulate: Callable[[ReceivedResponse], StreamAccumulator[E, R]],
         *,
         accounts: Accounts,
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
-        trail: Trail | None = None,
+        telemetry: CallTelemetry | None = None,
     ) -> None:
-        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock, trail=trail)
+        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock, telemetry=telemetry)
         self._accumulate = accumulate
         self.reply: R | None = None
         self.committed: Reader[E, R] | None = None
 
-    def reader(self, running: Running, status: int, headers: Mapping[str, str]) -> Reader[E, R]:
+    def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[E, R]:
         """A reader for the body of a response with a 2xx status."""
-        running.wired = Wired(status, headers, b"", running.model)
-        reader = running.reader = Reader(running, self._accumulate(running.wired), self.clock)
+        running.received = ReceivedResponse(status, headers, b"", running.model)
+        reader = running.reader = Reader(running, self._accumulate(running.received), self.clock)
         return reader
 
     def commit(self, reader: Reader[E, R]) -> Sequence[E]:
@@ -454,7 +454,7 @@ class StreamExchange(Exchange, Generic[E, R]):
     def complete(self, reader: Reader[E, R], reply: R) -> Sequence[E]:
         """The attempt ended well; returns the stream's last events."""
         self.succeed(reader.running, reply.usage)
-        self.trail.answered(reply)
+        self.telemetry.answered(reply)
         self.reply = reader.accumulator.with_attempts(reply, tuple(self.attempts))
         reader.is_over = True
         return [*reader.late, *reader.accumulator.end_events(self.reply)]
@@ -463,7 +463,7 @@ class StreamExchange(Exchange, Generic[E, R]):
         """The attempt the caller is reading failed: nothing can follow it."""
         reader.is_over = True
         self.fail(reader.running, error)
-        self.trail.failed(error)
+        self.telemetry.failed(error)
 
 
 class Reader(Generic[E, R]):
@@ -487,7 +487,9 @@ class Reader(Generic[E, R]):
         "running",
     )
 
-    def __init__(self, running: Running, accumulator: StreamAccumulator[E, R], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, running: RunningAttempt, accumulator: StreamAccumulator[E, R], clock: Callable[[], float]
+    ) -> None:
         self.running = running
         self.accumulator = accumulator
         self.is_over = False
@@ -631,10 +633,10 @@ class Reader(Generic[E, R]):
         return True
 
     def _read_plain(self) -> Sequence[E]:
-        wired = self.running.wired
-        assert wired is not None
-        wired.content = b"".join(self._plain or ())
-        events = self.accumulator.feed_whole(wired.json())
+        received = self.running.received
+        assert received is not None
+        received.content = b"".join(self._plain or ())
+        events = self.accumulator.feed_whole(received.json())
         self._done = True
         self.running.first_token = self._clock()
         return events
@@ -652,7 +654,9 @@ def _malformed(payload: bytes, exc: Exception) -> RequestyError:
     return MalformedResponseError(f"an event of the stream is not JSON ({exc}): {excerpt}")
 
 
-def transport_failure(running: Running, exc: Exception, expired: Expired | None, *, opened: bool) -> RequestyError:
+def transport_failure(
+    running: RunningAttempt, exc: Exception, expired: Expired | None, *, opened: bool
+) -> RequestyError:
     """The typed error for a failure of the transport, or for the limit that expired."""
     timeouts = running.send.timeouts
     if expired == "first_token":

@@ -24,10 +24,10 @@ from .exchange import (
     Exchange,
     Expired,
     Reader,
-    Running,
+    ReceivedResponse,
+    RunningAttempt,
     StreamExchange,
     UnaryExchange,
-    Wired,
     rejection,
     transport_failure,
     usage_of,
@@ -55,7 +55,7 @@ class Closable(Protocol):
         """Free the connection."""
 
 
-class Contender:
+class RacingAttempt:
     """One attempt of a race: lets the race cut it off while it waits."""
 
     def __init__(self, transport: Transport | None) -> None:
@@ -65,7 +65,7 @@ class Contender:
         self.is_cut = False
 
     def attach(self, request: Request) -> Transport:
-        """A transport for the request, which tells the contender its socket."""
+        """A transport for the request, which tells the racer its socket."""
         if self.transport is None:
             self.transport = make_transport(request.url.scheme, keep=0)
         request.extensions["trace"] = self._trace
@@ -119,7 +119,7 @@ def _watch(response: Response, limit: float | None, started: float) -> Alarm:
     return set_alarm(max(started + limit - time.monotonic(), 0.0), cut)
 
 
-def _fetch(post: Post, request: Request, running: Running) -> Wired:
+def _fetch(post: Post, request: Request, running: RunningAttempt) -> ReceivedResponse:
     """One attempt with a complete body. Raises a typed error if none arrives."""
     timeouts = running.send.timeouts
     try:
@@ -137,13 +137,13 @@ def _fetch(post: Post, request: Request, running: Running) -> Wired:
     finally:
         alarm.cancel()
         response.close()
-    return Wired(response.status_code, headers_of(response), content, running.model)
+    return ReceivedResponse(response.status_code, headers_of(response), content, running.model)
 
 
 class Opened(Generic[E, R]):
     """A stream whose first meaningful event, or whose end, has arrived."""
 
-    def __init__(self, post: Post, request: Request, running: Running, exchange: StreamExchange[E, R]) -> None:
+    def __init__(self, post: Post, request: Request, running: RunningAttempt, exchange: StreamExchange[E, R]) -> None:
         timeouts = running.send.timeouts
         self._first = self._total = NO_ALARM
         try:
@@ -156,7 +156,9 @@ class Opened(Generic[E, R]):
             self._total = _watch(self._response, timeouts.total, running.started)
             headers = headers_of(self._response)
             if not 200 <= self._response.status_code < 300:
-                raise rejection(running, Wired(self._response.status_code, headers, self._read(running), running.model))
+                raise rejection(
+                    running, ReceivedResponse(self._response.status_code, headers, self._read(running), running.model)
+                )
             self.reader: Reader[E, R] = exchange.reader(running, self._response.status_code, headers)
             self._chunks = _body(self._response)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
@@ -176,7 +178,7 @@ class Opened(Generic[E, R]):
             self.close()
             raise
 
-    def _read(self, running: Running) -> bytes:
+    def _read(self, running: RunningAttempt) -> bytes:
         try:
             return self._response.read()
         except TransportError as exc:
@@ -249,7 +251,7 @@ def _body(response: Response) -> Iterator[bytes]:
 def unary(exchange: UnaryExchange[T], prepare: Prepare, post: Post, transport: Transport | None) -> T:
     """Perform a unary call to its end."""
 
-    def attempt(post: Post, request: Request, running: Running) -> _Answer[T]:
+    def attempt(post: Post, request: Request, running: RunningAttempt) -> _Answer[T]:
         return _Answer(running, exchange.read(running, _fetch(post, request, running)))
 
     try:
@@ -260,7 +262,7 @@ def unary(exchange: UnaryExchange[T], prepare: Prepare, post: Post, transport: T
 
 
 class _Answer(Generic[T]):
-    def __init__(self, running: Running, value: tuple[T, Any]) -> None:
+    def __init__(self, running: RunningAttempt, value: tuple[T, Any]) -> None:
         self.running = running
         self.value = value
         self.usage: Usage | None = value[1]
@@ -274,7 +276,7 @@ def stream_events(
 ) -> Generator[E]:
     """Perform a streamed call; closing the generator frees the connection."""
 
-    def attempt(post: Post, request: Request, running: Running) -> Opened[E, R]:
+    def attempt(post: Post, request: Request, running: RunningAttempt) -> Opened[E, R]:
         return Opened(post, request, running, exchange)
 
     opened: Opened[E, R] | None = None
@@ -291,7 +293,7 @@ def _first(
     exchange: Exchange,
     prepare: Prepare,
     post: Post,
-    attempt: Callable[[Post, Request, Running], H],
+    attempt: Callable[[Post, Request, RunningAttempt], H],
     transport: Transport | None,
 ) -> H:
     """Follow the exchange's actions until an attempt answers. Raises the call's final error."""
@@ -319,19 +321,19 @@ def _race(
     exchange: Exchange,
     first: Send,
     prepare: Prepare,
-    attempt: Callable[[Post, Request, Running], H],
+    attempt: Callable[[Post, Request, RunningAttempt], H],
     transport: Transport | None,
 ) -> H | None:
     """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cut the others."""
     finished: queue.SimpleQueue[tuple[int, H | BaseException]] = queue.SimpleQueue()
-    running: dict[int, tuple[Running, Contender]] = {}
+    running: dict[int, tuple[RunningAttempt, RacingAttempt]] = {}
 
     def start(send: Send) -> None:
         request = prepare(send)
-        contender = Contender(transport)
-        post = contender.attach(request).handle_request
+        racer = RacingAttempt(transport)
+        post = racer.attach(request).handle_request
         number = send.number
-        running[number] = (exchange.begin(send), contender)
+        running[number] = (exchange.begin(send), racer)
         run = running[number][0]
 
         def work() -> None:
@@ -340,7 +342,7 @@ def _race(
                 result = attempt(post, request, run)
             except BaseException as error:  # noqa: BLE001 -- handed to the racing thread, which raises it
                 result = error
-            if not contender.deliver(lambda: finished.put((number, result))) and not isinstance(result, BaseException):
+            if not racer.deliver(lambda: finished.put((number, result))) and not isinstance(result, BaseException):
                 result.close()
 
         threading.Thread(target=work, name="requesty-hedge", daemon=True).start()
@@ -366,8 +368,8 @@ def _race(
             exchange.fail(run, result, others_running=bool(running))
         return None
     finally:
-        for _, contender in running.values():
-            contender.cut()
+        for _, racer in running.values():
+            racer.cut()
         # Ready in the same moment as the winner, so it was billed as well.
         while not finished.empty():
             number, result = finished.get()

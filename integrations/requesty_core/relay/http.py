@@ -15,7 +15,7 @@ from typing import Any
 
 from requesty_core.client.client import AsyncRequestyClient, RequestyClient
 from requesty_core.errors import ErrorKind, RequestyError
-from requesty_core.exchange.exchange import StreamExchange, UnaryExchange, Wired
+from requesty_core.exchange.exchange import ReceivedResponse, StreamExchange, UnaryExchange
 from requesty_core.network.http import (
     AsyncByteStream,
     AsyncHTTPClient,
@@ -32,7 +32,7 @@ from requesty_core.network.http import (
 )
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
-from .plan import Incoming, Piece, RelayCall, Relayed, plan
+from .plan import Incoming, RelayCall, Relayed, StreamPart, plan
 
 __all__ = [
     "EXTENSION",
@@ -114,31 +114,34 @@ def _incoming(request: Request, content: bytes) -> Incoming:
 
 
 def _response(
-    wired: Wired | Any, stream: SyncByteStream | AsyncByteStream, relayed: Relayed, status: int | None = None
+    received: ReceivedResponse | Any,
+    stream: SyncByteStream | AsyncByteStream,
+    relayed: Relayed,
+    status: int | None = None,
 ) -> Response:
     """A response in the other client's hands: the headers as sent, but for what no longer holds of the body."""
-    headers = {k: v for k, v in wired.headers.items() if k not in ("content-encoding", "transfer-encoding")}
+    headers = {k: v for k, v in received.headers.items() if k not in ("content-encoding", "transfer-encoding")}
     if isinstance(stream, ByteStream):
-        headers["content-length"] = str(len(wired.content))
+        headers["content-length"] = str(len(received.content))
     request_id = headers.get("x-requesty-request-id") or headers.get("fly-request-id")
     if request_id and "x-request-id" not in headers:
         # Clients of the OpenAI format look for the id there.
         headers["x-request-id"] = request_id
     return RelayResponse(
-        wired.status if status is None else status, headers=headers, stream=stream, extensions={EXTENSION: relayed}
+        received.status if status is None else status, headers=headers, stream=stream, extensions={EXTENSION: relayed}
     )
 
 
 def _whole(relayed: Relayed) -> Response:
-    assert relayed.wired is not None
-    return _response(relayed.wired, ByteStream(relayed.wired.content), relayed)
+    assert relayed.received is not None
+    return _response(relayed.received, ByteStream(relayed.received.content), relayed)
 
 
 def _opened(call: RelayCall, stream: SyncByteStream | AsyncByteStream) -> Response:
     assert isinstance(call.exchange, StreamExchange)
     assert call.exchange.committed is not None
-    wired = call.exchange.committed.running.wired
-    response = _response(wired, stream, call.relayed)
+    received = call.exchange.committed.running.received
+    response = _response(received, stream, call.relayed)
     if call.route.streams:
         response.headers["content-type"] = "text/event-stream"
         response.headers.pop("content-length", None)
@@ -183,9 +186,9 @@ class RelayTransport(Transport):
         try:
             if isinstance(call.exchange, UnaryExchange):
                 return _whole(client.run(call.exchange, call.route, call.options))
-            pieces = client.events(call.exchange, call.route, call.options)
-            body = _Body(next(pieces, None), pieces, request)
-            call.relayed.pieces = body.pieces() if call.route.streams else None
+            parts = client.events(call.exchange, call.route, call.options)
+            body = _Body(next(parts, None), parts, request)
+            call.relayed.parts = body.parts() if call.route.streams else None
             return _opened(call, body)
         except RequestyError as error:
             return _failed(error, call, request)
@@ -196,12 +199,12 @@ class RelayTransport(Transport):
 
 
 class _Body(SyncByteStream):
-    def __init__(self, first: Piece | None, rest: Generator[Piece], request: Request) -> None:
+    def __init__(self, first: StreamPart | None, rest: Generator[StreamPart], request: Request) -> None:
         self._first = first
         self._rest = rest
         self._request = request
 
-    def pieces(self) -> Iterator[Piece]:
+    def parts(self) -> Iterator[StreamPart]:
         """The whole body; raises typed errors."""
         first, self._first = self._first, None
         if first is not None:
@@ -210,9 +213,9 @@ class _Body(SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            for piece in self.pieces():
-                if piece.data:
-                    yield piece.data
+            for part in self.parts():
+                if part.data:
+                    yield part.data
         except RequestyError as error:
             raise relay_error(error, self._request) from error
 
@@ -239,9 +242,9 @@ class AsyncRelayTransport(AsyncTransport):
         try:
             if isinstance(call.exchange, UnaryExchange):
                 return _whole(await client.run(call.exchange, call.route, call.options))
-            pieces = client.events(call.exchange, call.route, call.options)
-            body = _AsyncBody(await anext(pieces, None), pieces, request)
-            call.relayed.pieces = body.pieces() if call.route.streams else None
+            parts = client.events(call.exchange, call.route, call.options)
+            body = _AsyncBody(await anext(parts, None), parts, request)
+            call.relayed.parts = body.parts() if call.route.streams else None
             return _opened(call, body)
         except RequestyError as error:
             return _failed(error, call, request)
@@ -252,24 +255,24 @@ class AsyncRelayTransport(AsyncTransport):
 
 
 class _AsyncBody(AsyncByteStream):
-    def __init__(self, first: Piece | None, rest: AsyncGenerator[Piece], request: Request) -> None:
+    def __init__(self, first: StreamPart | None, rest: AsyncGenerator[StreamPart], request: Request) -> None:
         self._first = first
         self._rest = rest
         self._request = request
 
-    async def pieces(self) -> AsyncIterator[Piece]:
+    async def parts(self) -> AsyncIterator[StreamPart]:
         """The whole body; raises typed errors."""
         first, self._first = self._first, None
         if first is not None:
             yield first
-        async for piece in self._rest:
-            yield piece
+        async for part in self._rest:
+            yield part
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self.pieces():
-                if piece.data:
-                    yield piece.data
+            async for part in self.parts():
+                if part.data:
+                    yield part.data
         except RequestyError as error:
             raise relay_error(error, self._request) from error
 

@@ -24,11 +24,11 @@ from requesty_core.exchange.body import build_body, declared_tools
 from requesty_core.exchange.exchange import (
     Accounts,
     Reader,
-    Running,
+    ReceivedResponse,
+    RunningAttempt,
     StreamAccumulator,
     StreamExchange,
     UnaryExchange,
-    Wired,
 )
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.network.http import URL
@@ -40,9 +40,16 @@ from requesty_core.retry.fallback import FallbackPolicy, Step
 from requesty_core.settings.config import Timeouts
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
-from .shapes import ChatTape, Chunk, OpaqueTape, ResponsesTape, tidy_completion, tidy_embeddings
+from .shapes import (
+    ChatChunkAccumulator,
+    Chunk,
+    OpaqueAccumulator,
+    ResponsesChunkAccumulator,
+    tidy_completion,
+    tidy_embeddings,
+)
 
-__all__ = ["CallDetails", "Incoming", "Piece", "RelayCall", "Relayed", "plan"]
+__all__ = ["CallDetails", "Incoming", "RelayCall", "Relayed", "StreamPart", "plan"]
 
 MAX_READ_ALONG = 1024 * 1024
 """Longest body of an unread route that is kept to look for its usage."""
@@ -58,7 +65,7 @@ _OWN_HEADERS = frozenset(
 )
 
 
-class Piece(NamedTuple):
+class StreamPart(NamedTuple):
     """Bytes of the answer as they came, and the decoded chunks that they completed."""
 
     data: bytes
@@ -122,12 +129,12 @@ class Relayed:
 
     def __init__(self, exchange: UnaryExchange[Any] | StreamExchange[Any, Any]) -> None:
         self._exchange = exchange
-        self.wired: Wired | None = None
+        self.received: ReceivedResponse | None = None
         self.reply: Any = None
         self.data: Any = None
         self.error: RequestyError | None = None
-        self.pieces: Any = None
-        """Iterator (sync or async) of :class:`Piece` behind the response's body, where the route is read as a stream;
+        self.parts: Any = None
+        """Iterator (sync or async) of :class:`StreamPart` behind the response body of a streamed route;
         whoever takes it must not read the body too."""
 
     @property
@@ -137,16 +144,16 @@ class Relayed:
 
     def details(self) -> CallDetails:
         """What is known by now; of a stream, what has arrived."""
-        wired, reply, error = self.wired, self.reply, self.error
+        received, reply, error = self.received, self.reply, self.error
         exchange = self._exchange
         if isinstance(exchange, StreamExchange) and exchange.committed is not None:
-            wired = exchange.committed.running.wired
+            received = exchange.committed.running.received
             reply = exchange.reply or exchange.committed.partial()
         return CallDetails(
-            requested_model=wired.model if wired is not None else getattr(error, "requested_model", None),
+            requested_model=received.model if received is not None else getattr(error, "requested_model", None),
             served_model=getattr(reply, "served_model", None),
-            provider=wired.provider if wired is not None else None,
-            request_id=wired.request_id if wired is not None else getattr(error, "request_id", None),
+            provider=received.provider if received is not None else None,
+            request_id=received.request_id if received is not None else getattr(error, "request_id", None),
             usage=getattr(reply, "usage", None),
             attempts=self.attempts,
         )
@@ -255,8 +262,8 @@ def _chat(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) ->
     declared = declared_tools(fields)
     if streams:
 
-        def accumulate(wired: Wired) -> StreamAccumulator[Chunk, Any]:
-            return ChatTape(wired, declared, asked_usage=asked)
+        def accumulate(received: ReceivedResponse) -> StreamAccumulator[Chunk, Any]:
+            return ChatChunkAccumulator(received, declared, asked_usage=asked)
 
         return _stream_call(settings, incoming, options, fields, accumulate)
     return _unary_call(
@@ -264,7 +271,7 @@ def _chat(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) ->
         incoming,
         options,
         fields,
-        lambda wired, data: read_completion(data, wired.model, declared, wired.context()),
+        lambda received, data: read_completion(data, received.model, declared, received.context()),
     )
 
 
@@ -273,8 +280,8 @@ def _responses(settings: ClientSettings, incoming: Incoming, body: dict[str, Any
     options = settings.call_options(body.pop("model"), **_take_options(settings, incoming, body))
     fields = build_body(body, options.options, options.extra_body)
     if streams:
-        return _stream_call(settings, incoming, options, fields, ResponsesTape)
-    return _unary_call(settings, incoming, options, fields, lambda wired, _: read_native(wired)[0])
+        return _stream_call(settings, incoming, options, fields, ResponsesChunkAccumulator)
+    return _unary_call(settings, incoming, options, fields, lambda received, _: read_native(received)[0])
 
 
 def _embeddings(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) -> RelayCall:
@@ -287,7 +294,7 @@ def _embeddings(settings: ClientSettings, incoming: Incoming, body: dict[str, An
     tokens = isinstance(given, list) and bool(given) and all(type(i) is int for i in given)
     count = len(given) if isinstance(given, list) and not tokens else 1
     return _unary_call(
-        settings, incoming, options, fields, lambda wired, data: _check_list(wired, data, "embeddings", count)
+        settings, incoming, options, fields, lambda received, data: _check_list(received, data, "embeddings", count)
     )
 
 
@@ -301,7 +308,12 @@ _ROUTES: Mapping[str, Callable[[ClientSettings, Incoming, dict[str, Any]], Relay
 def _models(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCall:
     options = _unbilled(settings, incoming, path, max_retries=None)
     return _unary_call(
-        settings, incoming, options, None, lambda wired, data: _check_list(wired, data, "models", None), billed=False
+        settings,
+        incoming,
+        options,
+        None,
+        lambda received, data: _check_list(received, data, "models", None),
+        billed=False,
     )
 
 
@@ -316,11 +328,11 @@ def _unbilled(settings: ClientSettings, incoming: Incoming, name: str, max_retri
     )
 
 
-def _check_list(wired: Wired, data: Any, what: str, count: int | None) -> None:
+def _check_list(received: ReceivedResponse, data: Any, what: str, count: int | None) -> None:
     """Raise the typed error if a body is not a list answer with ``count`` entries (``None``: any number)."""
     entries = data.get("data") if isinstance(data, dict) else None
     if isinstance(data, dict) and entries is None and data.get("error") is not None:
-        raise error_from_body(data["error"], in_stream=False, requested_model=wired.model)
+        raise error_from_body(data["error"], in_stream=False, requested_model=received.model)
     if not isinstance(entries, list):
         raise MalformedResponseError(f"the answer is JSON but holds no {what}; check base_url")
     if count is not None and len(entries) != count:
@@ -332,19 +344,19 @@ def _unary_call(
     incoming: Incoming,
     options: CallOptions,
     fields: Mapping[str, Any] | None,
-    read: Callable[[Wired, Any], Any],
+    read: Callable[[ReceivedResponse, Any], Any],
     *,
     billed: bool = True,
 ) -> RelayCall:
     """A call answered by one JSON body; ``read`` checks it and may return the core's reply."""
 
-    def reader(wired: Wired) -> tuple[Relayed, Usage | None]:
-        data = wired.json()
-        reply = read(wired, data)
+    def reader(received: ReceivedResponse) -> tuple[Relayed, Usage | None]:
+        data = received.json()
+        reply = read(received, data)
         usage = parse_usage(data.get("usage")) if isinstance(data, dict) else None
-        relayed.wired, relayed.data, relayed.reply = wired, data, reply
+        relayed.received, relayed.data, relayed.reply = received, data, reply
         if reply is None and isinstance(data, dict):
-            relayed.reply = _Told(usage, data.get("model"))
+            relayed.reply = _UsageOnly(usage, data.get("model"))
         return relayed, usage
 
     exchange = UnaryExchange(
@@ -353,14 +365,14 @@ def _unary_call(
         reader,
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
-        trail=settings.trail(_operation(incoming), options),
+        telemetry=settings.telemetry(_operation(incoming), options),
     )
     relayed = Relayed(exchange)
     return RelayCall(exchange, Route(incoming.method, incoming.url, JSON_HEADERS), options, relayed)
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _UsageOnly:
     """What a body without a reply class of its own tells."""
 
     usage: Usage | None
@@ -372,7 +384,7 @@ def _stream_call(
     incoming: Incoming,
     options: CallOptions,
     fields: Mapping[str, Any],
-    accumulate: Callable[[Wired], StreamAccumulator[Chunk, Any]],
+    accumulate: Callable[[ReceivedResponse], StreamAccumulator[Chunk, Any]],
 ) -> RelayCall:
     exchange = RelayStream(
         settings.engine(options),
@@ -380,7 +392,7 @@ def _stream_call(
         accumulate,
         accounts=settings.accounts(options),
         observer=settings.on_event,
-        trail=settings.trail(_operation(incoming), options),
+        telemetry=settings.telemetry(_operation(incoming), options),
     )
     route = Route(incoming.method, incoming.url, _STREAM_HEADERS, streams=True)
     return RelayCall(exchange, route, options, Relayed(exchange))
@@ -397,10 +409,10 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
     exchange = OpaqueStream(
         settings.engine(options),
         {},
-        lambda wired: OpaqueTape(),
+        lambda received: OpaqueAccumulator(),
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
-        trail=settings.trail(_operation(incoming), options),
+        telemetry=settings.telemetry(_operation(incoming), options),
     )
     given = {name.lower(): value for name, value in incoming.headers}
     headers = {
@@ -418,16 +430,16 @@ def _operation(incoming: Incoming) -> str:
 
 
 class RelayStream(StreamExchange[Any, Any]):
-    """A streamed exchange whose events are :class:`Piece`."""
+    """A streamed exchange whose events are :class:`StreamPart`."""
 
-    def reader(self, running: Running, status: int, headers: Mapping[str, str]) -> Reader[Any, Any]:
+    def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[Any, Any]:
         """A reader that keeps the bytes."""
-        running.wired = wired = Wired(status, headers, b"", running.model)
-        reader = running.reader = RelayReader(running, self._accumulate(wired), self.clock)
+        running.received = received = ReceivedResponse(status, headers, b"", running.model)
+        reader = running.reader = RelayReader(running, self._accumulate(received), self.clock)
         return reader
 
-    def complete(self, reader: Reader[Any, Any], reply: Any) -> Sequence[Piece]:
-        """The attempt ended well; what the end of the bytes completed is the last piece."""
+    def complete(self, reader: Reader[Any, Any], reply: Any) -> Sequence[StreamPart]:
+        """The attempt ended well; what the end of the bytes completed is the last part."""
         super().complete(reader, reply)
         assert isinstance(reader, RelayReader)
         return reader.rest()
@@ -436,37 +448,39 @@ class RelayStream(StreamExchange[Any, Any]):
 class RelayReader(Reader[Any, Any]):
     """A reader that returns each arrival's bytes together with the chunks in it."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_parts",)
 
-    def __init__(self, running: Running, accumulator: StreamAccumulator[Any, Any], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, running: RunningAttempt, accumulator: StreamAccumulator[Any, Any], clock: Callable[[], float]
+    ) -> None:
         super().__init__(running, _Recorder(accumulator), clock)
-        self._pieces: list[Piece] = []
+        self._parts: list[StreamPart] = []
 
-    def feed(self, data: bytes) -> Sequence[Piece]:
+    def feed(self, data: bytes) -> Sequence[StreamPart]:
         """Take bytes; return them with their chunks, or, while holding back, whether it is time to commit."""
         events = super().feed(data)
         recorder = self.accumulator
         assert isinstance(recorder, _Recorder)
-        piece = Piece(data, recorder.take())
+        part = StreamPart(data, recorder.take())
         if recorder.closes_stream and recorder.is_finished:
             self._done = True
-        if self.has_failed and not piece.chunks:
+        if self.has_failed and not part.chunks:
             # The error is raised instead of shown: a reader of bytes would stop at it before it is on record.
             return ()
         if self.is_holding or self.is_done:
             # Many readers stop at the end mark, so what holds it is handed out once the end is on record.
-            self._pieces.append(piece)
-            return (piece,) if events and self.is_holding else ()
-        return (piece,)
+            self._parts.append(part)
+            return (part,) if events and self.is_holding else ()
+        return (part,)
 
-    def release(self) -> Sequence[Piece]:
+    def release(self) -> Sequence[StreamPart]:
         """Everything held back; from now on bytes pass straight through."""
         super().release()
-        pieces = self._take()
+        parts = self._take()
         if self.is_done:
-            self._pieces = [*pieces[-1:]]
-            pieces = pieces[:-1]
-        return pieces
+            self._parts = [*parts[-1:]]
+            parts = parts[:-1]
+        return parts
 
     def ended(self) -> Any:
         """As the base; chunks that only the end completed are kept for :meth:`rest`."""
@@ -477,18 +491,18 @@ class RelayReader(Reader[Any, Any]):
         chunks = recorder.take()
         if is_plain:
             # A complete answer came instead of a stream: readers of bytes get it as the stream they asked for.
-            self._pieces = [Piece(_as_events(chunks), chunks)]
+            self._parts = [StreamPart(_as_events(chunks), chunks)]
         elif chunks:
-            self._pieces.append(Piece(b"", chunks))
+            self._parts.append(StreamPart(b"", chunks))
         return reply
 
-    def rest(self) -> Sequence[Piece]:
+    def rest(self) -> Sequence[StreamPart]:
         """What is left after the end."""
         return self._take()
 
-    def _take(self) -> Sequence[Piece]:
-        pieces, self._pieces = self._pieces, []
-        return pieces
+    def _take(self) -> Sequence[StreamPart]:
+        parts, self._parts = self._parts, []
+        return parts
 
 
 class _Recorder:
@@ -527,10 +541,10 @@ def _as_events(chunks: Iterable[Chunk]) -> bytes:
 class OpaqueStream(StreamExchange[Any, Any]):
     """A call whose answer is passed on unread."""
 
-    def reader(self, running: Running, status: int, headers: Mapping[str, str]) -> Reader[Any, Any]:
+    def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[Any, Any]:
         """A reader that reads nothing but usage."""
-        running.wired = Wired(status, headers, b"", running.model)
-        reader = running.reader = OpaqueReader(running, self._accumulate(running.wired), self.clock)
+        running.received = ReceivedResponse(status, headers, b"", running.model)
+        reader = running.reader = OpaqueReader(running, self._accumulate(running.received), self.clock)
         return reader
 
     def content(self, send: Any) -> bytes:
@@ -541,16 +555,18 @@ class OpaqueStream(StreamExchange[Any, Any]):
 class OpaqueReader(Reader[Any, Any]):
     """Passes bytes on; a JSON body of moderate size is kept to find its usage at the end."""
 
-    __slots__ = ("_kept", "_pieces")
+    __slots__ = ("_kept", "_parts")
 
-    def __init__(self, running: Running, accumulator: StreamAccumulator[Any, Any], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, running: RunningAttempt, accumulator: StreamAccumulator[Any, Any], clock: Callable[[], float]
+    ) -> None:
         super().__init__(running, accumulator, clock)
-        assert running.wired is not None
-        is_json = "json" in running.wired.headers.get("content-type", "")
+        assert running.received is not None
+        is_json = "json" in running.received.headers.get("content-type", "")
         self._kept: list[bytes] | None = [] if is_json else None
-        self._pieces: list[Piece] = []
+        self._parts: list[StreamPart] = []
 
-    def feed(self, data: bytes) -> Sequence[Piece]:
+    def feed(self, data: bytes) -> Sequence[StreamPart]:
         """Pass the bytes on. The first of them commit."""
         if self._kept is not None:
             self._size += len(data)
@@ -558,17 +574,17 @@ class OpaqueReader(Reader[Any, Any]):
                 self._kept = None
             else:
                 self._kept.append(data)
-        piece = Piece(data, ())
+        part = StreamPart(data, ())
         if self.is_holding:
-            self._pieces.append(piece)
+            self._parts.append(part)
             self.running.first_token = self._clock()
-        return (piece,)
+        return (part,)
 
-    def release(self) -> Sequence[Piece]:
+    def release(self) -> Sequence[StreamPart]:
         """The first bytes."""
         super().release()
-        pieces, self._pieces = self._pieces, []
-        return pieces
+        parts, self._parts = self._parts, []
+        return parts
 
     def ended(self) -> Any:
         """The reply with the usage found."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from requesty_core.exchange.exchange import Wired
+from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.money.usage import Usage
 from requesty_core.replies.accumulate import _FINISH_WORDS, Accumulator, _Choice, _Slot
 from requesty_core.replies.attempts import Attempt
@@ -20,7 +20,15 @@ from requesty_core.replies.native import NativeReply, ResponsesAccumulator
 from requesty_core.replies.reply import ChatReply, Message
 from requesty_core.wire.json import encode_json
 
-__all__ = ["ChatTape", "Chunk", "OpaqueReply", "OpaqueTape", "ResponsesTape", "tidy_completion", "tidy_embeddings"]
+__all__ = [
+    "ChatChunkAccumulator",
+    "Chunk",
+    "OpaqueAccumulator",
+    "OpaqueReply",
+    "ResponsesChunkAccumulator",
+    "tidy_completion",
+    "tidy_embeddings",
+]
 
 Chunk = dict[str, Any]
 
@@ -28,18 +36,18 @@ Chunk = dict[str, Any]
 _WORDS = {word: meaning for word, meaning in _FINISH_WORDS.items() if word != "function_call"}
 
 
-class ChatTape:
+class ChatChunkAccumulator:
     """Reads chat chunks like :class:`Accumulator`, and hands each on in tidy form.
 
     Args:
-        wired: status and headers of the answer.
+        received: status and headers of the answer.
         declared_tools: as for the accumulator.
         asked_usage: whether the caller asked for usage. If not, a chunk that only brings usage gets an empty choice,
             because a caller who did not ask reads ``choices[0]`` of every chunk.
     """
 
-    def __init__(self, wired: Wired, declared_tools: frozenset[str] | None, *, asked_usage: bool) -> None:
-        self._inner = Accumulator(wired.model, declared_tools, wired.context())
+    def __init__(self, received: ReceivedResponse, declared_tools: frozenset[str] | None, *, asked_usage: bool) -> None:
+        self._inner = Accumulator(received.model, declared_tools, received.context())
         self._asked_usage = asked_usage
         self._meaningful = False
         self._with_role: set[int] = set()
@@ -128,37 +136,37 @@ class ChatTape:
         return chunk
 
     def _tidy_calls(self, state: _Choice, delta: dict[str, Any]) -> None:
-        """Indexes, ids and names as the format promises them: one index per call, id and name on its first piece."""
-        pieces = delta.pop("tool_calls")
+        """Indexes, ids and names as the format promises them: one index per call, id and name on its first part."""
+        parts = delta.pop("tool_calls")
         calls = []
-        for piece in pieces:
-            slot = _slot_of(state, piece, alone=len(pieces) == 1)
+        for part in parts:
+            slot = _slot_of(state, part, alone=len(parts) == 1)
             if slot is None or slot.server:
                 continue
-            function = piece.get("function")
-            function = piece["function"] = dict(function) if isinstance(function, Mapping) else {}
+            function = part.get("function")
+            function = part["function"] = dict(function) if isinstance(function, Mapping) else {}
             arguments = function.get("arguments")
             if arguments is not None and not isinstance(arguments, str):
                 function["arguments"] = encode_json(arguments).decode()
-            piece["index"] = slot.index
+            part["index"] = slot.index
             if id(slot) in self._announced:
-                piece.pop("id", None)
+                part.pop("id", None)
                 function.pop("name", None)
             elif slot.name:
                 self._announced.add(id(slot))
-                piece["id"] = slot.id
-                piece.setdefault("type", "function")
-            calls.append(piece)
+                part["id"] = slot.id
+                part.setdefault("type", "function")
+            calls.append(part)
         if calls:
             delta["tool_calls"] = calls
 
 
-def _slot_of(state: _Choice, piece: Mapping[str, Any], *, alone: bool) -> _Slot | None:
-    """The call a piece was sorted into."""
-    wire_id = piece.get("id")
+def _slot_of(state: _Choice, part: Mapping[str, Any], *, alone: bool) -> _Slot | None:
+    """The call a part was sorted into."""
+    wire_id = part.get("id")
     if not alone and wire_id:
         return next((s for s in state.slots if s.wire_id == wire_id), state.last)
-    index = piece.get("index")
+    index = part.get("index")
     if not alone and type(index) is int:
         return state.by_index.get(index, state.last)
     return state.last
@@ -226,14 +234,14 @@ def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-class ResponsesTape:
+class ResponsesChunkAccumulator:
     """Reads events of ``/responses`` like the core, and hands each on as received."""
 
     closes_stream = True
     """Nothing follows the closing event."""
 
-    def __init__(self, wired: Wired) -> None:
-        self._inner = ResponsesAccumulator(wired)
+    def __init__(self, received: ReceivedResponse) -> None:
+        self._inner = ResponsesAccumulator(received)
         self._meaningful = False
 
     @property
@@ -288,7 +296,7 @@ class OpaqueReply:
         self.usage = usage
 
 
-class OpaqueTape:
+class OpaqueAccumulator:
     """Stands where nothing is to be read: the answer is complete when its bytes are."""
 
     is_started = True

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from requesty_core.errors import ErrorBodyError, MalformedResponseError, TruncatedStreamError, error_from_body
-from requesty_core.exchange.exchange import StreamAccumulator, Wired
+from requesty_core.exchange.exchange import ReceivedResponse, StreamAccumulator
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
@@ -62,40 +62,40 @@ class NativeEvent(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-def _reply(wired: Wired, body: Mapping[str, Any], usage: Mapping[str, Any] | None) -> NativeReply:
+def _reply(received: ReceivedResponse, body: Mapping[str, Any], usage: Mapping[str, Any] | None) -> NativeReply:
     model = body.get("model")
     return NativeReply(
         body=body,
         usage=parse_usage(usage),
-        requested_model=wired.model,
+        requested_model=received.model,
         served_model=model if isinstance(model, str) and model else None,
-        provider=wired.provider,
-        request_id=wired.request_id,
-        headers=wired.headers,
+        provider=received.provider,
+        request_id=received.request_id,
+        headers=received.headers,
     )
 
 
-def read_native(wired: Wired) -> tuple[NativeReply, Usage | None]:
+def read_native(received: ReceivedResponse) -> tuple[NativeReply, Usage | None]:
     """The reply of a complete body. Raises the typed error for an error object or a body of another kind."""
-    body = wired.json()
+    body = received.json()
     if not isinstance(body, dict):
         raise MalformedResponseError("the answer is JSON but not an object; check base_url")
     if body.get("error") is not None:
-        raise error_from_body(body["error"], in_stream=False, requested_model=wired.model)
+        raise error_from_body(body["error"], in_stream=False, requested_model=received.model)
     if not isinstance(body.get("content"), list) and not isinstance(body.get("output"), list):
         raise MalformedResponseError("the answer has neither 'content' nor 'output'; check base_url")
     if body.get("status") == "failed":
         raise ErrorBodyError("the answer's status is 'failed' and it names no error", body=body)
     usage = body.get("usage")
-    reply = _reply(wired, body, usage if isinstance(usage, dict) else None)
+    reply = _reply(received, body, usage if isinstance(usage, dict) else None)
     return reply, reply.usage
 
 
 class _NativeAccumulator(StreamAccumulator[NativeEvent, NativeReply]):
     """What both formats share."""
 
-    def __init__(self, wired: Wired) -> None:
-        self._wired = wired
+    def __init__(self, received: ReceivedResponse) -> None:
+        self._wired = received
         self._started = False
         self._finished = False
         self._body: dict[str, Any] = {}
@@ -188,8 +188,8 @@ _DELTA_FIELDS = {
 class MessagesAccumulator(_NativeAccumulator):
     """Anthropic events. ``message_delta`` usage is cumulative and may hold only part: it is laid over the start's."""
 
-    def __init__(self, wired: Wired) -> None:
-        super().__init__(wired)
+    def __init__(self, received: ReceivedResponse) -> None:
+        super().__init__(received)
         self._blocks: dict[int, dict[str, Any]] = {}
         self._pieces: dict[tuple[int, str], list[str]] = {}
 
@@ -245,8 +245,8 @@ class MessagesAccumulator(_NativeAccumulator):
 class ResponsesAccumulator(_NativeAccumulator):
     """``response.*`` events. The closing event carries the whole answer, usage and cost included."""
 
-    def __init__(self, wired: Wired) -> None:
-        super().__init__(wired)
+    def __init__(self, received: ReceivedResponse) -> None:
+        super().__init__(received)
         self._text: list[str] = []
 
     def _take(self, kind: str, event: dict[str, Any]) -> None:

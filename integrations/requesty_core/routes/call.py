@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from requesty_core.calls.settings import CALL_OPTIONS, JSON_HEADERS, CallOptions, ClientSettings, Route
 from requesty_core.errors import ConfigurationError, RequestyError
-from requesty_core.exchange.exchange import Accounts, StreamExchange, UnaryExchange, Wired
+from requesty_core.exchange.exchange import Accounts, ReceivedResponse, StreamExchange, UnaryExchange
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import URL
 from requesty_core.retry.fallback import Step
@@ -57,7 +57,7 @@ def api_call(
     settings: ClientSettings,
     method: str,
     url: str,
-    read: Callable[[Wired], T],
+    read: Callable[[ReceivedResponse], T],
     *,
     body: Mapping[str, Any] | None = None,
     query: Iterable[tuple[str, str]] = (),
@@ -81,8 +81,8 @@ def api_call(
     call = settings.call_options(name, step=Step(name), **options)
     target = URL(url, params=list(query)) if query else URL(url)
 
-    def reader(wired: Wired) -> tuple[T, Usage | None]:
-        return read(wired), None
+    def reader(received: ReceivedResponse) -> tuple[T, Usage | None]:
+        return read(received), None
 
     exchange = UnaryExchange(
         settings.engine(call),
@@ -91,7 +91,7 @@ def api_call(
         accounts=Accounts(),
         observer=settings.on_event,
         names_model=False,
-        trail=settings.trail(None, call),
+        telemetry=settings.telemetry(None, call),
     )
     return ApiCall(exchange, Route(method, target, {**JSON_HEADERS, **(headers or {})}, content=content), call)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
-from requesty_core.exchange.exchange import Wired
+from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.replies.reply import ChatReply
 from requesty_core.telemetry.events import logger
 
@@ -18,7 +18,7 @@ __all__ = ["AsyncFeedback", "Feedback", "Thumbs"]
 Thumbs = Literal["thumbs_up", "thumbs_down"]
 
 
-def _ignore(wired: Wired) -> bool:
+def _ignore(received: ReceivedResponse) -> bool:
     return True
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, MalformedResponseError
-from requesty_core.exchange.exchange import Wired
+from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.money.usage import count, money
 
 from .call import (
@@ -130,16 +130,16 @@ class UsagePeriod:
 # Reading
 
 
-def _object(wired: Wired) -> Mapping[str, Any]:
-    if not wired.content.strip():
+def _object(received: ReceivedResponse) -> Mapping[str, Any]:
+    if not received.content.strip():
         return {}
-    body = wired.json()
+    body = received.json()
     if not isinstance(body, dict):
         raise MalformedResponseError("the answer is JSON but not a management answer; check management_url")
     return body
 
 
-def _nothing(wired: Wired) -> None:
+def _nothing(received: ReceivedResponse) -> None:
     """Writes answer with any 2xx and possibly no body."""
 
 
@@ -203,14 +203,14 @@ def _period(period: str, entry: Mapping[str, Any]) -> UsagePeriod:
     )
 
 
-def _usage(wired: Wired) -> list[UsagePeriod]:
-    periods = _mapping(_object(wired).get("usage"))
+def _usage(received: ReceivedResponse) -> list[UsagePeriod]:
+    periods = _mapping(_object(received).get("usage"))
     return [_period(p, e) for p, e in sorted(periods.items()) if isinstance(e, dict)]
 
 
-def _id(name: str) -> Callable[[Wired], str]:
-    def read(wired: Wired) -> str:
-        value = _object(wired).get(name)
+def _id(name: str) -> Callable[[ReceivedResponse], str]:
+    def read(received: ReceivedResponse) -> str:
+        value = _object(received).get(name)
         if not isinstance(value, str) or not value:
             raise MalformedResponseError(f"the answer has no {name!r}")
         return value
@@ -281,8 +281,8 @@ def _create_key(
     if permissions is not None:
         body["permissions"] = dict(permissions)
 
-    def read(wired: Wired) -> NewApiKey:
-        return NewApiKey(_id("api_key_id")(wired), _id("api_key")(wired))
+    def read(received: ReceivedResponse) -> NewApiKey:
+        return NewApiKey(_id("api_key_id")(received), _id("api_key")(received))
 
     return api_call(settings, "POST", _url(settings, "apikey"), read, body=body)
 
@@ -462,8 +462,8 @@ def _kinds(models: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 def _organization(settings: ClientSettings, /) -> ApiCall[Organization]:
     """The key's organisation."""
 
-    def read(wired: Wired) -> Organization:
-        body = _object(wired)
+    def read(received: ReceivedResponse) -> Organization:
+        body = _object(received)
         return Organization(body.get("name"), money(body.get("balance")), body)
 
     return api_call(settings, "GET", _url(settings, "org"), read)
@@ -485,8 +485,8 @@ def _org_usage(
 def _members(settings: ClientSettings, /) -> ApiCall[list[Member]]:
     """Members of the organisation. The shape is not published: a list, or one under ``members``, is read."""
 
-    def read(wired: Wired) -> list[Member]:
-        body = wired.json()
+    def read(received: ReceivedResponse) -> list[Member]:
+        body = received.json()
         entries = body if isinstance(body, list) else _entries(_mapping(body), "members")
         return [_member(e) for e in entries if isinstance(e, dict)]
 

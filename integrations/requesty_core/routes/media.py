@@ -9,7 +9,7 @@ from typing import Any
 from requesty_core.calls.settings import CALL_OPTIONS, JSON_HEADERS, ClientSettings, Route
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
 from requesty_core.exchange.body import build_body
-from requesty_core.exchange.exchange import UnaryExchange, Wired
+from requesty_core.exchange.exchange import ReceivedResponse, UnaryExchange
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.network.http import URL, multipart
 
@@ -50,40 +50,40 @@ class Transcription:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def _object(wired: Wired) -> dict[str, Any]:
-    body = wired.json()
+def _object(received: ReceivedResponse) -> dict[str, Any]:
+    body = received.json()
     if not isinstance(body, dict):
         raise MalformedResponseError("the answer is JSON but not an object; check base_url")
     if body.get("error") is not None:
-        raise error_from_body(body["error"], in_stream=False, requested_model=wired.model)
+        raise error_from_body(body["error"], in_stream=False, requested_model=received.model)
     return body
 
 
-def _images(wired: Wired) -> tuple[ImagesReply, Usage | None]:
-    body = _object(wired)
+def _images(received: ReceivedResponse) -> tuple[ImagesReply, Usage | None]:
+    body = _object(received)
     data = body.get("data")
     if not isinstance(data, list):
         raise MalformedResponseError("the answer holds no images")
     usage = parse_usage(body.get("usage"))
-    return ImagesReply([d for d in data if isinstance(d, dict)], usage, wired.request_id, body), usage
+    return ImagesReply([d for d in data if isinstance(d, dict)], usage, received.request_id, body), usage
 
 
-def _speech(wired: Wired) -> tuple[Speech, Usage | None]:
-    if wired.headers.get("content-type", "").startswith(("application/json", "text/html")):
-        _object(wired)
+def _speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:
+    if received.headers.get("content-type", "").startswith(("application/json", "text/html")):
+        _object(received)
         raise MalformedResponseError("the answer is no audio but JSON; check base_url")
-    if not wired.content:
+    if not received.content:
         raise MalformedResponseError("the answer holds no audio")
-    return Speech(wired.content, wired.headers.get("content-type"), wired.request_id), None
+    return Speech(received.content, received.headers.get("content-type"), received.request_id), None
 
 
-def _transcription(wired: Wired) -> tuple[Transcription, Usage | None]:
-    body = _object(wired)
+def _transcription(received: ReceivedResponse) -> tuple[Transcription, Usage | None]:
+    body = _object(received)
     text = body.get("text")
     if not isinstance(text, str):
         raise MalformedResponseError("the answer holds no text")
     usage = parse_usage(body.get("usage"))
-    return Transcription(text, usage, wired.request_id, body), usage
+    return Transcription(text, usage, received.request_id, body), usage
 
 
 def _call(
@@ -110,7 +110,7 @@ def _call(
         read,
         accounts=settings.accounts(call),
         observer=settings.on_event,
-        trail=settings.trail("generate_content", call),
+        telemetry=settings.telemetry("generate_content", call),
     )
     return ApiCall(exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), headers, content=content), call)
 

@@ -9,7 +9,7 @@ from typing import Any
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, read_models
 from requesty_core.errors import MalformedResponseError, RequestyError
-from requesty_core.exchange.exchange import Wired
+from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.telemetry.events import logger
 
 from .call import ApiCall, AsyncEndpoint, AsyncResource, AsyncRunner, Resource, SyncEndpoint, SyncRunner, api_call
@@ -19,8 +19,8 @@ __all__ = ["AsyncModels", "Models"]
 TIME_TO_LIVE = 3600.0
 
 
-def _read(wired: Wired) -> list[ModelInfo]:
-    body = wired.json()
+def _read(received: ReceivedResponse) -> list[ModelInfo]:
+    body = received.json()
     if not isinstance(body, dict) or not isinstance(body.get("data"), list):
         raise MalformedResponseError("the answer is JSON but not a list of models; check base_url")
     return read_models(body)

@@ -13,11 +13,11 @@ from requesty_core.replies.attempts import Attempt
 
 from .events import logger
 
-__all__ = ["Trail", "redacted"]
+__all__ = ["CallTelemetry", "redacted"]
 
 
 class Span(Protocol):
-    """What a trail needs of a span."""
+    """What the telemetry of a call needs of a span."""
 
     def attempt(self, attempt: Attempt) -> None:
         """An attempt ended."""
@@ -43,8 +43,8 @@ def redacted(value: Any, redact: Callable[[str], str]) -> Any:
     return value
 
 
-class Trail:
-    """One call's trail.
+class CallTelemetry:
+    """One call's telemetry.
 
     Args:
         redact: blots the key out of a text.
