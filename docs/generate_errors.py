@@ -10,7 +10,7 @@ from pathlib import Path
 from requesty_core.embeddings import EmbeddingsError
 from requesty_core.errors import RequestyError, class_for_status
 from requesty_core.errors import tree as errors
-from requesty_core.retry.fallback import COOLING_KINDS, FALLBACK_KINDS
+from requesty_core.retry.policy import COOLING_KINDS, FALLBACK_KINDS
 
 PAGE = Path(__file__).with_name("errors.md")
 STATUSES = (400, 401, 402, 403, 404, 408, 409, 412, 413, 422, 424, 429, 500, 502, 503, 504, 529)

@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from requesty_core import __version__
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
 
 from ._blocks import register_blocks

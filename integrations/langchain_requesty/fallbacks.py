@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.fallback import Step, steps_from
+from requesty_core.retry.steps import Step, steps_from
 
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty, plain_step

@@ -21,7 +21,9 @@ from requesty_core.errors import RequestyError
 from requesty_core.errors import tree as core
 from requesty_core.replies.attempts import attempt_dict
 from requesty_core.retry.chain import fall_through, was_seen
-from requesty_core.retry.fallback import FallbackPolicy, HealthBoard, Wait
+from requesty_core.retry.fallback import Wait
+from requesty_core.retry.health import HealthBoard
+from requesty_core.retry.policy import FallbackPolicy
 
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty

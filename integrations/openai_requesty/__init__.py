@@ -18,8 +18,8 @@ except ModuleNotFoundError as missing:
 
     raise extra_missing(missing, "openai") from None
 
+from requesty_core.relay.details import CallDetails
 from requesty_core.relay.http import AsyncRelayTransport, RelayTransport
-from requesty_core.relay.plan import CallDetails
 
 from .client import AsyncRequestyOpenAI, ClientOptions, RequestyOpenAI
 from .details import call_details

@@ -31,7 +31,8 @@ from requesty_core.network.http import (
     Transport,
 )
 from requesty_core.relay.http import EXTENSION, AsyncRelayTransport, RelayTransport
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import ApiKey, Timeouts
 from requesty_core.settings.options import RequestyOptions
 from requesty_core.telemetry.call import redacted

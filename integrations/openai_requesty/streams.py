@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from openai import AsyncStream, Stream
 
 from requesty_core.errors import RequestyError
-from requesty_core.relay.plan import CallDetails
+from requesty_core.relay.details import CallDetails
 
 from .decode import builder
 from .details import call_details, relayed_of

@@ -12,7 +12,8 @@ except ModuleNotFoundError as missing:
 from requesty_core.errors import RequestyError
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
 from requesty_core.settings.options import RequestyOptions
 

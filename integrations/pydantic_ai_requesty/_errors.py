@@ -196,7 +196,7 @@ def should_fall_back(error: Exception) -> bool:
     refused as invalid, not a refused key, not a spend limit, and not exceptions of your own code.
     """
     from requesty_core.retry.chain import classified
-    from requesty_core.retry.fallback import FallbackPolicy
+    from requesty_core.retry.policy import FallbackPolicy
 
     found = classified(error)
     return found is not None and FallbackPolicy().allows(found)

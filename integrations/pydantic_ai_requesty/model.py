@@ -18,7 +18,8 @@ from pydantic_ai.settings import ModelSettings
 from requesty_core.catalog.model_id import check_model
 from requesty_core.client.client import AsyncChatStream
 from requesty_core.replies.reply import ChatReply
-from requesty_core.retry.fallback import FallbackPolicy, Step, steps_from
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step, steps_from
 
 from ._errors import pydantic_ai_errors
 from ._profile import narrowed

@@ -15,7 +15,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.replies.reply import ChatReply
-from requesty_core.retry.fallback import Step
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Timeouts
 from requesty_core.settings.options import RequestyOptions
 

@@ -63,7 +63,8 @@ if TYPE_CHECKING:
         ToolCallDelta,
     )
     from .retry.backoff import RetryPolicy
-    from .retry.fallback import FallbackPolicy, Step
+    from .retry.policy import FallbackPolicy
+    from .retry.steps import Step
     from .settings.config import ApiKey, Config, Timeouts
     from .settings.options import RequestyOptions, analytics_headers
     from .telemetry.events import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
@@ -191,10 +192,8 @@ _HOMES = {
             "TruncatedStreamError",
             "UpstreamFormatError",
         ),
-        "retry.fallback": (
-            "FallbackPolicy",
-            "Step",
-        ),
+        "retry.policy": ("FallbackPolicy",),
+        "retry.steps": ("Step",),
         "catalog.model_id": ("ModelId",),
         "telemetry.events": (
             "AttemptFinished",

@@ -30,7 +30,10 @@ from requesty_core.errors import (
 from requesty_core.replies.reply import ChatReply, Message, ToolCall
 from requesty_core.retry.backoff import RetryPolicy
 from requesty_core.retry.chain import classified, fall_through, was_seen
-from requesty_core.retry.fallback import FallbackPolicy, HealthBoard, Step, Wait
+from requesty_core.retry.fallback import Wait
+from requesty_core.retry.health import HealthBoard
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
 from requesty_core.settings.options import RequestyOptions
 

@@ -41,7 +41,9 @@ from requesty_core import (
     TruncatedStreamError,
     UpstreamFormatError,
 )
-from requesty_core.retry.fallback import FallbackEngine, HealthBoard, Send, steps_from
+from requesty_core.retry.fallback import FallbackEngine, Send
+from requesty_core.retry.health import HealthBoard
+from requesty_core.retry.steps import steps_from
 
 STEADY = RetryPolicy(base=1.0, cap=8.0, jitter=0.0, max_retry_after=60.0)
 

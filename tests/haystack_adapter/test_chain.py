@@ -15,7 +15,8 @@ from haystack_integrations.components.generators.requesty import (
     RequestyFallbackChatGenerator,
 )
 from requesty_core.errors import ConfigurationError, FallbackExhaustedError, RequestyError
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_emulator import Fault
 
 A, B = "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"

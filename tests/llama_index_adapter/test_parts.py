@@ -47,7 +47,8 @@ from llama_index.embeddings.requesty import RequestyEmbedding, RequestyEmbedding
 from llama_index.llms.requesty import Requesty, RequestyFallback
 from requesty_core.catalog.catalog import bundled
 from requesty_core.errors import ConfigurationError, ErrorKind, FallbackExhaustedError, RequestyError
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_emulator import Fault
 
 A, B = "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"

@@ -8,7 +8,8 @@ from typing import Any
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.retry.backoff import RetryPolicy
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
 from requesty_core.settings.options import RequestyOptions
 

@@ -19,15 +19,22 @@ from requesty_core.embeddings.plan import (
 )
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.body import build_body, chat_body, declared_tools
-from requesty_core.exchange.exchange import Accounts, ReceivedResponse, StreamAccumulator, StreamExchange, UnaryExchange
+from requesty_core.exchange.stream import StreamExchange
+from requesty_core.exchange.unary import UnaryExchange
+from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import URL
 from requesty_core.replies.accumulate import Accumulator, read_completion
 from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.protocols import StreamAccumulator
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply, StreamEvent
-from requesty_core.retry.fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, steps_from
+from requesty_core.retry.fallback import FallbackEngine
+from requesty_core.retry.health import HealthBoard
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step, steps_from
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
 from requesty_core.telemetry.call import CallTelemetry

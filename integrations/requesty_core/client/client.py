@@ -19,8 +19,10 @@ from requesty_core.calls.settings import CallOptions, ClientSettings, Route
 from requesty_core.embeddings.plan import Batch, EmbeddingInput, EmbeddingsReply
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.exchange.aio import AsyncOpened, astream_events, aunary
-from requesty_core.exchange.exchange import Exchange, StreamExchange, UnaryExchange
+from requesty_core.exchange.exchange import Exchange
+from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.sync import stream_events, unary
+from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
 from requesty_core.network.auth import RequestyAuth
 from requesty_core.network.http import (
@@ -35,7 +37,8 @@ from requesty_core.network.http import (
 )
 from requesty_core.network.shared import shared_transport
 from requesty_core.replies.reply import ChatReply, StreamEvent, TextDelta
-from requesty_core.retry.fallback import Send, Step
+from requesty_core.retry.fallback import Send
+from requesty_core.retry.steps import Step
 
 if TYPE_CHECKING:
     from types import AsyncGeneratorType

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from requesty_core.errors import ConfigurationError, MalformedResponseError, RequestyError, error_from_body
-from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.money.usage import Usage, parse_usage, sum_usage
 from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.settings.config import check_count
 
 if TYPE_CHECKING:

@@ -10,21 +10,16 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import Request, Response, TransportError, headers_of
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Send, Wait
 
-from .exchange import (
-    Exchange,
-    Reader,
-    ReceivedResponse,
-    RunningAttempt,
-    StreamExchange,
-    UnaryExchange,
-    rejection,
-    transport_failure,
-    usage_of,
-)
+from .attempt import RunningAttempt, rejection, transport_failure
+from .exchange import Exchange
 from .limits import Limits
+from .reader import Reader, usage_of
+from .stream import StreamExchange
 from .sync import DRAIN_SECONDS
+from .unary import UnaryExchange
 
 __all__ = ["AsyncOpened", "astream_events", "aunary"]
 

@@ -18,20 +18,14 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.alarm import NO_ALARM, Alarm, set_alarm
 from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
 from requesty_core.network.shared import make_transport
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Send, Wait
 
-from .exchange import (
-    Exchange,
-    Expired,
-    Reader,
-    ReceivedResponse,
-    RunningAttempt,
-    StreamExchange,
-    UnaryExchange,
-    rejection,
-    transport_failure,
-    usage_of,
-)
+from .attempt import Expired, RunningAttempt, rejection, transport_failure
+from .exchange import Exchange
+from .reader import Reader, usage_of
+from .stream import StreamExchange
+from .unary import UnaryExchange
 
 __all__ = ["Opened", "stream_events", "unary"]
 

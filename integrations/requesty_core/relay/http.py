@@ -15,7 +15,8 @@ from typing import Any
 
 from requesty_core.client.client import AsyncRequestyClient, RequestyClient
 from requesty_core.errors import ErrorKind, RequestyError
-from requesty_core.exchange.exchange import ReceivedResponse, StreamExchange, UnaryExchange
+from requesty_core.exchange.stream import StreamExchange
+from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.network.http import (
     AsyncByteStream,
     AsyncHTTPClient,
@@ -30,9 +31,13 @@ from requesty_core.network.http import (
     SyncByteStream,
     Transport,
 )
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
-from .plan import Incoming, RelayCall, Relayed, StreamPart, plan
+from .details import Relayed
+from .incoming import Incoming
+from .plan import RelayCall, plan
+from .streams import StreamPart
 
 __all__ = [
     "EXTENSION",

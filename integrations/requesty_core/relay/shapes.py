@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.money.usage import Usage
-from requesty_core.replies.accumulate import _FINISH_WORDS, Accumulator, _Choice, _Slot
+from requesty_core.replies.accumulate import Accumulator
 from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.choice import FINISH_WORDS, ChoiceState
 from requesty_core.replies.native import NativeReply, ResponsesAccumulator
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply, Message
+from requesty_core.replies.tool_calls import ToolCallState
 from requesty_core.wire.json import encode_json
 
 __all__ = [
@@ -33,7 +35,7 @@ __all__ = [
 Chunk = dict[str, Any]
 
 # "function_call" is a word of the format itself, though the core reads it as "tool_calls".
-_WORDS = {word: meaning for word, meaning in _FINISH_WORDS.items() if word != "function_call"}
+_WORDS = {word: meaning for word, meaning in FINISH_WORDS.items() if word != "function_call"}
 
 
 class ChatChunkAccumulator:
@@ -135,7 +137,7 @@ class ChatChunkAccumulator:
                 choice["finish_reason"] = _finish(finish, self._inner._choices[index])
         return chunk
 
-    def _tidy_calls(self, state: _Choice, delta: dict[str, Any]) -> None:
+    def _tidy_calls(self, state: ChoiceState, delta: dict[str, Any]) -> None:
         """Indexes, ids and names as the format promises them: one index per call, id and name on its first part."""
         parts = delta.pop("tool_calls")
         calls = []
@@ -161,7 +163,7 @@ class ChatChunkAccumulator:
             delta["tool_calls"] = calls
 
 
-def _slot_of(state: _Choice, part: Mapping[str, Any], *, alone: bool) -> _Slot | None:
+def _slot_of(state: ChoiceState, part: Mapping[str, Any], *, alone: bool) -> ToolCallState | None:
     """The call a part was sorted into."""
     wire_id = part.get("id")
     if not alone and wire_id:
@@ -172,7 +174,7 @@ def _slot_of(state: _Choice, part: Mapping[str, Any], *, alone: bool) -> _Slot |
     return state.last
 
 
-def _finish(word: str, state: _Choice) -> str:
+def _finish(word: str, state: ChoiceState) -> str:
     word = _WORDS.get(word, word)
     if word == "tool_calls" and state.slots and all(s.server for s in state.slots):
         return "stop"

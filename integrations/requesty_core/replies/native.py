@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from requesty_core.errors import ErrorBodyError, MalformedResponseError, TruncatedStreamError, error_from_body
-from requesty_core.exchange.exchange import ReceivedResponse, StreamAccumulator
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
 from .attempts import Attempt
+from .protocols import StreamAccumulator
+from .received import ReceivedResponse
 
 __all__ = ["MessagesAccumulator", "NativeEvent", "NativeReply", "ResponsesAccumulator", "read_native"]
 

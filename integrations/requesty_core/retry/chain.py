@@ -21,7 +21,10 @@ from requesty_core.errors import (
 from requesty_core.settings.config import Timeouts
 
 from .backoff import parse_retry_after
-from .fallback import FallbackEngine, FallbackPolicy, HealthBoard, Step, Wait
+from .fallback import FallbackEngine, Wait
+from .health import HealthBoard
+from .policy import FallbackPolicy
+from .steps import Step
 
 __all__ = ["classified", "fall_through", "was_seen"]
 

@@ -14,10 +14,13 @@ from urllib.parse import quote
 
 from requesty_core.calls.settings import CALL_OPTIONS, JSON_HEADERS, CallOptions, ClientSettings, Route
 from requesty_core.errors import ConfigurationError, RequestyError
-from requesty_core.exchange.exchange import Accounts, ReceivedResponse, StreamExchange, UnaryExchange
+from requesty_core.exchange.stream import StreamExchange
+from requesty_core.exchange.unary import UnaryExchange
+from requesty_core.money.accounts import Accounts
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import URL
-from requesty_core.retry.fallback import Step
+from requesty_core.replies.received import ReceivedResponse
+from requesty_core.retry.steps import Step
 
 __all__ = ["ApiCall", "AsyncEndpoint", "AsyncResource", "Resource", "SyncEndpoint", "api_call", "path_join"]
 

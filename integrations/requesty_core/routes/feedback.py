@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
-from requesty_core.exchange.exchange import ReceivedResponse
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply
 from requesty_core.telemetry.events import logger
 

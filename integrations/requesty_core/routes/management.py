@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, MalformedResponseError
-from requesty_core.exchange.exchange import ReceivedResponse
 from requesty_core.money.usage import count, money
+from requesty_core.replies.received import ReceivedResponse
 
 from .call import (
     ApiCall,

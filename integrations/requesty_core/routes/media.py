@@ -9,9 +9,10 @@ from typing import Any
 from requesty_core.calls.settings import CALL_OPTIONS, JSON_HEADERS, ClientSettings, Route
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
 from requesty_core.exchange.body import build_body
-from requesty_core.exchange.exchange import ReceivedResponse, UnaryExchange
+from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.network.http import URL, multipart
+from requesty_core.replies.received import ReceivedResponse
 
 from .call import ApiCall, AsyncEndpoint, AsyncResource, Resource, SyncEndpoint
 

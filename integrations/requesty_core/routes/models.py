@@ -9,7 +9,7 @@ from typing import Any
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, read_models
 from requesty_core.errors import MalformedResponseError, RequestyError
-from requesty_core.exchange.exchange import ReceivedResponse
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.telemetry.events import logger
 
 from .call import ApiCall, AsyncEndpoint, AsyncResource, AsyncRunner, Resource, SyncEndpoint, SyncRunner, api_call

@@ -33,7 +33,8 @@ from llama_index.utils.requesty import Connection
 from requesty_core.catalog.catalog import Catalog
 from requesty_core.catalog.model_id import check_model
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 
 from ._messages import tool_choice_for, wire_messages, wire_tools
 from ._metadata import metadata_for, supports_json_schema

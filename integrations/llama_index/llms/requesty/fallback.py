@@ -8,7 +8,7 @@ from typing import Any, Self
 from llama_index.core.bridge.pydantic import Field
 
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.fallback import Step, steps_from
+from requesty_core.retry.steps import Step, steps_from
 
 from .base import Requesty, plain_step
 

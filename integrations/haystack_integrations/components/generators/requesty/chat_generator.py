@@ -28,7 +28,8 @@ from requesty_core.adapters.saved import (
 from requesty_core.catalog.model_id import check_model
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
-from requesty_core.retry.fallback import FallbackPolicy, Step
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
 from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
 from requesty_core.settings.options import RequestyOptions
 

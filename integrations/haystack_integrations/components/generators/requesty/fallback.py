@@ -22,7 +22,10 @@ from requesty_core.adapters.saved import plain_policy, policy_from
 from requesty_core.errors import ConfigurationError, ConnectionFailedError, FallbackExhaustedError, MissingKeyError
 from requesty_core.replies.attempts import attempt_dict
 from requesty_core.retry.chain import classified, fall_through, was_seen
-from requesty_core.retry.fallback import FallbackPolicy, HealthBoard, Step, Wait, steps_from
+from requesty_core.retry.fallback import Wait
+from requesty_core.retry.health import HealthBoard
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step, steps_from
 
 from .chat_generator import RequestyChatGenerator
 

@@ -1,0 +1,70 @@
+"""One attempt under way, and the errors of an attempt that got no answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from requesty_core.errors import (
+    ErrorResponse,
+    RequestTimeoutError,
+    RequestyError,
+    error_from_status,
+)
+from requesty_core.network.http import transport_error
+from requesty_core.replies.received import ReceivedResponse
+from requesty_core.retry.backoff import parse_retry_after
+from requesty_core.retry.fallback import Send
+
+if TYPE_CHECKING:
+    from .reader import Reader
+
+__all__ = ["Expired", "RunningAttempt", "rejection", "transport_failure"]
+
+Expired = Literal["first_token", "total"]
+
+
+class RunningAttempt:
+    """One attempt under way."""
+
+    __slots__ = ("first_token", "reader", "received", "send", "started")
+
+    def __init__(self, send: Send, started: float) -> None:
+        self.send = send
+        self.started = started
+        self.first_token: float | None = None
+        self.received: ReceivedResponse | None = None
+        self.reader: Reader[Any, Any] | None = None
+
+    @property
+    def model(self) -> str:
+        """The model asked for."""
+        return self.send.step.model
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """Seconds from sending to the first token, if one came."""
+        return None if self.first_token is None else self.first_token - self.started
+
+
+def rejection(running: RunningAttempt, received: ReceivedResponse) -> RequestyError:
+    """The typed error of a response whose status is not 2xx."""
+    running.received = received
+    return error_from_status(
+        ErrorResponse(received.status, received.headers, received.content),
+        requested_model=running.model,
+        request_id=received.request_id,
+        retry_after=parse_retry_after(received.headers, time.time()),
+    )
+
+
+def transport_failure(
+    running: RunningAttempt, exc: Exception, expired: Expired | None, *, opened: bool
+) -> RequestyError:
+    """The typed error for a failure of the transport, or for the limit that expired."""
+    timeouts = running.send.timeouts
+    if expired == "first_token":
+        return RequestTimeoutError(f"timeout: no first token within {timeouts.first_token} s (first_token_timeout)")
+    if expired == "total":
+        return RequestTimeoutError(f"timeout: the attempt took longer than {round(timeouts.total or 0.0, 3)} s")
+    return transport_error(exc, opened=opened, model=running.model)

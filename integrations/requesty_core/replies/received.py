@@ -1,0 +1,47 @@
+"""A complete response as the readers of answers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from requesty_core.errors import (
+    MalformedResponseError,
+)
+from requesty_core.wire.json import JSONDecodeError, decode_json
+
+from .reply import ChatReply, Message
+
+__all__ = ["ReceivedResponse"]
+
+
+class ReceivedResponse:
+    """A complete response as the readers see it: status, lower-case headers, body, and what the headers tell."""
+
+    __slots__ = ("content", "headers", "model", "provider", "request_id", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+        self.model = model
+        self.request_id = headers.get("x-requesty-request-id") or headers.get("fly-request-id")
+        self.provider = headers.get("x-requesty-provider")
+
+    def json(self) -> Any:
+        """The decoded body. Raises ``MalformedResponseError`` if it is not JSON."""
+        try:
+            return decode_json(self.content)
+        except JSONDecodeError as exc:
+            excerpt = " ".join(self.content[:200].decode("utf-8", "replace").split())
+            raise MalformedResponseError(f"the body is not JSON ({exc}): {excerpt}", status=self.status) from None
+
+    def context(self) -> ChatReply:
+        """A reply that holds what the headers tell, for readers to fill."""
+        return ChatReply(
+            Message(),
+            requested_model=self.model,
+            request_id=self.request_id,
+            provider=self.provider,
+            headers=self.headers,
+        )
