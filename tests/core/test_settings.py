@@ -170,7 +170,7 @@ BAD_CALLS: list[tuple[dict[str, Any], str]] = [
     ({"requesty": 5}, r"^requesty: 5 is not a mapping"),
     ({"extra_body": {"requesty": "x"}}, r"^extra_body.requesty: 'x' is not a mapping"),
     ({"temperature": object()}, r"^temperature: cannot be sent as JSON"),
-    ({"user": "\ud800"}, r"^user: cannot be sent as JSON"),
+    ({"user": object()}, r"^user: cannot be sent as JSON"),
     ({"messages": [{"role": "user", "content": object()}]}, r"^messages: cannot be sent as JSON"),
 ]
 

@@ -34,6 +34,11 @@ def reference(stream: bytes) -> list[ServerSentEvent]:
             data.append(value)
         elif field == b"event":
             name = value
+        elif field == b"error":
+            data.append(value)
+            name = b"error"
+        elif line.startswith(b"{") and b'"error"' in line:
+            data.append(line)
     return events
 
 
@@ -54,7 +59,20 @@ def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 TOKENS = [b"data", b"event", b"id", b":", b": ", b" ", b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b"\r\r"]
-TOKENS += [b"data: ", b"data:", b"data", b"\xef\xbb\xbf", b"{}", b"[DONE]", "é".encode(), b"x", b"\0", b": ping\n"]
+TOKENS += [
+    b"error: ",
+    b'{"error": 1}',
+    b"data: ",
+    b"data:",
+    b"data",
+    b"\xef\xbb\xbf",
+    b"{}",
+    b"[DONE]",
+    "é".encode(),
+    b"x",
+    b"\0",
+    b": ping\n",
+]
 streams = st.one_of(st.lists(st.sampled_from(TOKENS), max_size=30).map(b"".join), st.binary(max_size=60))
 cuts = st.lists(st.integers(0, 200), max_size=12)
 

@@ -286,7 +286,8 @@ FULL = {
         ({"total_cost": 0.25}, (0, 0, 0, 0, 0, 0, Decimal("0.25"))),
         ({"cost": 0, "total_cost": 9}, (0, 0, 0, 0, 0, 0, Decimal(0))),
         ({"cost": None, "total_cost": "1"}, (0, 0, 0, 0, 0, 0, Decimal(1))),
-        ({"prompt_tokens": "7", "completion_tokens": -3, "total_tokens": True}, (0, 0, 0, 0, 0, 0, None)),
+        ({"prompt_tokens": "7", "completion_tokens": -3, "total_tokens": True}, (7, 0, 7, 0, 0, 0, None)),
+        ({"prompt_tokens": "x", "completion_tokens": "1.5"}, (0, 0, 0, 0, 0, 0, None)),
         ({"prompt_tokens": 7.0}, (7, 0, 7, 0, 0, 0, None)),
         ({"prompt_tokens_details": None, "completion_tokens_details": []}, (0, 0, 0, 0, 0, 0, None)),
         (

@@ -68,18 +68,11 @@ def chat_body(
 
 
 def declared_tools(body: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the function tools a body declares."""
-    names: set[str] = set()
-    for tool in body.get("tools") or ():
-        function = tool.get("function") if isinstance(tool, Mapping) else None
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if isinstance(name, str):
-            names.add(name)
-    for function in body.get("functions") or ():
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if isinstance(name, str):
-            names.add(name)
-    return frozenset(names)
+    """Names of the tools a body declares: functions (also in the older ``functions`` list) and custom tools."""
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+    declared = [tool.get(kind) for tool in tools for kind in ("function", "custom")] + [*(body.get("functions") or ())]
+    names = [tool.get("name") for tool in declared if isinstance(tool, Mapping)]
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:

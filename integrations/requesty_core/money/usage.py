@@ -34,7 +34,9 @@ def money(value: object) -> Decimal | None:
 
 
 def count(value: object) -> int:
-    """A number of tokens or requests; 0 for anything that is none."""
+    """A number of tokens or requests, also as text; 0 for anything that is none."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return 0
     return max(int(value), 0)

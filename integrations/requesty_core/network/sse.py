@@ -6,7 +6,8 @@ Text waits in a list of pieces until a blank line closes the event, so a large e
 joined once. What a block of lines means is decided in one function; a block that is a single ``data:`` line, which is
 nearly all of them, takes a short cut through it.
 
-The gateway sends ``data:`` lines only; ``event:`` lines, comments and CRLF were seen from relays in front of it.
+The gateway sends ``data:`` lines only; ``event:`` lines, comments and CRLF were seen from relays in front of it, and
+errors as an ``error:`` line (llama.cpp) or as a bare JSON object from servers that failed under way.
 """
 
 from __future__ import annotations
@@ -125,4 +126,11 @@ def _parse_block(block: bytes) -> ServerSentEvent | None:
             data.append(value)
         elif field == b"event":
             name = value
+        elif field == b"error":
+            # No field of the format: llama.cpp's server writes its errors this way.
+            data.append(value)
+            name = b"error"
+        elif line.startswith(b"{") and b'"error"' in line:
+            # A bare error object: a server that failed under way dropped out of the format.
+            data.append(line)
     return ServerSentEvent(b"\n".join(data), name) if data else None

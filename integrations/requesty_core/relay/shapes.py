@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from requesty_core.money.usage import Usage
-from requesty_core.replies.accumulate import Accumulator
+from requesty_core.replies.accumulate import Accumulator, choice_index
 from requesty_core.replies.attempts import Attempt
-from requesty_core.replies.choice import FINISH_WORDS, ChoiceState
+from requesty_core.replies.choice import ChoiceState
 from requesty_core.replies.native import NativeReply, ResponsesAccumulator
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply, Message
-from requesty_core.replies.tool_calls import ToolCallState
+from requesty_core.replies.text import TextJoiner
 from requesty_core.wire.json import encode_json
 
 __all__ = [
@@ -33,9 +33,6 @@ __all__ = [
 ]
 
 Chunk = dict[str, Any]
-
-# "function_call" is a word of the format itself, though the core reads it as "tool_calls".
-_WORDS = {word: meaning for word, meaning in FINISH_WORDS.items() if word != "function_call"}
 
 
 class ChatChunkAccumulator:
@@ -54,6 +51,7 @@ class ChatChunkAccumulator:
         self._meaningful = False
         self._with_role: set[int] = set()
         self._announced: set[int] = set()
+        self._halves: dict[int, TextJoiner] = {}
 
     @property
     def is_started(self) -> bool:
@@ -117,68 +115,60 @@ class ChatChunkAccumulator:
             chunk["choices"] = [{"index": 0, "delta": {}, "finish_reason": None}] if hidden else []
             return chunk
         for choice in choices:
-            index = choice.get("index")
-            if type(index) is not int:
-                index = choice["index"] = 0
-            delta = choice.get("delta")
-            if not delta:
-                choice["delta"] = {}
-            else:
-                if "role" in delta:
-                    # Clients join the strings of deltas: a role on every delta would become "assistantassistant".
-                    if index in self._with_role:
-                        del delta["role"]
-                    else:
-                        self._with_role.add(index)
-                if delta.get("tool_calls"):
-                    self._tidy_calls(self._inner._choices[index], delta)
-            finish = choice.get("finish_reason")
-            if finish:
-                choice["finish_reason"] = _finish(finish, self._inner._choices[index])
+            self._tidy_choice(choice)
         return chunk
+
+    def _tidy_choice(self, choice: dict[str, Any]) -> None:
+        index = choice["index"] = choice_index(choice)
+        delta = choice.get("delta")
+        if delta is None and isinstance(choice.get("message"), dict):
+            # One chunk with the whole message in place of a delta.
+            delta = choice.pop("message")
+        choice["delta"] = delta = delta or {}
+        if "role" in delta:
+            # Clients join the strings of deltas: a role on every delta would become "assistantassistant".
+            if index in self._with_role:
+                del delta["role"]
+            else:
+                self._with_role.add(index)
+        state = self._inner.choice(index)
+        if delta.get("tool_calls"):
+            self._tidy_calls(state, delta)
+        if _is_empty_call(delta.get("function_call")):
+            del delta["function_call"]
+        text = delta.get("content")
+        halves = self._halves.setdefault(index, TextJoiner())
+        if type(text) is str and text:
+            delta["content"] = halves.take(text)
+        finish = choice.get("finish_reason")
+        # "function_call" is a word of the format itself, though the core reads it as "tool_calls".
+        if finish and finish != "function_call":
+            choice["finish_reason"] = state.finish_word()
+            if rest := halves.rest():
+                delta["content"] = (delta.get("content") or "") + rest
 
     def _tidy_calls(self, state: ChoiceState, delta: dict[str, Any]) -> None:
         """Indexes, ids and names as the format promises them: one index per call, id and name on its first part."""
         parts = delta.pop("tool_calls")
         calls = []
-        for part in parts:
-            slot = _slot_of(state, part, alone=len(parts) == 1)
-            if slot is None or slot.server:
+        for part, call in zip(parts, state.calls_of_delta, strict=True):
+            if call is None or call.server:
                 continue
-            function = part.get("function")
-            function = part["function"] = dict(function) if isinstance(function, Mapping) else {}
-            arguments = function.get("arguments")
+            body = part[call.type] = dict(part[call.type]) if isinstance(part.get(call.type), Mapping) else {}
+            arguments = body.get("arguments")
             if arguments is not None and not isinstance(arguments, str):
-                function["arguments"] = encode_json(arguments).decode()
-            part["index"] = slot.index
-            if id(slot) in self._announced:
+                body["arguments"] = encode_json(arguments).decode()
+            part["index"] = call.index
+            if id(call) in self._announced:
                 part.pop("id", None)
-                function.pop("name", None)
-            elif slot.name:
-                self._announced.add(id(slot))
-                part["id"] = slot.id
-                part.setdefault("type", "function")
+                body.pop("name", None)
+            elif call.name:
+                self._announced.add(id(call))
+                part["id"] = call.id
+                part["type"] = call.type
             calls.append(part)
         if calls:
             delta["tool_calls"] = calls
-
-
-def _slot_of(state: ChoiceState, part: Mapping[str, Any], *, alone: bool) -> ToolCallState | None:
-    """The call a part was sorted into."""
-    wire_id = part.get("id")
-    if not alone and wire_id:
-        return next((s for s in state.slots if s.wire_id == wire_id), state.last)
-    index = part.get("index")
-    if not alone and type(index) is int:
-        return state.by_index.get(index, state.last)
-    return state.last
-
-
-def _finish(word: str, state: ChoiceState) -> str:
-    word = _WORDS.get(word, word)
-    if word == "tool_calls" and state.slots and all(s.server for s in state.slots):
-        return "stop"
-    return word
 
 
 def tidy_completion(body: Mapping[str, Any], reply: ChatReply) -> dict[str, Any]:
@@ -188,7 +178,7 @@ def tidy_completion(body: Mapping[str, Any], reply: ChatReply) -> dict[str, Any]
     choice: an agent that finds them among its own would try to run them.
     """
     raw = [c for c in body.get("choices") or () if isinstance(c, Mapping)]
-    indexes = [c["index"] if type(c.get("index")) is int else 0 for c in raw]
+    indexes = [choice_index(c) for c in raw]
     messages = dict(zip(sorted(set(indexes)), reply.choices, strict=False))
     choices = [_tidy_choice(c, i, messages[i]) for c, i in zip(raw, indexes, strict=True)]
     return {**body, "object": "chat.completion", "choices": choices}
@@ -211,29 +201,31 @@ def _tidy_choice(choice: Mapping[str, Any], index: int, message: Message) -> dic
     finish = choice.get("finish_reason")
     if isinstance(finish, str) and finish != "function_call":
         finish = message.finish_reason
+    if _is_empty_call(fields.get("function_call")):
+        del fields["function_call"]
     if isinstance(fields.get("tool_calls"), list):
         calls = list(_tidy_calls(fields["tool_calls"], message))
         fields["tool_calls"] = calls or None
     tidy = {**choice, "index": index, "finish_reason": finish, "message": fields}
     if message.server_tool_calls:
-        tidy["server_tool_calls"] = [_call(c.id, c.name, c.arguments) for c in message.server_tool_calls]
+        tidy["server_tool_calls"] = [c.to_wire() for c in message.server_tool_calls]
     return tidy
 
 
 def _tidy_calls(raw: Sequence[Any], message: Message) -> Iterator[dict[str, Any]]:
     served = {c.id for c in message.server_tool_calls}
-    own = [c for c in raw if isinstance(c, Mapping) and c.get("id") not in served]
-    if len(own) != len(message.tool_calls):
-        own = [{}] * len(message.tool_calls)
-    for given, call in zip(own, message.tool_calls, strict=True):
-        function = given.get("function")
-        plain = _call(call.id, call.name, call.arguments)
-        more = function if isinstance(function, Mapping) else {}
-        yield {**given, **plain, "function": {**more, **plain["function"]}}
+    received = [c for c in raw if isinstance(c, Mapping) and c.get("id") not in served]
+    if len(received) != len(message.tool_calls):
+        received = [{}] * len(message.tool_calls)
+    for given, call in zip(received, message.tool_calls, strict=True):
+        own = call.to_wire()
+        more = given.get(call.type)
+        yield {**given, **own, call.type: {**(more if isinstance(more, Mapping) else {}), **own[call.type]}}
 
 
-def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+def _is_empty_call(value: object) -> bool:
+    """Whether a legacy ``function_call`` holds nothing, as servers write a field that they have no value for."""
+    return isinstance(value, Mapping) and not any(value.values())
 
 
 class ResponsesChunkAccumulator:

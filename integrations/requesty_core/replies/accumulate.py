@@ -24,6 +24,7 @@ from requesty_core.money.usage import parse_usage
 
 from .attempts import Attempt
 from .choice import ChoiceState
+from .finish import finish_reason
 from .reply import (
     ChatReply,
     Message,
@@ -33,7 +34,7 @@ from .reply import (
     StreamEvent,
 )
 
-__all__ = ["Accumulator", "read_completion"]
+__all__ = ["Accumulator", "choice_index", "read_completion"]
 
 KNOWN_FIELDS = frozenset(
     ("id", "object", "created", "model", "choices", "usage", "error", "system_fingerprint", "service_tier")
@@ -63,6 +64,7 @@ class Accumulator:
         self._served: str | None = None
         self._created: int | None = None
         self._fingerprint: str | None = None
+        self._tier: str | None = None
         self._started = False
         self._extra: dict[str, Any] = {}
 
@@ -86,8 +88,8 @@ class Accumulator:
             raise MalformedResponseError(f"a chunk is not an object but {type(chunk).__name__}", partial=self.partial())
         events: list[StreamEvent] = []
         usage = chunk.get("usage")
-        if type(usage) is dict:
-            # Usage is cumulative where it is sent more than once: the last one counts.
+        if type(usage) is dict and (self._usage is None or any(usage.values())):
+            # Usage is cumulative where it is sent more than once: the last one counts, unless it is only zeros.
             self._usage = usage
         if not self._started:
             self._start(chunk, events)
@@ -98,10 +100,12 @@ class Accumulator:
             for choice in choices:
                 self._take_choice(choice, part, events)
         error = chunk.get("error")
-        if error is not None:
+        if error is not None and (_says_something(error) or not choices):
             raise error_from_body(
                 error, in_stream=part == "delta", requested_model=self._model, partial=self.partial(started=True)
             )
+        if (tier := chunk.get("service_tier")) and isinstance(tier, str):
+            self._tier = tier
         if not KNOWN_FIELDS.issuperset(chunk):
             self._extra.update({k: v for k, v in chunk.items() if k not in KNOWN_FIELDS})
         return events
@@ -111,32 +115,40 @@ class Accumulator:
         text_id, model, created = chunk.get("id"), chunk.get("model"), chunk.get("created")
         self._id = text_id if isinstance(text_id, str) else None
         self._served = model if isinstance(model, str) and model else None
-        self._created = int(created) if isinstance(created, (int, float)) and abs(created) < 1e15 else None
+        self._created = seconds(created)
         fingerprint = chunk.get("system_fingerprint")
         self._fingerprint = fingerprint if isinstance(fingerprint, str) else None
-        if chunk.get("error") is None:
+        if chunk.get("error") is None or chunk.get("choices"):
             events.append(MessageStart(self._id, self._served, self._created, self._model))
 
     def _take_choice(self, choice: object, part: str, events: list[StreamEvent]) -> None:
         if type(choice) is not dict:
             raise MalformedResponseError("a choice is not an object", partial=self.partial())
-        index = choice.get("index")
-        if type(index) is not int or index < 0:
-            index = 0
+        index = choice_index(choice)
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = ChoiceState(index, self._declared)
         delta = choice.get(part)
+        whole = part == "message"
+        if delta is None and not whole and choice.get("message") and not state.texts:
+            # Some servers stream one chunk with the whole message in place of a delta.
+            delta, whole = choice["message"], True
         if delta:
             if type(delta) is not dict:
                 raise MalformedResponseError(f"{part} is not an object", partial=self.partial())
-            state.take(delta, events)
+            state.take(delta, events, whole=whole)
+        elif whole and finish_reason(str(choice.get("finish_reason"))) != "content_filter":
+            raise MalformedResponseError("a choice of the answer has no message", partial=self.partial())
         finish = choice.get("finish_reason")
         if finish:
             state.finish = finish if isinstance(finish, str) else str(finish)
         logprobs = choice.get("logprobs")
         if logprobs and isinstance(logprobs, dict):
             state.take_logprobs(logprobs)
+
+    def choice(self, index: int) -> ChoiceState:
+        """The choice with an index of the wire, as far as it has arrived."""
+        return self._choices[index]
 
     def feed_whole(self, body: object) -> list[StreamEvent]:
         """Read one complete body. Raises as :meth:`feed`, and if the body is no chat completion at all."""
@@ -149,8 +161,8 @@ class Accumulator:
         return replace(reply, attempts=attempts)
 
     def end_events(self, reply: ChatReply) -> list[StreamEvent]:
-        """The event that closes a chat stream."""
-        return [MessageEnd(reply)]
+        """What was held back until the end, and the event that closes a chat stream."""
+        return [*(event for state in self._choices.values() for event in state.rest()), MessageEnd(reply)]
 
     @staticmethod
     def is_meaningful(event: StreamEvent) -> bool:
@@ -175,6 +187,7 @@ class Accumulator:
             usage=parse_usage(self._usage),
             created=self._created,
             system_fingerprint=self._fingerprint,
+            service_tier=self._tier,
             extra=self._extra,
         )
 
@@ -191,9 +204,36 @@ class Accumulator:
         if not self._choices:
             raise EmptyChoicesError("the answer has no choices", partial=self.partial(started=True))
         reply = self._reply()
-        if any(m.raw_finish_reason == "error" for m in reply.choices):
+        if any(m.finish_reason == "error" for m in reply.choices):
             raise StreamError("the provider ended the answer with finish_reason 'error'", partial=reply)
         return reply
+
+
+def _says_something(value: object) -> bool:
+    """Whether an ``error`` beside choices is one: servers in Go write a field that has no value with zero values."""
+    return any(value.values()) if isinstance(value, dict) else bool(value)
+
+
+def choice_index(choice: Mapping[str, Any]) -> int:
+    """The index of a choice; 0 where it is missing or nonsense."""
+    index = choice.get("index")
+    if type(index) is int:
+        return max(index, 0)
+    return int(index) if isinstance(index, str) and index.isdecimal() else 0
+
+
+def seconds(moment: object) -> int | None:
+    """Seconds since the epoch from a number (or digits) of seconds, milliseconds, micro- or nanoseconds."""
+    if isinstance(moment, str):
+        try:
+            moment = float(moment)
+        except ValueError:
+            return None
+    if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not abs(moment) < 1e20:
+        return None
+    while abs(moment) >= 1e11:
+        moment /= 1000
+    return int(moment)
 
 
 def read_completion(

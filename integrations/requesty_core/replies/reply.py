@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from requesty_core.money.usage import Usage
+from requesty_core.wire.json import JSONDecodeError, decode_json
 
 if TYPE_CHECKING:
     from .attempts import Attempt
@@ -31,14 +32,48 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A complete tool call. ``arguments`` is the JSON text as received, valid or not; empty when none was sent.
+    """A tool call as received.
 
-    ``id`` is made up only where the gateway sent none, because every framework needs one to match results.
+    Attributes:
+        name: the tool's name.
+        arguments: the JSON text as received, valid or not; empty when none was sent. Of a custom tool, its input as
+            plain text.
+        id: made up only where the gateway sent none, because every framework needs one to match results.
+        type: ``function``, or ``custom`` for a tool that takes plain text.
+        extra: fields of the call that this package does not know, such as Gemini's ``extra_content`` with the signature
+            that has to be sent back with the call.
     """
 
     name: str
     arguments: str
     id: str
+    type: str = "function"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def parsed(self) -> dict[str, Any] | None:
+        """The arguments as an object, read strictly; ``None`` if they are cut or are no JSON object.
+
+        No arguments at all are an empty object: providers send nothing for a tool without parameters.
+        """
+        if not self.arguments.strip():
+            return {}
+        try:
+            value = decode_json(self.arguments)
+        except JSONDecodeError:
+            return None
+        return value if isinstance(value, dict) else None
+
+    def to_wire(self) -> dict[str, Any]:
+        """The call as it is sent back in the history."""
+        if self.type == "custom":
+            return {
+                **self.extra,
+                "id": self.id,
+                "type": "custom",
+                "custom": {"name": self.name, "input": self.arguments},
+            }
+        function = {"name": self.name, "arguments": self.arguments}
+        return {**self.extra, "id": self.id, "type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +125,7 @@ class ChatReply:
         attempts: every attempt of this call, failed ones included, in order.
         headers: response headers, lower-case names.
         created: seconds since the epoch, if sent.
+        service_tier: the tier that served the call, if sent.
         extra: top-level fields of the body this package does not know.
     """
 
@@ -104,6 +140,7 @@ class ChatReply:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     created: int | None = None
     system_fingerprint: str | None = None
+    service_tier: str | None = None
     choices: Sequence[Message] = field(default=(), repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

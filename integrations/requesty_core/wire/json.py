@@ -7,7 +7,8 @@ wire contract lists as seen or in conflict, and unknown fields stay in the decod
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+import json
+from typing import Any, Literal, NoReturn, TypedDict
 
 import msgspec
 
@@ -31,16 +32,39 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode_json(data: bytes | bytearray | memoryview | str) -> Any:
-    """Decode one JSON document. Raises :class:`JSONDecodeError` for anything else, however broken."""
+    """Decode one JSON document. Raises :class:`JSONDecodeError` for anything else, however broken.
+
+    A byte-order mark and escaped halves of surrogate pairs are read, as RFC 8259 allows (sections 8.1 and 8.2); relays
+    written in JavaScript send both.
+    """
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, ValueError) as exc:
-        raise JSONDecodeError(str(exc)) from None
+        reason = str(exc)
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+    # msgspec reads neither; only what holds one of them is worth a second and slower look.
+    if not (raw.startswith(_BYTE_ORDER_MARK) or b"\\ud" in raw.lower()):
+        raise JSONDecodeError(reason)
+    try:
+        return json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise JSONDecodeError(reason) from None
+
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
 
 
 def encode_json(value: Any) -> bytes:
     """Encode to compact UTF-8 JSON. Raises ``TypeError`` or ``ValueError`` for values JSON cannot hold."""
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, as an answer may hold one: it goes out escaped, as it came.
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 class FunctionCall(TypedDict, total=False):
