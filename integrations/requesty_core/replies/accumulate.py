@@ -64,7 +64,7 @@ class Accumulator:
         self._served: str | None = None
         self._created: int | None = None
         self._fingerprint: str | None = None
-        self._tier: str | None = None
+        self._last: Mapping[str, Any] = {}
         self._started = False
         self._extra: dict[str, Any] = {}
 
@@ -93,6 +93,7 @@ class Accumulator:
             self._usage = usage
         if not self._started:
             self._start(chunk, events)
+        self._last = chunk
         choices = chunk.get("choices")
         if choices:
             if type(choices) is not list:
@@ -104,8 +105,6 @@ class Accumulator:
             raise error_from_body(
                 error, in_stream=part == "delta", requested_model=self._model, partial=self.partial(started=True)
             )
-        if (tier := chunk.get("service_tier")) and isinstance(tier, str):
-            self._tier = tier
         if not KNOWN_FIELDS.issuperset(chunk):
             self._extra.update({k: v for k, v in chunk.items() if k not in KNOWN_FIELDS})
         return events
@@ -124,21 +123,24 @@ class Accumulator:
     def _take_choice(self, choice: object, part: str, events: list[StreamEvent]) -> None:
         if type(choice) is not dict:
             raise MalformedResponseError("a choice is not an object", partial=self.partial())
-        index = choice_index(choice)
+        index = choice.get("index")
+        if type(index) is not int or index < 0:
+            index = choice_index(choice)
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = ChoiceState(index, self._declared)
         delta = choice.get(part)
-        whole = part == "message"
-        if delta is None and not whole and choice.get("message") and not state.texts:
-            # Some servers stream one chunk with the whole message in place of a delta.
-            delta, whole = choice["message"], True
+        if not delta:
+            if part == "message":
+                if finish_reason(str(choice.get("finish_reason"))) != "content_filter":
+                    raise MalformedResponseError("a choice of the answer has no message", partial=self.partial())
+            elif delta is None and not state.texts:
+                # Some servers stream one chunk with the whole message in place of a delta.
+                part, delta = "message", choice.get("message")
         if delta:
             if type(delta) is not dict:
                 raise MalformedResponseError(f"{part} is not an object", partial=self.partial())
-            state.take(delta, events, whole=whole)
-        elif whole and finish_reason(str(choice.get("finish_reason"))) != "content_filter":
-            raise MalformedResponseError("a choice of the answer has no message", partial=self.partial())
+            state.take(delta, events, part == "message")
         finish = choice.get("finish_reason")
         if finish:
             state.finish = finish if isinstance(finish, str) else str(finish)
@@ -176,6 +178,7 @@ class Accumulator:
         return self._reply() if self._choices or self._usage is not None or (started and self._started) else None
 
     def _reply(self) -> ChatReply:
+        tier = self._last.get("service_tier")
         choices = tuple(self._choices[i].message() for i in sorted(self._choices))
         return replace(
             self._base,
@@ -187,7 +190,7 @@ class Accumulator:
             usage=parse_usage(self._usage),
             created=self._created,
             system_fingerprint=self._fingerprint,
-            service_tier=self._tier,
+            service_tier=tier if isinstance(tier, str) and tier else None,
             extra=self._extra,
         )
 

@@ -30,6 +30,7 @@ class ChoiceState:
         "finish",
         "images",
         "index",
+        "is_split",
         "logprobs",
         "reasoning_half",
         "reasonings",
@@ -43,6 +44,8 @@ class ChoiceState:
         self.index = index
         self.texts: list[str] = []
         self.text_half = TextJoiner()
+        self.is_split = False
+        """Whether the text so far ends in half a character."""
         self.reasonings: list[str] = []
         self.reasoning_half = TextJoiner()
         self.signature: str | None = None
@@ -55,7 +58,7 @@ class ChoiceState:
         self.logprobs: dict[str, Any] | None = None
         self.extra: dict[str, Any] = {}
 
-    def take(self, delta: Mapping[str, Any], events: list[StreamEvent], *, whole: bool = False) -> None:
+    def take(self, delta: Mapping[str, Any], events: list[StreamEvent], whole: bool = False) -> None:
         """Read one delta, or the complete message (``whole``). Raises :class:`MalformedResponseError`."""
         signature: str | None = None
         reasoning: str | None = None
@@ -63,8 +66,11 @@ class ChoiceState:
         for key, value in delta.items():
             if key == "content":
                 if type(value) is str:
-                    if value:
+                    if value and (self.is_split or value[-1] >= "\ud800"):
                         self._take_text(value, events)
+                    elif value:
+                        self.texts.append(value)
+                        events.append(TextDelta(value, self.index))
                 elif value is not None:
                     self._take_parts(value, events)
             elif key == "role" or value is None:
@@ -112,7 +118,9 @@ class ChoiceState:
                 joined[key] = item
 
     def _take_text(self, text: str, events: list[StreamEvent]) -> None:
-        if text := self.text_half.take(text):
+        text = self.text_half.take(text)
+        self.is_split = bool(self.text_half.rest())
+        if text:
             self.texts.append(text)
             events.append(TextDelta(text, self.index))
 
