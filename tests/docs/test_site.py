@@ -69,6 +69,13 @@ def test_programs_can_read_every_page(site: Path) -> None:
         assert source.strip() in whole
 
 
+def test_sections_of_the_contract_can_be_linked_to(site: Path) -> None:
+    anchors = re.findall(r"\{#([\w-]+)\}", (site / "contract.md").read_text(encoding="utf-8"))
+    assert {"section-12", "section-19-3"} <= set(anchors)
+    page = (site / "contract" / "index.html").read_text(encoding="utf-8")
+    assert [anchor for anchor in anchors if page.count(f' id="{anchor}"') != 1] == []
+
+
 def test_the_reference_has_every_exported_name(site: Path) -> None:
     import langchain_requesty
     import requesty_core
