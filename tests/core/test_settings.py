@@ -171,7 +171,10 @@ BAD_CALLS: list[tuple[dict[str, Any], str]] = [
     ({"extra_body": {"requesty": "x"}}, r"^extra_body.requesty: 'x' is not a mapping"),
     ({"temperature": object()}, r"^temperature: cannot be sent as JSON"),
     ({"user": object()}, r"^user: cannot be sent as JSON"),
-    ({"messages": [{"role": "user", "content": object()}]}, r"^messages: cannot be sent as JSON"),
+    (
+        {"messages": [{"role": "user", "content": object()}]},
+        r"^messages\[0\]\.content: cannot be sent as JSON: it is of type object; give text",
+    ),
 ]
 
 
@@ -191,7 +194,9 @@ def test_bad_arguments_are_refused_before_any_request(
 def test_a_cycle_in_the_body_is_named(kit: SimpleNamespace, unary: Any) -> None:
     loop: dict[str, Any] = {}
     loop["loop"] = loop
-    with pytest.raises(ConfigurationError, match=r"^metadata: cannot be sent as JSON"):
+    with pytest.raises(
+        ConfigurationError, match=r"^metadata\.loop\.loop[.lop]+: cannot be sent as JSON: it is nested deeper"
+    ):
         unary(kit.Wire(), metadata=loop)
 
 

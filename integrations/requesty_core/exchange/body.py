@@ -8,6 +8,7 @@ from typing import Any
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.options import RequestyOptions
 from requesty_core.wire.json import encode_json
+from requesty_core.wire.plain import NotJSONError, is_plain, plain_json
 
 __all__ = ["build_body", "chat_body", "declared_tools", "encode_body"]
 
@@ -76,18 +77,10 @@ def declared_tools(body: Mapping[str, Any]) -> frozenset[str]:
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:
-    """JSON bytes. Raises :class:`ConfigurationError` naming the field that JSON cannot hold."""
+    """JSON bytes. Raises :class:`ConfigurationError` naming the place of what JSON cannot hold."""
     try:
-        return encode_json(body)
-    except (TypeError, ValueError, RecursionError, OverflowError) as exc:
-        field, reason = _culprit(body, exc)
-        raise ConfigurationError(f"{field}: cannot be sent as JSON ({reason})") from None
-
-
-def _culprit(body: Mapping[str, Any], exc: Exception) -> tuple[str, Exception]:
-    for key, value in body.items():
-        try:
-            encode_json(value)
-        except (TypeError, ValueError, RecursionError, OverflowError) as found:
-            return str(key), found
-    return "request", exc
+        return encode_json(body if is_plain(body) else plain_json(body))
+    except NotJSONError as error:
+        raise ConfigurationError(f"{error.path or 'request'}: {error.reason}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"request: cannot be sent as JSON ({error})") from None
