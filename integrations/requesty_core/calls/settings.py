@@ -40,12 +40,13 @@ from requesty_core.settings.options import RequestyOptions, check_headers, merge
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
 
+from .arguments import take_options
+
 if TYPE_CHECKING:
     # Imported where they are needed, to keep `import requesty_core` light.
     from requesty_core.replies.native import NativeEvent, NativeReply
 
 __all__ = [
-    "CALL_OPTIONS",
     "JSON_HEADERS",
     "CallOptions",
     "ChatStreamExchange",
@@ -54,10 +55,6 @@ __all__ = [
 ]
 
 ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
-
-CALL_OPTIONS = frozenset(
-    ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +262,10 @@ class ClientSettings:
         self, model: str, inputs: EmbeddingInput, params: dict[str, Any]
     ) -> tuple[EmbeddingsPlan, Callable[[Batch], UnaryExchange[BatchResult]], CallOptions]:
         """Batches of an embeddings call, and the exchange of each."""
-        own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
-        batch_size = params.pop("batch_size", None)
-        max_in_flight = params.pop("max_in_flight", None)
-        on_batch = params.pop("on_batch", None)
+        own = take_options(params, ("batch_size", "max_in_flight", "on_batch"))
+        batch_size = own.pop("batch_size", None)
+        max_in_flight = own.pop("max_in_flight", None)
+        on_batch = own.pop("on_batch", None)
         # The client's fallbacks are chat models; vectors of different models must never be mixed.
         own.setdefault("fallbacks", ())
         call = self.call_options(model, **own)
@@ -338,7 +335,7 @@ class ClientSettings:
         return exchange, route, call
 
     def _native_body(self, model: str, params: dict[str, Any], *, stream: bool) -> tuple[CallOptions, dict[str, Any]]:
-        own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
+        own = take_options(params)
         call = self.call_options(model, **own)
         body = build_body(params, call.options, call.extra_body)
         body.pop("model", None)
@@ -350,9 +347,7 @@ class ClientSettings:
     def _chat_call(
         self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool
     ) -> tuple[CallOptions, dict[str, Any]]:
-        own = {name: params.pop(name) for name in CALL_OPTIONS & params.keys()}
-        if "region" in own:
-            raise ConfigurationError("region: is a setting of the client, not of a call; use 'model@region' ids")
+        own = take_options(params)
         call = self.call_options(model, **own)
         body = chat_body(messages, params, stream=stream, options=call.options, extra_body=call.extra_body)
         body.pop("model", None)

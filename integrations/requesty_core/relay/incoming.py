@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from requesty_core.calls.settings import CALL_OPTIONS, ClientSettings
+from requesty_core.calls.arguments import CALL_OPTIONS, check_secrets
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
 from requesty_core.network.http import URL
 from requesty_core.retry.backoff import RetryPolicy
@@ -81,6 +82,7 @@ def _timeouts(settings: ClientSettings, incoming: Incoming) -> Timeouts:
 def _take_options(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) -> dict[str, Any]:
     """Call options, taken out of the body and completed from the request."""
     own = {name: body.pop(name) for name in CALL_OPTIONS & body.keys()}
+    check_secrets(body, "")
     own.setdefault("timeout", _timeouts(settings, incoming))
     own["extra_headers"] = {**_headers(incoming), **(own.get("extra_headers") or {})}
     policy = own.get("fallback_policy")

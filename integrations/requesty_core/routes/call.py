@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
-from requesty_core.calls.settings import CALL_OPTIONS, JSON_HEADERS, CallOptions, ClientSettings, Route
+from requesty_core.calls.arguments import CALL_OPTIONS
+from requesty_core.calls.settings import JSON_HEADERS, CallOptions, ClientSettings, Route
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from requesty_core.calls.settings import CALL_OPTIONS, JSON_HEADERS, ClientSettings, Route
+from requesty_core.calls.arguments import take_options
+from requesty_core.calls.settings import JSON_HEADERS, ClientSettings, Route
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
 from requesty_core.exchange.body import build_body
 from requesty_core.exchange.unary import UnaryExchange
@@ -96,7 +97,7 @@ def _call(
     files: Mapping[str, FileInput] | None = None,
     accept: str = "application/json",
 ) -> ApiCall[Any]:
-    own = {name: fields.pop(name) for name in CALL_OPTIONS & fields.keys()}
+    own = take_options(fields)
     own.setdefault("fallbacks", ())
     call = settings.call_options(model, **own)
     body = build_body(fields, call.options, call.extra_body)

@@ -1,0 +1,103 @@
+"""The keyword arguments of a call: options of the call, fields of the request, and what is neither.
+
+Whatever is no option of a call goes into the request as it is, because the gateway's models take fields that no list
+here could keep up with. So that nothing of the client's goes the same way, settings of a client (a key, a host, a
+budget) are refused in a call, and so is what is nearly the name of a setting: sent as a field, it would have no effect
+and no error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from requesty_core.errors import ConfigurationError
+
+__all__ = ["CALL_OPTIONS", "CLIENT_SETTINGS", "check_fields", "check_secrets", "take_options"]
+
+CALL_OPTIONS = frozenset(
+    ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
+)
+"""Options of a call; ``region`` is among them to be refused with its own advice."""
+
+CLIENT_SETTINGS = frozenset(
+    (
+        *("api_key", "base_url", "api_base", "api_base_url", "management_url", "feedback_url", "region"),
+        *("app_url", "app_title", "ledger", "budget", "on_event", "window", "tracing", "settings"),
+        *("transport", "async_transport", "http_client", "http_async_client", "http_client_kwargs", "default_headers"),
+    )
+)
+"""Settings of a client under any name that an adapter gives them."""
+
+_FIELDS = frozenset(
+    (
+        *("model", "messages", "temperature", "top_p", "top_k", "min_p", "n", "stop", "seed", "user", "metadata"),
+        *("max_tokens", "max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs"),
+        *("top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort"),
+        *("reasoning", "thinking", "stream", "stream_options", "modalities", "audio", "prediction", "store"),
+        *(
+            "service_tier",
+            "verbosity",
+            "web_search_options",
+            "models",
+            "functions",
+            "function_call",
+            "requesty",
+            "prompt",
+        ),
+        *("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "repetition_penalty", "system"),
+        *("input", "dimensions", "encoding_format", "max_output_tokens", "text", "include", "truncation", "provider"),
+    )
+)
+"""Fields of the documented routes (docs/contract.md, sections 3, 6, 7, 8), which are never taken for a slip."""
+
+_SECRET = re.compile(
+    r"(api|access|secret|private|auth)[-_ ]?(key|token)s?$|^(authorization|password|bearer|secret)$", re.I
+)
+
+
+def take_options(params: dict[str, Any], more: Collection[str] = ()) -> dict[str, Any]:
+    """Take the options of the call, and those in ``more``, out of ``params``; what is left are fields of the request.
+
+    Raises :class:`ConfigurationError` for what may not be sent.
+    """
+    names = CALL_OPTIONS.union(more) & params.keys()
+    options = {name: params.pop(name) for name in names}
+    if params.keys() - _FIELDS:
+        check_fields(params, more=more)
+    if "region" in options:
+        raise ConfigurationError("region: is a setting of the client, not of a call; use 'model@region' ids")
+    if options.get("extra_body"):
+        check_secrets(options["extra_body"], "extra_body.")
+    return options
+
+
+def check_fields(fields: Mapping[str, Any], *, more: Collection[str] = ()) -> None:
+    """Refuse, with the name and what to do, fields that are settings, secrets, or slips of the pen for either."""
+    check_secrets(fields, "")
+    ours = sorted(CALL_OPTIONS | CLIENT_SETTINGS | set(more))
+    for name in sorted(fields.keys() - _FIELDS):
+        meant = difflib.get_close_matches(name, ours, 1, 0.8) or difflib.get_close_matches(
+            name, sorted(_FIELDS), 1, 0.9
+        )
+        if meant:
+            raise ConfigurationError(
+                f"{name}: is no option of a call and no known field of a request; did you mean {meant[0]}? "
+                "(give it in extra_body to send it as it is)"
+            )
+
+
+def check_secrets(fields: Any, where: str) -> None:
+    """Refuse settings of the client and whatever is named like a secret: in a body it would reach the provider."""
+    if not isinstance(fields, Mapping):
+        return
+    for name in fields:
+        if name in CLIENT_SETTINGS and not where:
+            raise ConfigurationError(f"{name}: is a setting of the client, not of a call; make a client with it")
+        if isinstance(name, str) and _SECRET.search(name):
+            raise ConfigurationError(
+                f"{where}{name}: is named like a secret and would be sent in the body of the request; "
+                "give the key to the client as api_key"
+            )
