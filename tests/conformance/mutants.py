@@ -69,7 +69,7 @@ RULES = (
         "pass\n        self.engine.failed",
     ),
     ("attempts are recorded", "exchange/exchange", "self.attempts.append(attempt)", "pass"),
-    ("a spent budget refuses the next call", "money/accounts", "self.budget.check()", "pass"),
+    ("a spent budget refuses the next call", "money/accounts", "else self.budget.reserve(estimate)", "pass"),
     (
         "cost in text is read",
         "money/usage",

@@ -41,6 +41,7 @@ from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
 
 from .arguments import take_options
+from .estimate import estimate_cost
 
 if TYPE_CHECKING:
     # Imported where they are needed, to keep `import requesty_core` light.
@@ -199,7 +200,7 @@ class ClientSettings:
 
     def accounts(self, call: CallOptions) -> Accounts:
         """Where one call is booked."""
-        return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id)
+        return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id, estimate_cost)
 
     def telemetry(self, operation: str | None, call: CallOptions) -> CallTelemetry:
         """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""

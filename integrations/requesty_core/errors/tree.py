@@ -110,6 +110,7 @@ class RequestyError(Exception):
         requested_model: the model id of the failed attempt, as the caller wrote it.
         attempts: every attempt made for this call, the last one included.
         in_stream: whether the error arrived inside a stream that had opened successfully.
+        was_sent: whether the request may have gone out in full; if not, nobody can have billed it.
     """
 
     kind: ClassVar[ErrorKind]
@@ -145,6 +146,7 @@ class RequestyError(Exception):
         self.requested_model = requested_model
         self.attempts = tuple(attempts)
         self.in_stream = in_stream
+        self.was_sent = True
 
     @property
     def status_code(self) -> int | None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from requesty_core.errors import (
+    ErrorKind,
     ErrorResponse,
     RequestTimeoutError,
     RequestyError,
     error_from_status,
 )
 from requesty_core.network.http import transport_error
+from requesty_core.replies.attempts import Phase
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Send
@@ -19,7 +22,7 @@ from requesty_core.retry.fallback import Send
 if TYPE_CHECKING:
     from .reader import Reader
 
-__all__ = ["Expired", "RunningAttempt", "rejection", "transport_failure"]
+__all__ = ["Expired", "RunningAttempt", "phase_of", "rejection", "transport_failure"]
 
 Expired = Literal["first_token", "total"]
 
@@ -27,7 +30,7 @@ Expired = Literal["first_token", "total"]
 class RunningAttempt:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "reader", "received", "send", "started")
+    __slots__ = ("first_token", "reader", "received", "reserved", "send", "started")
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
@@ -35,6 +38,8 @@ class RunningAttempt:
         self.first_token: float | None = None
         self.received: ReceivedResponse | None = None
         self.reader: Reader[Any, Any] | None = None
+        self.reserved: Decimal | None = None
+        """USD set aside in the budget."""
 
     @property
     def model(self) -> str:
@@ -45,6 +50,25 @@ class RunningAttempt:
     def time_to_first_token(self) -> float | None:
         """Seconds from sending to the first token, if one came."""
         return None if self.first_token is None else self.first_token - self.started
+
+
+def phase_of(running: RunningAttempt, error: RequestyError | None = None) -> Phase:
+    """How far an attempt came that ended with ``error``, or was given up.
+
+    A status that is not 2xx, and an error object before any output, are refusals: nobody bills those unless the answer
+    says so. Silence after sending proves nothing.
+    """
+    if error is not None and (not error.was_sent or error.kind in _BEFORE_SENDING):
+        return "not_sent"
+    if running.first_token is not None:
+        return "answering"
+    status = None if running.received is None else running.received.status
+    if status is not None and not 200 <= status < 300:
+        return "refused"
+    return "sent" if error is None or error.body is None else "refused"
+
+
+_BEFORE_SENDING = frozenset((ErrorKind.CONFIGURATION, ErrorKind.BUDGET))
 
 
 def rejection(running: RunningAttempt, received: ReceivedResponse) -> RequestyError:

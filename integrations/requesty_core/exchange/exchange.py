@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 from requesty_core.errors import (
+    BudgetExceededError,
     ErrorResponse,
     RequestyError,
 )
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.usage import Usage, parse_usage
-from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.attempts import Attempt, Phase
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Action, FallbackEngine, Send
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import AttemptFinished, AttemptStarted, CallEvent, FellBack, Observer
 
-from .attempt import RunningAttempt
+from .attempt import RunningAttempt, phase_of
 from .body import encode_body
 from .reader import usage_of
 
@@ -69,7 +71,6 @@ class Exchange:
         self._live: list[RunningAttempt] = []
         self._observer_error: Exception | None = None
         self.telemetry = telemetry or CallTelemetry()
-        accounts.check()
 
     @property
     def hedge_after(self) -> float | None:
@@ -77,8 +78,16 @@ class Exchange:
         return self._hedge_after
 
     def hedge(self) -> Send | None:
-        """An attempt to start beside the running one, if the engine has one left."""
-        return self.engine.hedge(self.clock())
+        """An attempt to start beside the running one, if the engine has one left and the budget allows it."""
+        send = self.engine.hedge(self.clock())
+        if send is not None and self.accounts.budget is not None:
+            try:
+                self.accounts.budget.check()
+            except BudgetExceededError:
+                # The attempt that is under way goes on alone.
+                self.engine.cancelled(send.step.model)
+                return None
+        return send
 
     def next(self) -> Action:
         """The next action. Raises the call's final error, all attempts attached, when nothing is left."""
@@ -101,14 +110,32 @@ class Exchange:
         return self._encoded[1]
 
     def begin(self, send: Send) -> RunningAttempt:
-        """An attempt is about to be sent."""
+        """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be."""
+        reserved = self._reserve(send)
         if self._observer is not None:
             if self._last_failed is not None and self._last_failed != send.step.model:
                 self._tell(FellBack(self._last_failed, send.step.model))
             self._tell(AttemptStarted(send.step.model, send.number))
         running = RunningAttempt(send, self.clock())
+        running.reserved = reserved
         self._live.append(running)
         return running
+
+    def _reserve(self, send: Send) -> Decimal | None:
+        if self.accounts.budget is None:
+            return None
+        try:
+            return self.accounts.reserve(self._estimate(send))
+        except BudgetExceededError as error:
+            self.engine.cancelled(send.step.model)
+            error.attempts = tuple(self.attempts)
+            self.telemetry.failed(error)
+            raise
+
+    def _estimate(self, send: Send) -> Decimal | None:
+        """What an attempt probably costs; ``None`` if nothing is known of its price."""
+        estimate = self.accounts.estimate
+        return None if estimate is None else estimate(send.step.model, self._body or {}, len(self.content(send)))
 
     def _tell(self, event: CallEvent) -> None:
         if self._observer is not None:
@@ -141,7 +168,7 @@ class Exchange:
         usage = error.partial.usage if error.partial is not None else None
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
-        self._book_unfinished(running, usage)
+        phase, estimate = self._book_unfinished(running, usage, error)
         self.engine.failed(running.model, error, now, others_running=others_running)
         self._last_failed = running.model
         attempt = Attempt.failed(
@@ -151,24 +178,34 @@ class Exchange:
             latency=now - running.started,
             ttft=running.time_to_first_token,
             usage=usage,
+            phase=phase,
+            estimate=estimate,
         )
         self._record(running, attempt)
         error.attempts = tuple(self.attempts)
 
     def cancel(self, running: RunningAttempt, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""
-        self._book_unfinished(running, usage)
+        phase, estimate = self._book_unfinished(running, usage)
         if running.reader is not None:
             running.reader.is_over = True
         self.engine.cancelled(running.model)
-        self._record(running, self._attempt(running, "cancelled", usage))
+        self._record(running, self._attempt(running, "cancelled", usage, phase, estimate))
 
-    def _book_unfinished(self, running: RunningAttempt, usage: Usage | None) -> None:
-        """Book an attempt that did not end well: what was told of its usage, and as unknown if output had begun without
-        a word of it. A refusal before any output is no call that anyone bills.
+    def _book_unfinished(
+        self, running: RunningAttempt, usage: Usage | None, error: RequestyError | None = None
+    ) -> tuple[Phase, Decimal | None]:
+        """Book an attempt that did not end well: what was told of its usage, and as unknown if it may have been billed
+        without a word of it. Returns how far it came and, if its cost is unknown, what it probably cost.
         """
-        if usage is not None or running.first_token is not None:
-            self.accounts.book(running.model, usage)
+        phase = phase_of(running, error)
+        self.accounts.release(running.reserved)
+        estimate = None
+        if usage is not None or phase in ("sent", "answering"):
+            if usage is None or usage.cost is None:
+                estimate = self._estimate(running.send)
+            self.accounts.book(running.model, usage, estimate)
+        return phase, estimate
 
     def stop(self) -> None:
         """The call is over, however it ended. Attempts still under way were given up by the caller."""
@@ -181,10 +218,18 @@ class Exchange:
     def succeed(self, running: RunningAttempt, usage: Usage | None) -> None:
         """An attempt answered."""
         self.engine.succeeded(running.model)
+        self.accounts.release(running.reserved)
         self.accounts.book(running.model, usage)
         self._record(running, self._attempt(running, "ok", usage))
 
-    def _attempt(self, running: RunningAttempt, outcome: Literal["ok", "cancelled"], usage: Usage | None) -> Attempt:
+    def _attempt(
+        self,
+        running: RunningAttempt,
+        outcome: Literal["ok", "cancelled"],
+        usage: Usage | None,
+        phase: Phase = "answered",
+        estimate: Decimal | None = None,
+    ) -> Attempt:
         received = running.received
         return Attempt(
             running.model,
@@ -195,6 +240,8 @@ class Exchange:
             latency=self.clock() - running.started,
             time_to_first_token=running.time_to_first_token,
             usage=usage,
+            phase=phase,
+            estimate=estimate,
         )
 
     def _record(self, running: RunningAttempt, attempt: Attempt) -> None:

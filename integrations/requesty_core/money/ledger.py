@@ -15,16 +15,24 @@ __all__ = ["CostLedger", "LedgerEntry", "LedgerSnapshot"]
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """Totals of one group. ``cost`` adds the known costs; ``unknown`` counts the calls whose cost was not told."""
+    """Totals of one group: attempts, tokens and money.
+
+    Attributes:
+        calls: attempts that were billed, or may have been: answered ones, and those that were sent and then lost.
+        cost: the known costs in USD.
+        unknown: attempts whose cost was not told.
+        estimated: what those probably cost in USD, by catalogue prices; not part of ``cost``, and no more than a hint.
+    """
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost: Decimal = Decimal(0)
     unknown: int = 0
+    estimated: Decimal = Decimal(0)
 
-    def plus(self, usage: Usage | None) -> LedgerEntry:
-        """This entry with one more call."""
+    def plus(self, usage: Usage | None, estimate: Decimal | None = None) -> LedgerEntry:
+        """This entry with one more attempt."""
         cost = None if usage is None else usage.cost
         return LedgerEntry(
             calls=self.calls + 1,
@@ -32,6 +40,7 @@ class LedgerEntry:
             output_tokens=self.output_tokens + (usage.output_tokens if usage else 0),
             cost=self.cost + (cost or 0),
             unknown=self.unknown + (cost is None),
+            estimated=self.estimated + (estimate or 0 if cost is None else 0),
         )
 
 
@@ -64,15 +73,23 @@ class CostLedger:
         self._tags: dict[str, LedgerEntry] = {}
         self._traces: dict[str, LedgerEntry] = {}
 
-    def record(self, model: str, usage: Usage | None, *, tags: Iterable[str] = (), trace_id: str | None = None) -> None:
-        """Add one billed attempt."""
+    def record(
+        self,
+        model: str,
+        usage: Usage | None,
+        *,
+        tags: Iterable[str] = (),
+        trace_id: str | None = None,
+        estimate: Decimal | None = None,
+    ) -> None:
+        """Add one attempt that was, or may have been, billed; ``estimate`` stands beside a cost that is unknown."""
         with self._lock:
-            self._total = self._total.plus(usage)
-            self._models[model] = self._models.get(model, LedgerEntry()).plus(usage)
+            self._total = self._total.plus(usage, estimate)
+            self._models[model] = self._models.get(model, LedgerEntry()).plus(usage, estimate)
             for tag in tags:
-                self._tags[tag] = self._tags.get(tag, LedgerEntry()).plus(usage)
+                self._tags[tag] = self._tags.get(tag, LedgerEntry()).plus(usage, estimate)
             if trace_id is not None:
-                self._traces[trace_id] = self._traces.get(trace_id, LedgerEntry()).plus(usage)
+                self._traces[trace_id] = self._traces.get(trace_id, LedgerEntry()).plus(usage, estimate)
 
     @property
     def total(self) -> LedgerEntry:

@@ -78,6 +78,12 @@ RemoteProtocolError = httpx.RemoteProtocolError
 TransportError = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 
 
+_UNSENT = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.WriteError, httpx.WriteTimeout),
+    *(httpx.ProxyError, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL),
+)
+
+
 def transport_error(exc: Exception, *, opened: bool, model: str | None) -> RequestyError:
     """The typed error for a failure of the HTTP library. ``opened`` tells whether response headers had arrived.
 
@@ -100,6 +106,8 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
         )
     else:
         error = ConnectionFailedError(f"no answer from the gateway ({words})", requested_model=model)
+    # Until the request is out in full nobody works on it, so nobody bills it.
+    error.was_sent = not isinstance(exc, _UNSENT)
     error.__cause__ = None
     return error
 

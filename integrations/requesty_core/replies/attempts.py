@@ -9,7 +9,9 @@ from typing import Any, Literal
 from requesty_core.errors import ErrorKind, RequestyError
 from requesty_core.money.usage import Usage
 
-__all__ = ["Attempt", "attempt_dict"]
+__all__ = ["Attempt", "Phase", "attempt_dict"]
+
+Phase = Literal["not_sent", "refused", "sent", "answering", "answered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Attempt:
         latency: seconds from sending to the end.
         time_to_first_token: seconds from sending to the first text, reasoning or tool call; ``None`` without one.
         usage: tokens and cost as far as they were told, for failed attempts too.
+        phase: how far it came: ``not_sent`` (no connection, nothing that anyone could bill), ``refused`` (an error in
+            place of an answer), ``sent`` (lost before an answer began), ``answering`` (lost within it), ``answered``.
+        estimate: what an attempt of unknown cost probably cost in USD, by catalogue prices; else ``None``.
     """
 
     model: str
@@ -40,6 +45,8 @@ class Attempt:
     latency: float = 0.0
     time_to_first_token: float | None = None
     usage: Usage | None = None
+    phase: Phase = "answered"
+    estimate: Decimal | None = None
 
     @property
     def cost(self) -> Decimal | None:
@@ -48,7 +55,16 @@ class Attempt:
 
     @classmethod
     def failed(
-        cls, model: str, number: int, error: RequestyError, *, latency: float, ttft: float | None, usage: Usage | None
+        cls,
+        model: str,
+        number: int,
+        error: RequestyError,
+        *,
+        latency: float,
+        ttft: float | None,
+        usage: Usage | None,
+        phase: Phase = "refused",
+        estimate: Decimal | None = None,
     ) -> Attempt:
         """The record of an attempt that raised ``error``."""
         return cls(
@@ -63,6 +79,8 @@ class Attempt:
             latency=latency,
             time_to_first_token=ttft,
             usage=usage,
+            phase=phase,
+            estimate=estimate,
         )
 
 
@@ -81,4 +99,5 @@ def attempt_dict(attempt: Attempt) -> dict[str, Any]:
         "latency": round(attempt.latency, 6),
         "time_to_first_token": None if ttft is None else round(ttft, 6),
         "cost": None if attempt.cost is None else float(attempt.cost),
+        "phase": attempt.phase,
     }
