@@ -22,6 +22,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy integrations
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/generate_sync.py --check
 	$(BIN)/python docs/generate_errors.py --check
 	$(BIN)/python docs/generate_profiles.py --check
 	$(BIN)/python docs/generate_conformance.py --check

@@ -18,12 +18,16 @@ except ModuleNotFoundError as missing:
 
     raise extra_missing(missing, "openai") from None
 
+from requesty_core.relay.aio import AsyncRelayTransport
 from requesty_core.relay.details import CallDetails
-from requesty_core.relay.http import AsyncRelayTransport, RelayTransport
+from requesty_core.relay.sync import RelayTransport
 
-from .client import AsyncRequestyOpenAI, ClientOptions, RequestyOpenAI
+from .aio.client import AsyncRequestyOpenAI
+from .aio.streams import AsyncRequestyStream
 from .details import call_details
-from .streams import AsyncRequestyStream, RequestyStream
+from .options import ClientOptions
+from .sync.client import RequestyOpenAI
+from .sync.streams import RequestyStream
 
 __all__ = [
     "AsyncRelayTransport",

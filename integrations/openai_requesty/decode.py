@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["builder"]
+__all__ = ["builder", "chunk_builder"]
 
 # By name, as importing the SDK's types takes a while and may never be needed.
 _FAST = frozenset(
@@ -46,3 +46,13 @@ def builder(cast_to: Any, slow: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return slow(data)
 
     return build
+
+
+def chunk_builder(stream: Any) -> Callable[[Any], Any]:
+    """The same for the chunks of one of the SDK's streams."""
+    client, cast_to, response = stream._client, stream._cast_to, stream.response
+
+    def slow(data: Any) -> Any:
+        return client._process_response_data(data=data, cast_to=cast_to, response=response)
+
+    return slow if client._strict_response_validation else builder(cast_to, slow)

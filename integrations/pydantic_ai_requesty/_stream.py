@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_ai.messages import ModelResponseStreamEvent
 from pydantic_ai.models import StreamedResponse
 
-from requesty_core.client.client import AsyncChatStream
+from requesty_core.client import AsyncChatStream
 from requesty_core.errors import RequestyError
 from requesty_core.replies.attempts import Attempt
 from requesty_core.replies.reply import (

@@ -16,7 +16,7 @@ from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfi
 from pydantic_ai.settings import ModelSettings
 
 from requesty_core.catalog.model_id import check_model
-from requesty_core.client.client import AsyncChatStream
+from requesty_core.client import AsyncChatStream
 from requesty_core.replies.reply import ChatReply
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step, steps_from

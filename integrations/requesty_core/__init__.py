@@ -15,7 +15,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .catalog.model_id import ModelId
-    from .client.client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
+    from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
     from .embeddings.plan import EmbeddingsError, EmbeddingsReply
     from .errors import (
         AuthenticationError,
@@ -148,7 +148,7 @@ _HOMES = {
             "Attempt",
             "attempt_dict",
         ),
-        "client.client": (
+        "client": (
             "AsyncChatStream",
             "AsyncRequestyClient",
             "AsyncStream",

@@ -40,7 +40,7 @@ from requesty_core import (
     ToolCallDelta,
     TruncatedStreamError,
 )
-from requesty_core.client.client import ChatStream
+from requesty_core.client import ChatStream
 
 ERROR = {"error": {"origin": "router", "message": "There was a problem with the provider stream"}}
 TOOL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}

@@ -12,7 +12,7 @@ __all__ = ["DATA", "SDIST_FILES", "SDIST_FOLDERS", "differences", "import_roots"
 DATA = frozenset({"requesty_core/data/catalog.json"})
 DIST_INFO = frozenset({"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"})
 # What building needs, what the tests read, and the licence. The rest of the checkout stays there.
-SDIST_FOLDERS = ("integrations", "tests", "docs", "notebooks", "registries")
+SDIST_FOLDERS = ("integrations", "tests", "docs", "notebooks", "registries", "scripts")
 SDIST_FILES = frozenset(
     {
         "CHANGELOG.md",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from requesty_core.calls.settings import ClientSettings
-from requesty_core.client.client import AsyncRequestyClient, RequestyClient
+from requesty_core.client import AsyncRequestyClient, RequestyClient
 from requesty_core.errors import ErrorKind, RequestyError, recast
 from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 

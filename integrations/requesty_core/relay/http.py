@@ -1,7 +1,4 @@
-"""A relay as an ``httpx`` transport, for any program that takes an ``httpx`` client.
-
->>> client = httpx.Client(transport=RelayTransport(fallbacks=["anthropic/claude-sonnet-4-5"]))  # doctest: +SKIP
->>> openai.OpenAI(api_key="not used", base_url=..., http_client=client)  # doctest: +SKIP
+"""What the relay's ``httpx`` transports take and return; the transports themselves are in ``aio`` and ``sync``.
 
 Answers arrive as they were sent, HTTP errors as HTTP errors; what HTTP has no status for (a stream that breaks off, an
 error under status 200) is raised as the ``httpx`` exception nearest to it, with the typed error in ``error``.
@@ -10,44 +7,39 @@ error under status 200) is raised as the ``httpx`` exception nearest to it, with
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from requesty_core.client.client import AsyncRequestyClient, RequestyClient
 from requesty_core.errors import ErrorKind, RequestyError
 from requesty_core.exchange.stream import StreamExchange
-from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.network.http import (
     AsyncByteStream,
-    AsyncHTTPClient,
-    AsyncTransport,
     ByteStream,
     ConnectError,
-    HTTPClient,
     ReadTimeout,
     RemoteProtocolError,
     Request,
     Response,
     SyncByteStream,
-    Transport,
 )
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
 from .details import Relayed
 from .incoming import Incoming
-from .plan import RelayCall, plan
-from .streams import StreamPart
+from .plan import RelayCall
 
 __all__ = [
     "EXTENSION",
-    "AsyncRelayTransport",
     "RelayConnectionError",
     "RelayProtocolError",
     "RelayResponse",
     "RelayTimeoutError",
-    "RelayTransport",
+    "failed_response",
+    "opened_response",
+    "read_request",
     "relay_error",
+    "whole_response",
 ]
 
 EXTENSION = "requesty"
@@ -108,7 +100,8 @@ class RelayResponse(Response):
         return data
 
 
-def _incoming(request: Request, content: bytes) -> Incoming:
+def read_request(request: Request, content: bytes) -> Incoming:
+    """A request in the other client's hands, as the relay reads it."""
     return Incoming(
         request.method,
         request.url,
@@ -137,149 +130,28 @@ def _response(
     )
 
 
-def _whole(relayed: Relayed) -> Response:
+def whole_response(relayed: Relayed) -> Response:
+    """The response of a complete answer."""
     assert relayed.received is not None
     return _response(relayed.received, ByteStream(relayed.received.content), relayed)
 
 
-def _opened(call: RelayCall, stream: SyncByteStream | AsyncByteStream) -> Response:
-    assert isinstance(call.exchange, StreamExchange)
-    assert call.exchange.committed is not None
-    received = call.exchange.committed.running.received
-    response = _response(received, stream, call.relayed)
-    if call.route.streams:
+def opened_response(planned: RelayCall, stream: SyncByteStream | AsyncByteStream) -> Response:
+    """The response of a stream that has begun."""
+    assert isinstance(planned.exchange, StreamExchange)
+    assert planned.exchange.committed is not None
+    received = planned.exchange.committed.running.received
+    response = _response(received, stream, planned.relayed)
+    if planned.route.streams:
         response.headers["content-type"] = "text/event-stream"
         response.headers.pop("content-length", None)
     return response
 
 
-def _failed(error: RequestyError, call: RelayCall, request: Request) -> Response:
+def failed_response(error: RequestyError, planned: RelayCall, request: Request) -> Response:
     """The response that tells of a failure; raises where HTTP has no words for it."""
     got = error.response
     if got is None or got.status_code < 400:
         raise relay_error(error, request)
-    call.relayed.error = error
-    return _response(got, ByteStream(got.content), call.relayed, got.status_code)
-
-
-class RelayTransport(Transport):
-    """A synchronous transport that carries out every request as a core call. Thread-safe.
-
-    Args:
-        transport: what to send with, instead of the shared transport.
-        client: a core client to use as it is.
-        settings: arguments of :class:`RequestyClient`; the key of the request itself is not used.
-    """
-
-    def __init__(
-        self,
-        *,
-        transport: Transport | HTTPClient | None = None,
-        client: RequestyClient | None = None,
-        **settings: Any,
-    ) -> None:
-        self._client = client or RequestyClient(transport=transport, **settings)
-
-    def handle_request(self, request: Request) -> Response:
-        """Returns the answer once it is certain to be one: complete, or at its first visible token.
-
-        Raises an ``httpx`` exception with ``error``, or :class:`ConfigurationError` and
-        :class:`BudgetExceededError` for what is not sent at all.
-        """
-        client: RequestyClient = request.extensions.get(EXTENSION) or self._client
-        call = plan(client.settings, _incoming(request, request.read()))
-        try:
-            if isinstance(call.exchange, UnaryExchange):
-                return _whole(client.run(call.exchange, call.route, call.options))
-            parts = client.events(call.exchange, call.route, call.options)
-            body = _Body(next(parts, None), parts, request)
-            call.relayed.parts = body.parts() if call.route.streams else None
-            return _opened(call, body)
-        except RequestyError as error:
-            return _failed(error, call, request)
-
-    def close(self) -> None:
-        """Close the transport that was given."""
-        self._client.close()
-
-
-class _Body(SyncByteStream):
-    def __init__(self, first: StreamPart | None, rest: Generator[StreamPart], request: Request) -> None:
-        self._first = first
-        self._rest = rest
-        self._request = request
-
-    def parts(self) -> Iterator[StreamPart]:
-        """The whole body; raises typed errors."""
-        first, self._first = self._first, None
-        if first is not None:
-            yield first
-        yield from self._rest
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for part in self.parts():
-                if part.data:
-                    yield part.data
-        except RequestyError as error:
-            raise relay_error(error, self._request) from error
-
-    def close(self) -> None:
-        self._rest.close()
-
-
-class AsyncRelayTransport(AsyncTransport):
-    """The same for ``httpx.AsyncClient``. Usable from one event loop after another."""
-
-    def __init__(
-        self,
-        *,
-        transport: AsyncTransport | AsyncHTTPClient | None = None,
-        client: AsyncRequestyClient | None = None,
-        **settings: Any,
-    ) -> None:
-        self._client = client or AsyncRequestyClient(transport=transport, **settings)
-
-    async def handle_async_request(self, request: Request) -> Response:
-        """As :meth:`RelayTransport.handle_request`."""
-        client: AsyncRequestyClient = request.extensions.get(EXTENSION) or self._client
-        call = plan(client.settings, _incoming(request, await request.aread()))
-        try:
-            if isinstance(call.exchange, UnaryExchange):
-                return _whole(await client.run(call.exchange, call.route, call.options))
-            parts = client.events(call.exchange, call.route, call.options)
-            body = _AsyncBody(await anext(parts, None), parts, request)
-            call.relayed.parts = body.parts() if call.route.streams else None
-            return _opened(call, body)
-        except RequestyError as error:
-            return _failed(error, call, request)
-
-    async def aclose(self) -> None:
-        """Close the transport that was given."""
-        await self._client.close()
-
-
-class _AsyncBody(AsyncByteStream):
-    def __init__(self, first: StreamPart | None, rest: AsyncGenerator[StreamPart], request: Request) -> None:
-        self._first = first
-        self._rest = rest
-        self._request = request
-
-    async def parts(self) -> AsyncIterator[StreamPart]:
-        """The whole body; raises typed errors."""
-        first, self._first = self._first, None
-        if first is not None:
-            yield first
-        async for part in self._rest:
-            yield part
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for part in self.parts():
-                if part.data:
-                    yield part.data
-        except RequestyError as error:
-            raise relay_error(error, self._request) from error
-
-    async def aclose(self) -> None:
-        await self._rest.aclose()
+    planned.relayed.error = error
+    return _response(got, ByteStream(got.content), planned.relayed, got.status_code)

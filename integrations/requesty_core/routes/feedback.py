@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from requesty_core.calls.settings import ClientSettings
@@ -11,9 +11,9 @@ from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply
 from requesty_core.telemetry.events import logger
 
-from .call import ApiCall, AsyncResource, Resource, api_call, path_join
+from .requests import RouteRequest, path_join, route_request
 
-__all__ = ["AsyncFeedback", "Feedback", "Thumbs"]
+__all__ = ["Thumbs", "feedback_request", "not_sent"]
 
 Thumbs = Literal["thumbs_up", "thumbs_down"]
 
@@ -22,30 +22,22 @@ def _ignore(received: ReceivedResponse) -> bool:
     return True
 
 
-def _build(
-    settings: ClientSettings,
-    reply: ChatReply | str,
-    *,
-    message: str | None,
-    rating: Thumbs | float | str | None,
-    helpful: bool | None,
-    user_id: str | None,
-    tags: Sequence[str] | None,
-    extra: Mapping[str, Any],
-) -> ApiCall[bool]:
+def feedback_request(
+    settings: ClientSettings, reply: ChatReply | str, named: Mapping[str, Any], extra: Mapping[str, Any]
+) -> RouteRequest[bool]:
+    """The request in its first form, with the second for gateways that lack the first."""
     response_id = reply if isinstance(reply, str) else reply.id
     request_id = reply if isinstance(reply, str) else reply.request_id or reply.id
     if not response_id or not request_id:
         raise ConfigurationError("feedback: the reply has no id; give the response id as a string")
-    named = {"message": message, "rating": rating, "helpful": helpful, "user_id": user_id, "tags": tags}
     data = {**extra, **{key: value for key, value in named.items() if value is not None}}
     url = path_join(f"{settings.config.feedback_url}/feedback", response_id)
-    call = api_call(settings, "POST", url, _ignore, body={"data": data}, label="POST /feedback")
-    thumbs = _thumbs(rating, helpful)
+    request = route_request(settings, "POST", url, _ignore, body={"data": data}, label="POST /feedback")
+    thumbs = _thumbs(named["rating"], named["helpful"])
     if thumbs is None:
-        return call
-    return call.or_else(
-        api_call(
+        return request
+    return request.or_else(
+        route_request(
             settings,
             "POST",
             f"{settings.config.base_url}/feedback",
@@ -64,73 +56,7 @@ def _thumbs(rating: Thumbs | float | str | None, helpful: bool | None) -> Thumbs
     return None
 
 
-def _not_sent(error: Exception) -> bool:
+def not_sent(error: Exception) -> bool:
+    """What to answer after a failure; it is logged."""
     logger.warning("feedback was not sent: %s", error)
     return False
-
-
-class Feedback(Resource):
-    """``client.feedback``."""
-
-    def send(
-        self,
-        reply: ChatReply | str,
-        *,
-        message: str | None = None,
-        rating: Thumbs | float | str | None = None,
-        helpful: bool | None = None,
-        user_id: str | None = None,
-        tags: Sequence[str] | None = None,
-        **extra: Any,
-    ) -> bool:
-        """Send feedback on a reply, or on a response id; sending again merges by key.
-
-        Returns whether the gateway took it. A failure is logged, never raised: feedback must not break a chat.
-        """
-        try:
-            return self._call(
-                _build(
-                    self._client.settings,
-                    reply,
-                    message=message,
-                    rating=rating,
-                    helpful=helpful,
-                    user_id=user_id,
-                    tags=tags,
-                    extra=extra,
-                )
-            )
-        except Exception as error:  # noqa: BLE001 -- whatever happens here, the chat must go on
-            return _not_sent(error)
-
-
-class AsyncFeedback(AsyncResource):
-    """``client.feedback`` of the asynchronous client."""
-
-    async def send(
-        self,
-        reply: ChatReply | str,
-        *,
-        message: str | None = None,
-        rating: Thumbs | float | str | None = None,
-        helpful: bool | None = None,
-        user_id: str | None = None,
-        tags: Sequence[str] | None = None,
-        **extra: Any,
-    ) -> bool:
-        """As :meth:`Feedback.send`."""
-        try:
-            return await self._call(
-                _build(
-                    self._client.settings,
-                    reply,
-                    message=message,
-                    rating=rating,
-                    helpful=helpful,
-                    user_id=user_id,
-                    tags=tags,
-                    extra=extra,
-                )
-            )
-        except Exception as error:  # noqa: BLE001 -- whatever happens here, the chat must go on
-            return _not_sent(error)

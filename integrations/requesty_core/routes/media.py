@@ -1,10 +1,10 @@
-"""Images and audio, as thin calls: fields go through as the routes define them."""
+"""Images and audio: fields go through as the routes define them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from requesty_core.calls.arguments import take_options
 from requesty_core.calls.settings import JSON_HEADERS, ClientSettings, Route
@@ -15,9 +15,20 @@ from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.network.http import URL, multipart
 from requesty_core.replies.received import ReceivedResponse
 
-from .call import ApiCall, AsyncEndpoint, AsyncResource, Resource, SyncEndpoint
+from .requests import RouteRequest
 
-__all__ = ["AsyncAudio", "AsyncImages", "Audio", "Images", "ImagesReply", "Speech", "Transcription"]
+__all__ = [
+    "FileInput",
+    "ImagesReply",
+    "Speech",
+    "Transcription",
+    "media_request",
+    "read_images",
+    "read_speech",
+    "read_transcription",
+]
+
+T = TypeVar("T")
 
 FileInput = tuple[str, bytes, str] | tuple[str, bytes]
 """File name, content, and media type if it cannot be told from the name."""
@@ -61,7 +72,8 @@ def _object(received: ReceivedResponse) -> dict[str, Any]:
     return body
 
 
-def _images(received: ReceivedResponse) -> tuple[ImagesReply, Usage | None]:
+def read_images(received: ReceivedResponse) -> tuple[ImagesReply, Usage | None]:
+    """Images, under ``data``."""
     body = _object(received)
     data = body.get("data")
     if not isinstance(data, list):
@@ -70,7 +82,8 @@ def _images(received: ReceivedResponse) -> tuple[ImagesReply, Usage | None]:
     return ImagesReply([d for d in data if isinstance(d, dict)], usage, received.request_id, body), usage
 
 
-def _speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:
+def read_speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:
+    """Audio bytes; an error may come under status 200."""
     if received.headers.get("content-type", "").startswith(("application/json", "text/html")):
         _object(received)
         raise MalformedResponseError("the answer is no audio but JSON; check base_url")
@@ -79,7 +92,8 @@ def _speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:
     return Speech(received.content, received.headers.get("content-type"), received.request_id), None
 
 
-def _transcription(received: ReceivedResponse) -> tuple[Transcription, Usage | None]:
+def read_transcription(received: ReceivedResponse) -> tuple[Transcription, Usage | None]:
+    """The text, under ``text``."""
     body = _object(received)
     text = body.get("text")
     if not isinstance(text, str):
@@ -88,88 +102,33 @@ def _transcription(received: ReceivedResponse) -> tuple[Transcription, Usage | N
     return Transcription(text, usage, received.request_id, body), usage
 
 
-def _call(
+def media_request(
     settings: ClientSettings,
     path: str,
+    read: Callable[[ReceivedResponse], tuple[T, Usage | None]],
     model: str,
     fields: dict[str, Any],
-    read: Any,
+    *,
     files: Mapping[str, FileInput] | None = None,
     accept: str = "application/json",
-) -> ApiCall[Any]:
+) -> RouteRequest[T]:
+    """A billed request of a media route; ``fields`` are the wire's own and call-time options."""
     own = take_options(fields)
     own.setdefault("fallbacks", ())
-    call = settings.call_options(model, **own)
-    body = build_body(fields, call.options, call.extra_body)
+    options = settings.call_options(model, **own)
+    body = build_body(fields, options.options, options.extra_body)
     headers, content = {**JSON_HEADERS, "Accept": accept}, None
     if files is not None:
-        if len(call.steps) > 1:
+        if len(options.steps) > 1:
             raise ConfigurationError("fallbacks: a file upload names one model; leave fallbacks out")
         content, headers["Content-Type"] = multipart({"model": model, **body}, files)
-    exchange: UnaryExchange[Any] = UnaryExchange(
-        settings.engine(call),
+    exchange = UnaryExchange(
+        settings.engine(options),
         body,
         read,
-        accounts=settings.accounts(call),
+        accounts=settings.accounts(options),
         observer=settings.on_event,
-        telemetry=settings.telemetry("generate_content", call),
+        telemetry=settings.telemetry("generate_content", options),
     )
-    return ApiCall(exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), headers, content=content), call)
-
-
-def _generate(settings: ClientSettings, /, *, model: str, prompt: str, **params: Any) -> ApiCall[ImagesReply]:
-    """Generate images. Fields: ``n``, ``size``, ``quality``, ``background``, ``output_format``, ``response_format``."""
-    return _call(settings, "images/generations", model, {"prompt": prompt, **params}, _images)
-
-
-def _edit(
-    settings: ClientSettings,
-    /,
-    *,
-    model: str,
-    prompt: str,
-    image: FileInput,
-    mask: FileInput | None = None,
-    **params: Any,
-) -> ApiCall[ImagesReply]:
-    """Edit an image by a prompt."""
-    files = {"image": image} if mask is None else {"image": image, "mask": mask}
-    return _call(settings, "images/edits", model, {"prompt": prompt, **params}, _images, files)
-
-
-def _speak(settings: ClientSettings, /, *, model: str, input: str, voice: str, **params: Any) -> ApiCall[Speech]:
-    """Speak a text. Fields: ``instructions``, ``response_format`` (mp3, opus, …), ``speed``."""
-    return _call(settings, "audio/speech", model, {"input": input, "voice": voice, **params}, _speech, accept="*/*")
-
-
-def _transcribe(settings: ClientSettings, /, *, model: str, file: FileInput, **params: Any) -> ApiCall[Transcription]:
-    """Write down speech. Fields: ``language``, ``response_format`` (json, verbose_json)."""
-    return _call(settings, "audio/transcriptions", model, params, _transcription, {"file": file})
-
-
-class Images(Resource):
-    """``client.images``."""
-
-    generate = SyncEndpoint(_generate)
-    edit = SyncEndpoint(_edit)
-
-
-class AsyncImages(AsyncResource):
-    """``client.images`` of the asynchronous client."""
-
-    generate = AsyncEndpoint(_generate)
-    edit = AsyncEndpoint(_edit)
-
-
-class Audio(Resource):
-    """``client.audio``."""
-
-    speech = SyncEndpoint(_speak)
-    transcribe = SyncEndpoint(_transcribe)
-
-
-class AsyncAudio(AsyncResource):
-    """``client.audio`` of the asynchronous client."""
-
-    speech = AsyncEndpoint(_speak)
-    transcribe = AsyncEndpoint(_transcribe)
+    route = Route("POST", URL(f"{settings.config.base_url}/{path}"), headers, content=content)
+    return RouteRequest(exchange, route, options)

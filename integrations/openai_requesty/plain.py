@@ -1,4 +1,4 @@
-"""Chat resources that keep large requests cheap.
+"""Keeping large requests cheap.
 
 Before it sends a request, the SDK walks messages and tools along their type annotations to rename fields and turn
 iterables into lists: milliseconds for a long conversation. Plain JSON values need none of it, so they go past, as extra
@@ -7,15 +7,11 @@ fields of the body; anything else takes the SDK's way.
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from openai._compat import cached_property
-from openai.resources.chat import AsyncChat, Chat
-from openai.resources.chat.completions import AsyncCompletions, Completions
 from pydantic import BaseModel
 
-__all__ = ["AsyncRequestyChat", "RequestyChat"]
+__all__ = ["past"]
 
 
 def _plain(value: Any) -> bool:
@@ -39,7 +35,7 @@ def _json(items: Any) -> Any:
     ]
 
 
-def _past(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+def past(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     """The arguments, with those named moved to ``extra_body`` if they are plain JSON."""
     moved = {name: _json(arguments[name]) for name in names if name in arguments}
     moved = {name: value for name, value in moved.items() if type(value) is list and value and _plain(value)}
@@ -49,45 +45,3 @@ def _past(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     if "messages" in moved:
         rest["messages"] = []  # A required argument; the moved ones replace it.
     return {**rest, "extra_body": {**moved, **(arguments.get("extra_body") or {})}}
-
-
-class _Completions(Completions):
-    if not TYPE_CHECKING:
-
-        @functools.wraps(Completions.create)
-        def create(self, **arguments):
-            return super().create(**_past(arguments, "messages", "tools"))
-
-        @functools.wraps(Completions.parse)
-        def parse(self, **arguments):
-            return super().parse(**_past(arguments, "messages"))
-
-
-class _AsyncCompletions(AsyncCompletions):
-    if not TYPE_CHECKING:
-
-        @functools.wraps(AsyncCompletions.create)
-        async def create(self, **arguments):
-            return await super().create(**_past(arguments, "messages", "tools"))
-
-        @functools.wraps(AsyncCompletions.parse)
-        async def parse(self, **arguments):
-            return await super().parse(**_past(arguments, "messages"))
-
-
-class RequestyChat(Chat):
-    """``client.chat``."""
-
-    @cached_property
-    def completions(self) -> Completions:
-        """``client.chat.completions``."""
-        return _Completions(self._client)
-
-
-class AsyncRequestyChat(AsyncChat):
-    """``client.chat`` of the asynchronous client."""
-
-    @cached_property
-    def completions(self) -> AsyncCompletions:
-        """``client.chat.completions``."""
-        return _AsyncCompletions(self._client)

@@ -1,0 +1,69 @@
+"""``AsyncOpenAI`` whose calls are carried out by the core.
+
+The SDK writes requests and reads answers as ever; below it, in place of its transport, stands the core's relay. So
+everything the SDK can do (helpers, raw and streaming responses, ``with_options``) works unchanged, and everything the
+core promises holds for it. What is overridden is only what the transport cannot know: typed errors, models and
+streams built from what the core has decoded, and settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openai import AsyncOpenAI
+from openai._compat import cached_property
+
+from openai_requesty.answers import CoreAnswers, without_retries
+from openai_requesty.errors import raising
+from openai_requesty.settings import CoreSettings
+from requesty_core.calls.settings import ClientSettings
+from requesty_core.client import AsyncRequestyClient
+from requesty_core.network.http import AsyncHTTPClient
+from requesty_core.relay.aio import AsyncRelayTransport
+from requesty_core.relay.http import EXTENSION
+
+from .streams import AsyncRequestyStream
+
+if TYPE_CHECKING:
+    from .resources import AsyncRequestyChat
+
+__all__ = ["AsyncRequestyOpenAI"]
+
+
+class AsyncRequestyOpenAI(CoreSettings, CoreAnswers, AsyncOpenAI):
+    """``openai.AsyncOpenAI`` for the Requesty gateway. Usable from one event loop after another.
+
+    Settings: :class:`ClientOptions`; ``api_key`` may also be an async callable. Single calls may differ by
+    ``client.with_options(fallbacks=[…])``, or by call options in ``extra_body`` (``fallbacks``, ``max_retries``,
+    ``options``). Errors: see :mod:`openai_requesty.errors`.
+    """
+
+    _stream_base = AsyncRequestyStream
+
+    def _make_core(self, settings: ClientSettings, transport: Any) -> AsyncRequestyClient:
+        return AsyncRequestyClient(settings=settings, transport=transport)
+
+    def _make_http(self, core: AsyncRequestyClient) -> AsyncHTTPClient:
+        return AsyncHTTPClient(transport=AsyncRelayTransport(client=core), trust_env=False)
+
+    async def _prepare_request(self, request: Any) -> None:
+        await super()._prepare_request(request)
+        request.extensions[EXTENSION] = self._core
+
+    async def request(self, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
+        """As the SDK's; ``options.max_retries`` counts the core's retries."""
+        retries = options.max_retries
+        if isinstance(retries, int) and retries != self.max_retries:
+            return await self.copy(max_retries=retries).request(
+                cast_to, without_retries(options), stream=stream, stream_cls=stream_cls
+            )
+        options, stream_cls = self._before(options, stream_cls)
+        with raising():
+            return await super().request(cast_to, options, stream=stream, stream_cls=stream_cls)
+
+    @cached_property
+    def chat(self) -> AsyncRequestyChat:
+        """Chat completions."""
+        from .resources import AsyncRequestyChat
+
+        return AsyncRequestyChat(self)

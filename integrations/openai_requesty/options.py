@@ -1,0 +1,111 @@
+"""What the clients are told: options of the core and of the SDK, and the core settings made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from openai._types import NotGiven
+
+from requesty_core.calls.settings import ClientSettings
+from requesty_core.money.budget import Budget
+from requesty_core.money.ledger import CostLedger
+from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
+from requesty_core.settings.config import Timeouts
+from requesty_core.settings.options import RequestyOptions
+from requesty_core.telemetry.events import Observer
+
+__all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "core_settings", "given", "merged"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """Settings of both clients: the core's, and those of the SDK that have a meaning here.
+
+    Attributes:
+        api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request; default:
+            ``REQUESTY_API_KEY`` when the first request is made. No ``OPENAI_*`` variable is ever used.
+        base_url: the gateway's base URL, verbatim.
+        region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.
+        timeout: seconds of silence, ``Timeouts``, or the SDK's own ``Timeout``; ``None`` waits forever.
+        max_retries: further attempts after a retryable failure; the SDK's own retries are off.
+        fallbacks: models to try when the requested one fails (chat completions and responses).
+        fallback_policy: the rules of retry and fallback.
+        options: the ``requesty`` object of every request.
+        app_url, app_title: attribution, sent only if set.
+        extra_headers, extra_body: sent with every request.
+        ledger, budget: where cost is counted and limited.
+        on_event: called with every event of a call.
+        window: context window of a model in tokens, for falling back when a prompt is too long.
+        transport: an ``httpx`` transport or client to send with, instead of the shared one.
+        http_client: the same under the SDK's name.
+        default_headers, default_query: as in the SDK.
+        organization, project, webhook_secret, websocket_base_url: as in the SDK, but never from the environment.
+    """
+
+    api_key: Any
+    base_url: Any
+    region: str | None
+    management_url: str | None
+    feedback_url: str | None
+    timeout: Any
+    max_retries: int
+    fallbacks: Sequence[str | Step | dict[str, Any]]
+    fallback_policy: FallbackPolicy | None
+    options: RequestyOptions | Mapping[str, Any] | None
+    app_url: str | None
+    app_title: str | None
+    extra_headers: Mapping[str, str] | None
+    extra_body: Mapping[str, Any] | None
+    ledger: CostLedger | None
+    budget: Budget | None
+    on_event: Observer | None
+    window: Callable[[str], int | None] | None
+    transport: Transport | AsyncTransport | HTTPClient | AsyncHTTPClient | None
+    http_client: Any
+    default_headers: Mapping[str, str] | None
+    default_query: Mapping[str, object] | None
+    organization: str | None
+    project: str | None
+    webhook_secret: str | None
+    websocket_base_url: Any
+    _strict_response_validation: bool
+
+
+SDK_OPTIONS = frozenset(
+    (
+        "default_headers",
+        "default_query",
+        "organization",
+        "project",
+        "webhook_secret",
+        "websocket_base_url",
+        "_strict_response_validation",
+    )
+)
+TRANSPORTS = frozenset(("transport", "http_client"))
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, without the SDK's marks for those that were not."""
+    return {name: value for name, value in options.items() if not isinstance(value, NotGiven)}
+
+
+def core_settings(options: Mapping[str, Any]) -> ClientSettings:
+    """The settings of the core client. Raises :class:`ConfigurationError` naming the one that is unusable."""
+    core = {k: v for k, v in options.items() if k not in SDK_OPTIONS | TRANSPORTS}
+    if core.get("base_url") is not None:
+        core["base_url"] = str(core["base_url"])
+    timeout: Any = core.get("timeout")
+    if hasattr(timeout, "as_dict"):
+        parts = timeout.as_dict()
+        core["timeout"] = Timeouts(connect=parts["connect"], read=parts["read"], write=parts["write"])
+    return ClientSettings.build(**core)
+
+
+def merged(kind: str, own: Any, more: Any, instead: Any) -> Any:
+    """Default headers or query of a copy: the SDK's rule for its two arguments each."""
+    if more is not None and instead is not None:
+        raise ValueError(f"The `default_{kind}` and `set_default_{kind}` arguments are mutually exclusive")
+    return instead if instead is not None else {**own, **(more or {})}

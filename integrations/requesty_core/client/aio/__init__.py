@@ -1,0 +1,1 @@
+"""The asynchronous client and its streams: the source that ``sync`` is generated from."""

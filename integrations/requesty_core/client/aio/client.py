@@ -1,0 +1,212 @@
+"""The asynchronous client: a thin IO shell that performs what an exchange decides.
+
+Cheap to construct, holds no connection of its own unless a transport was given, and is safe to share between event
+loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from requesty_core.calls.settings import CallOptions, Route
+from requesty_core.client.base import BaseClient
+from requesty_core.client.sender_aio import AsyncSender
+from requesty_core.embeddings.plan import Batch, EmbeddingInput, EmbeddingsReply
+from requesty_core.errors import RequestyError
+from requesty_core.exchange.exchange import Exchange
+from requesty_core.exchange.stream import StreamExchange
+from requesty_core.exchange.unary import UnaryExchange
+from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request
+from requesty_core.replies.reply import ChatReply
+from requesty_core.retry.fallback import Send
+from requesty_core.retry.steps import Step
+
+from .streams import AsyncChatStream, AsyncStream
+
+if TYPE_CHECKING:
+    # Imported by the methods that need them, to keep the import of a client light.
+    from requesty_core.replies.native import NativeEvent, NativeReply
+    from requesty_core.routes.aio.feedback import AsyncFeedback
+    from requesty_core.routes.aio.management import AsyncManagement
+    from requesty_core.routes.aio.media import AsyncAudio, AsyncImages
+    from requesty_core.routes.aio.models import AsyncModels
+
+__all__ = ["AsyncRequestyClient"]
+
+T = TypeVar("T")
+E = TypeVar("E")
+R = TypeVar("R", bound=Any)
+
+
+class AsyncRequestyClient(BaseClient):
+    """The asynchronous client. Usable from one event loop after another.
+
+    Args:
+        api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request; default:
+            ``REQUESTY_API_KEY`` when the first request is made.
+        base_url: the gateway's OpenAI-style base URL, taken verbatim.
+        region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.
+        management_url: host of the management API, if it cannot be derived from the base URL.
+        timeout: seconds of silence, or :class:`Timeouts`; ``None`` waits forever.
+        max_retries: further attempts after a retryable failure; 0 means one request.
+        fallbacks: models (or :class:`Step`) to try when the requested one fails.
+        fallback_policy: the rules of retry and fallback.
+        options: default gateway options (:class:`RequestyOptions` or a mapping).
+        app_url, app_title: attribution, sent only if set.
+        extra_headers, extra_body: sent with every request.
+        ledger, budget: where cost is counted and limited.
+        on_event: called with every :data:`CallEvent`.
+        transport: an ``httpx`` transport or client to send with, instead of the shared one.
+
+    Raises:
+        ConfigurationError: a setting is unusable; the message names it.
+    """
+
+    def __init__(self, *, transport: AsyncTransport | AsyncHTTPClient | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._sender = AsyncSender(transport)
+
+    @cached_property
+    def models(self) -> AsyncModels:
+        """The models routes."""
+        from requesty_core.routes.aio.models import AsyncModels
+
+        return AsyncModels(self)
+
+    @cached_property
+    def feedback(self) -> AsyncFeedback:
+        """Feedback on requests."""
+        from requesty_core.routes.aio.feedback import AsyncFeedback
+
+        return AsyncFeedback(self)
+
+    @cached_property
+    def management(self) -> AsyncManagement:
+        """The management API."""
+        from requesty_core.routes.aio.management import AsyncManagement
+
+        return AsyncManagement(self)
+
+    @cached_property
+    def images(self) -> AsyncImages:
+        """Image routes."""
+        from requesty_core.routes.aio.media import AsyncImages
+
+        return AsyncImages(self)
+
+    @cached_property
+    def audio(self) -> AsyncAudio:
+        """Audio routes."""
+        from requesty_core.routes.aio.media import AsyncAudio
+
+        return AsyncAudio(self)
+
+    async def messages(
+        self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
+    ) -> NativeReply:
+        """A complete answer of ``/v1/messages`` (Anthropic format). Raises :class:`RequestyError`."""
+        fields = {"max_tokens": max_tokens, "messages": messages}
+        return await self.run(*self._settings.native("messages", model, fields, params))
+
+    def stream_messages(
+        self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
+    ) -> AsyncStream[NativeEvent, NativeReply]:
+        """A streamed answer of ``/v1/messages``."""
+        from requesty_core.replies.native import MessagesAccumulator
+
+        fields = {"max_tokens": max_tokens, "messages": messages}
+        exchange, route, options = self._settings.native_stream("messages", model, fields, params, MessagesAccumulator)
+        return AsyncStream(exchange, *self._start(exchange, route, options))
+
+    async def responses(self, *, model: str, input: str | Sequence[Any], **params: Any) -> NativeReply:
+        """A complete answer of ``/v1/responses`` (OpenAI format). Raises :class:`RequestyError`."""
+        return await self.run(*self._settings.native("responses", model, {"input": input}, params))
+
+    def stream_responses(
+        self, *, model: str, input: str | Sequence[Any], **params: Any
+    ) -> AsyncStream[NativeEvent, NativeReply]:
+        """A streamed answer of ``/v1/responses``."""
+        from requesty_core.replies.native import ResponsesAccumulator
+
+        fields = {"input": input}
+        exchange, route, options = self._settings.native_stream(
+            "responses", model, fields, params, ResponsesAccumulator
+        )
+        return AsyncStream(exchange, *self._start(exchange, route, options))
+
+    async def chat(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
+        """Ask for a complete answer.
+
+        ``model`` is an id, or a :class:`Step` that gives the first model settings of its own. Besides the wire's own
+        fields (``temperature``, ``tools``, …, sent as given; ``None`` is not sent), the call-time options of the client
+        may be given: ``timeout``, ``max_retries``, ``fallbacks``, ``fallback_policy``, ``options``,
+        ``extra_headers``, ``extra_body``. Raises :class:`RequestyError`.
+        """
+        exchange, options = self._settings.chat(model, messages, params)
+        return await self.run(exchange, self._settings.chat_route, options)
+
+    def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
+        """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read.
+
+        Not a coroutine: iterate it with ``async for``.
+        """
+        exchange, options = self._settings.chat_stream(model, messages, params)
+        return AsyncChatStream(exchange, *self._start(exchange, self._settings.stream_route, options))
+
+    async def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
+        """Embed texts (or token ids), in as many requests as needed.
+
+        Args:
+            model: embedding model id.
+            input: one text or several; an empty list makes no request.
+            params: wire fields (``dimensions``, ``user``, ``encoding_format``), ``batch_size`` (inputs per request,
+                default 256), ``max_in_flight`` (requests at a time, default 4), ``on_batch`` (called with the number
+                of inputs of every batch that is through), and the call-time options of :meth:`chat`. The client's
+                ``fallbacks`` do not apply: vectors of different models do not mix.
+
+        Raises:
+            EmbeddingsError: some of several batches failed; it names the inputs and holds the vectors that came.
+            RequestyError: the only batch failed.
+        """
+        plan, exchange_for, options = self._settings.embeddings(model, input, params)
+
+        async def embed(batch: Batch) -> None:
+            try:
+                exchange = exchange_for(batch)
+                result = await self.run(exchange, self._settings.embeddings_route, options)
+                plan.done(batch, result, exchange.attempts)
+            except RequestyError as error:
+                plan.failed(batch, error)
+
+        await self._sender.each(plan, embed)
+        return plan.reply()
+
+    async def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
+        """Perform a unary exchange. For the package's own routes and adapters."""
+        return await self._sender.unary(exchange, partial(self._prepare, exchange, route, options))
+
+    def events(self, exchange: StreamExchange[E, R], route: Route, options: CallOptions) -> AsyncGenerator[E]:
+        """Perform a streamed exchange. For the package's own routes and adapters."""
+        events, _ = self._start(exchange, route, options)
+        return events
+
+    def _start(
+        self, exchange: StreamExchange[E, R], route: Route, options: CallOptions
+    ) -> tuple[AsyncGenerator[E], Callable[[], Awaitable[None]]]:
+        return self._sender.start(exchange, partial(self._prepare, exchange, route, options))
+
+    async def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
+        request = self._request(exchange, route, options, send)
+        return await anext(self._auth.async_auth_flow(request))
+
+    async def close(self) -> None:
+        """Close the transport that was given to the client; the shared one of a loop is closed with its loop."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()

@@ -1,0 +1,77 @@
+"""What only the asynchronous client does; ``sender_sync`` is its counterpart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
+from requesty_core.exchange.aio import AsyncOpened, AsyncPrepare, astream_events, aunary
+from requesty_core.exchange.stream import StreamExchange
+from requesty_core.exchange.unary import UnaryExchange
+from requesty_core.loops import loop_transport
+from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response, as_async_transport
+
+if TYPE_CHECKING:
+    from types import AsyncGeneratorType
+
+__all__ = ["AsyncSender"]
+
+T = TypeVar("T")
+E = TypeVar("E")
+R = TypeVar("R", bound=Any)
+
+
+class AsyncSender:
+    """Sends what exchanges decide, through the transport that was given or the one of the running loop."""
+
+    def __init__(self, given: AsyncTransport | AsyncHTTPClient | None) -> None:
+        self._given = None if given is None else as_async_transport(given)
+
+    def unary(self, exchange: UnaryExchange[T], prepare: AsyncPrepare) -> Coroutine[Any, Any, T]:
+        """Perform a unary exchange."""
+        return aunary(exchange, prepare, self._post)
+
+    def start(
+        self, exchange: StreamExchange[E, R], prepare: AsyncPrepare
+    ) -> tuple[AsyncGenerator[E], Callable[[], Awaitable[None]]]:
+        """The events of a streamed exchange, and what ends it before they do, from any task of the loop."""
+        held: list[AsyncOpened[E, R]] = []
+        events = astream_events(exchange, prepare, self._post, held)
+        return events, partial(_close, events, held)
+
+    async def each(self, plan: EmbeddingsPlan, embed: Callable[[Batch], Awaitable[None]]) -> None:
+        """Embed every batch, as many at a time as the plan allows, in tasks."""
+
+        async def work(batches: Iterator[Batch]) -> None:
+            for batch in batches:
+                await embed(batch)
+
+        batches = plan.todo()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(plan.max_in_flight, len(plan.batches))):
+                    group.create_task(work(batches))
+        except BaseExceptionGroup as errors:
+            # What is no RequestyError comes from the caller's own callbacks: let it out as it was raised.
+            raise errors.exceptions[0] from None
+
+    async def close(self) -> None:
+        """Close the transport that was given."""
+        if self._given is not None:
+            await self._given.aclose()
+
+    async def _post(self, request: Request) -> Response:
+        transport = self._given or await loop_transport(request.url.scheme)
+        return await transport.handle_async_request(request)
+
+
+async def _close(events: AsyncGenerator[E], held: list[AsyncOpened[E, R]]) -> None:
+    """End a stream; a task that waits for its next event meanwhile gets a :class:`TruncatedStreamError`."""
+    if cast("AsyncGeneratorType[E, None]", events).ag_running:
+        for opened in held:
+            await opened.aclose()
+        return
+    await events.aclose()
