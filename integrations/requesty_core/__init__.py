@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .calls.settings import ClientSettings
+    from .catalog.catalog import Catalog, ModelInfo
     from .catalog.model_id import ModelId
     from .client import AsyncChatStream, AsyncRequestyClient, AsyncStream, ChatStream, RequestyClient, Stream
     from .embeddings.plan import EmbeddingsError, EmbeddingsReply
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
     from .money.budget import Budget
     from .money.ledger import CostLedger, LedgerEntry, LedgerSnapshot
     from .money.usage import Usage
+    from .relay.details import CallDetails
     from .replies.attempts import Attempt, attempt_dict
+    from .replies.native import NativeEvent, NativeReply
     from .replies.reply import (
         AnnotationDelta,
         ChatReply,
@@ -65,27 +69,58 @@ if TYPE_CHECKING:
     from .retry.backoff import RetryPolicy
     from .retry.policy import FallbackPolicy
     from .retry.steps import Step
+    from .routes.aio.access_lists import AsyncAccessLists
+    from .routes.aio.feedback import AsyncFeedback
+    from .routes.aio.groups import AsyncGroups
+    from .routes.aio.keys import AsyncKeys
+    from .routes.aio.management import AsyncManagement
+    from .routes.aio.media import AsyncAudio, AsyncImages
+    from .routes.aio.models import AsyncModels
+    from .routes.management import AccessList, ApiKeyInfo, Group, Member, NewApiKey, Organization, UsagePeriod
+    from .routes.media import ImagesReply, Speech, Transcription
+    from .routes.sync.access_lists import AccessLists
+    from .routes.sync.feedback import Feedback
+    from .routes.sync.groups import Groups
+    from .routes.sync.keys import Keys
+    from .routes.sync.management import Management
+    from .routes.sync.media import Audio, Images
+    from .routes.sync.models import Models
     from .settings.config import ApiKey, Config, Timeouts
     from .settings.options import RequestyOptions, analytics_headers
     from .telemetry.events import AttemptFinished, AttemptStarted, CallCommitted, CallEvent, FellBack
 
 __all__ = [
+    "AccessList",
+    "AccessLists",
     "AnnotationDelta",
     "ApiKey",
+    "ApiKeyInfo",
+    "AsyncAccessLists",
+    "AsyncAudio",
     "AsyncChatStream",
+    "AsyncFeedback",
+    "AsyncGroups",
+    "AsyncImages",
+    "AsyncKeys",
+    "AsyncManagement",
+    "AsyncModels",
     "AsyncRequestyClient",
     "AsyncStream",
     "Attempt",
     "AttemptFinished",
     "AttemptStarted",
+    "Audio",
     "AuthenticationError",
     "BadRequestError",
     "Budget",
     "BudgetExceededError",
     "CallCommitted",
+    "CallDetails",
     "CallEvent",
+    "Catalog",
     "ChatReply",
     "ChatStream",
+    "ClientSettings",
     "Config",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -99,18 +134,32 @@ __all__ = [
     "ErrorResponse",
     "FallbackExhaustedError",
     "FallbackPolicy",
+    "Feedback",
     "FellBack",
+    "Group",
+    "Groups",
     "ImageDelta",
+    "Images",
+    "ImagesReply",
     "InsufficientBalanceError",
+    "Keys",
     "LedgerEntry",
     "LedgerSnapshot",
     "MalformedResponseError",
+    "Management",
+    "Member",
     "Message",
     "MessageEnd",
     "MessageStart",
     "MissingKeyError",
     "ModelId",
+    "ModelInfo",
+    "Models",
+    "NativeEvent",
+    "NativeReply",
+    "NewApiKey",
     "NotFoundError",
+    "Organization",
     "OverloadedError",
     "PermissionDeniedError",
     "RateLimitError",
@@ -122,6 +171,7 @@ __all__ = [
     "RequestyOptions",
     "RetryPolicy",
     "ServerError",
+    "Speech",
     "SpendLimitError",
     "Step",
     "Stream",
@@ -131,9 +181,11 @@ __all__ = [
     "Timeouts",
     "ToolCall",
     "ToolCallDelta",
+    "Transcription",
     "TruncatedStreamError",
     "UpstreamFormatError",
     "Usage",
+    "UsagePeriod",
     "__version__",
     "analytics_headers",
     "attempt_dict",
@@ -144,6 +196,50 @@ __all__ = [
 _HOMES = {
     name: module
     for module, names in {
+        "calls.settings": ("ClientSettings",),
+        "catalog.catalog": (
+            "Catalog",
+            "ModelInfo",
+        ),
+        "relay.details": ("CallDetails",),
+        "replies.native": (
+            "NativeEvent",
+            "NativeReply",
+        ),
+        "routes.management": (
+            "AccessList",
+            "ApiKeyInfo",
+            "Group",
+            "Member",
+            "NewApiKey",
+            "Organization",
+            "UsagePeriod",
+        ),
+        "routes.media": (
+            "ImagesReply",
+            "Speech",
+            "Transcription",
+        ),
+        "routes.sync.access_lists": ("AccessLists",),
+        "routes.aio.access_lists": ("AsyncAccessLists",),
+        "routes.sync.feedback": ("Feedback",),
+        "routes.aio.feedback": ("AsyncFeedback",),
+        "routes.sync.groups": ("Groups",),
+        "routes.aio.groups": ("AsyncGroups",),
+        "routes.sync.keys": ("Keys",),
+        "routes.aio.keys": ("AsyncKeys",),
+        "routes.sync.management": ("Management",),
+        "routes.aio.management": ("AsyncManagement",),
+        "routes.sync.media": (
+            "Audio",
+            "Images",
+        ),
+        "routes.aio.media": (
+            "AsyncAudio",
+            "AsyncImages",
+        ),
+        "routes.sync.models": ("Models",),
+        "routes.aio.models": ("AsyncModels",),
         "replies.attempts": (
             "Attempt",
             "attempt_dict",
