@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from requesty_core.network import aio as http_async
 from requesty_core.network import sync as http_sync
 from requesty_core.network.aio import LoopTransport
-from requesty_core.network.http11 import MAX_HEAD_BYTES, ResponseParser, encode_request
+from requesty_core.network.http11 import MAX_HEAD_BYTES, ResponseParser, encode_head
 from requesty_core.network.sync import SocketTransport
 
 
@@ -160,7 +160,7 @@ def test_a_folded_header_is_one_header() -> None:
 @pytest.mark.parametrize("value", [b"a\r\nInjected: 1", b"a\nb", b"a\rb", b"a\0b"])
 def test_a_header_that_would_be_two_is_never_sent(value: bytes) -> None:
     with pytest.raises(httpx.LocalProtocolError):
-        encode_request("POST", b"/", [(b"x-label", value)], b"")
+        encode_head("POST", b"/", b"x", [(b"x-label", value)], 0)
 
 
 # --- transports -------------------------------------------------------------------------------------------------------

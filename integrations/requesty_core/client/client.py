@@ -25,6 +25,7 @@ from requesty_core.exchange.sync import stream_events, unary
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
 from requesty_core.network.auth import RequestyAuth
+from requesty_core.network.callers import as_async_transport, as_transport
 from requesty_core.network.http import (
     AsyncHTTPClient,
     AsyncTransport,
@@ -32,8 +33,6 @@ from requesty_core.network.http import (
     Request,
     Response,
     Transport,
-    as_async_transport,
-    as_transport,
 )
 from requesty_core.network.shared import shared_transport
 from requesty_core.replies.reply import ChatReply, StreamEvent, TextDelta
