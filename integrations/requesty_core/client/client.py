@@ -33,6 +33,7 @@ from requesty_core.network.http import (
     Request,
     Response,
     Transport,
+    make_request,
 )
 from requesty_core.network.shared import shared_transport
 from requesty_core.replies.reply import ChatReply, StreamEvent, TextDelta
@@ -65,17 +66,17 @@ def _build_request(
         t for t in (timeouts.read, timeouts.total, timeouts.first_token if route.streams else None) if t is not None
     ]
     headers = settings.headers_for(route, options)
-    return Request(
+    return make_request(
         route.method,
         route.url,
-        headers=headers,
-        content=route.content if route.content is not None else exchange.content(send),
-        extensions={
+        headers,
+        route.content if route.content is not None else exchange.content(send),
+        {
             "timeout": {
                 "connect": _least(timeouts.connect, timeouts.total),
                 "read": min(limits) if limits else None,
                 "write": timeouts.write,
-                "pool": None,
+                "pool": timeouts.pool,
             }
         },
     )

@@ -11,6 +11,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 __all__ = ["STAGGER_SECONDS", "Address", "Found", "lookup", "new_socket", "numeric", "start_lookup"]
 
@@ -104,7 +105,7 @@ def _resolve(host: str, port: int) -> list[Address]:
     return _in_order(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
-def _in_order(found: Iterable[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]]) -> list[Address]:
+def _in_order(found: Iterable[tuple[int, int, int, str, Any]]) -> list[Address]:
     """Families take turns, the resolver's first choice begins (RFC 8305, section 4)."""
     families: dict[int, list[Address]] = {}
     for family, kind, protocol, _, address in found:

@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
                 self._timer = self._loop.call_at(self._deadline, self._expire)
         waiter = self._waiter = self._loop.create_future()
         try:
-            return await waiter
+            return bool(await waiter)
         finally:
             self._waiter = None
 

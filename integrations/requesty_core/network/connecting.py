@@ -22,7 +22,7 @@ _PENDING = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, geta
 
 
 def connect(addresses: Sequence[Address], limit: float | None) -> socket.socket:
-    """A connected socket in blocking mode. Raises ``TimeoutError`` after ``limit`` seconds, ``OSError`` if none answers."""
+    """A connected socket. Raises ``TimeoutError`` after ``limit`` seconds, ``OSError`` if no address answers."""
     if len(addresses) == 1:
         sock = new_socket(addresses[0])
         try:

@@ -129,4 +129,3 @@ class Cycle:
         self.has_doubt = True
         self.deadlines.has_passed()
         return WriteTimeout("timed out") if sending or self._out else ReadTimeout("timed out")
-

@@ -1,8 +1,8 @@
 """When an attempt must end, whatever it is doing: moments on ``time.monotonic()``'s clock, as data.
 
-The limits of a single wait (``connect``, ``read``, ``write``, ``pool``) start anew with every wait and belong to whoever
+The limits of a single wait (``connect``, ``read``, ``write``, ``pool``) start anew with every wait and belong to who
 waits. The limits here run through all phases of an attempt: finding an address, connecting, TLS, sending, the head, the
-body. Whoever waits asks :meth:`Deadlines.cap` how long it may, and tells :meth:`Deadlines.expire` when that was too long.
+body. Whoever waits asks :meth:`Deadlines.cap` how long it may, and :meth:`Deadlines.has_passed` when it was too long.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ __all__ = ["EXTENSION", "NO_DEADLINES", "Deadlines", "Expired", "deadlines_of"]
 
 EXTENSION = "requesty_deadlines"
 """Key of a request's extensions under which the package's own transports find the attempt's deadlines."""
+
+TOLERANCE_SECONDS = 0.005
+"""So much earlier may a timer go off, by the grain of its clock."""
 
 Expired = Literal["first_byte", "first_token", "silence", "total"]
 
@@ -70,6 +73,11 @@ class Deadlines:
             self._moments["silence"] = monotonic() + self._silence
             self._choose()
 
+    @property
+    def has_silence(self) -> bool:
+        """Whether anyone needs to know when content came."""
+        return self._silence is not None
+
     def only(self, seconds: float) -> None:
         """Nothing but the end of the body is awaited any more, and not for longer than this."""
         self._silence = None
@@ -85,7 +93,7 @@ class Deadlines:
 
     def has_passed(self) -> bool:
         """Whether a deadline has passed; ``expired`` then says which."""
-        if self.next > monotonic():
+        if self.next > monotonic() + TOLERANCE_SECONDS:
             return False
         if self.expired is None:
             self.expired = next(name for name, moment in self._moments.items() if moment == self.next)

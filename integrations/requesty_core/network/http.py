@@ -30,6 +30,7 @@ __all__ = [
     "ByteStream",
     "ConnectError",
     "ConnectTimeout",
+    "DecodingError",
     "HTTPClient",
     "Limits",
     "LocalProtocolError",
@@ -48,6 +49,7 @@ __all__ = [
     "create_ssl_context",
     "headers_of",
     "library_error",
+    "make_request",
     "multipart",
     "timeouts_of",
     "transport_error",
@@ -69,6 +71,7 @@ TimeoutConfig = httpx.Timeout
 ConnectError = httpx.ConnectError
 ConnectTimeout = httpx.ConnectTimeout
 PoolTimeout = httpx.PoolTimeout
+DecodingError = httpx.DecodingError
 LocalProtocolError = httpx.LocalProtocolError
 ReadError = httpx.ReadError
 WriteError = httpx.WriteError
@@ -102,7 +105,9 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
         }.get(type(exc), words)
         error = RequestTimeoutError(f"timeout: {what}", requested_model=model)
     elif isinstance(exc, httpx.DecodingError):
-        error = MalformedResponseError(f"the body cannot be decompressed ({words})", requested_model=model)
+        error = MalformedResponseError(f"the body cannot be read: {words}", requested_model=model)
+        # It would be as long, or as broken, the next time.
+        error.__dict__["is_retryable"] = False
     elif opened:
         error = TruncatedStreamError(
             f"the connection broke while the answer was arriving ({words})", requested_model=model
@@ -113,6 +118,19 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
     error.was_sent = not isinstance(exc, _UNSENT)
     error.__cause__ = None
     return error
+
+
+_FRAMING = frozenset(
+    ("content-length", "transfer-encoding", "connection", "host", "te", "trailer", "upgrade", "expect")
+)
+
+
+def make_request(
+    method: str, url: httpx.URL | str, headers: Mapping[str, str], content: bytes, extensions: dict[str, Any]
+) -> httpx.Request:
+    """A request with a complete body; headers that would frame it otherwise, or send it elsewhere, are left out."""
+    own = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
+    return httpx.Request(method, url, headers=own, content=content, extensions=extensions)
 
 
 def timeouts_of(request: httpx.Request) -> dict[str, float | None]:
@@ -131,7 +149,6 @@ def multipart(fields: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[byte
     data = {k: v if isinstance(v, str) else encode_json(v).decode() for k, v in fields.items()}
     request = httpx.Request("POST", "http://form", data=data, files=files)
     return request.read(), request.headers["content-type"]
-
 
 
 def library_error(exc: Any) -> httpx.HTTPError | httpx.StreamError:

@@ -34,8 +34,7 @@ _NO_LENGTH = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 # How a message is framed, and by whom it is received, is decided here alone (RFC 9112, sections 3.2 and 6).
 _OURS = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection")
-    + (b"te", b"trailer", b"upgrade", b"expect")
+    b"host content-length transfer-encoding connection keep-alive proxy-connection te trailer upgrade expect".split()
 )
 
 

@@ -57,7 +57,7 @@ def check_limit(value: object, setting: str = "max_connections") -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(f"{setting}: {value!r} is not a whole number; give 1 or more")
     if value < 1:
-        raise ConfigurationError(f"{setting}: {value!r} leaves no connection; give 1 or more")
+        raise ConfigurationError(f"{setting}: {value!r} leaves nothing to work with; give 1 or more")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,7 +13,7 @@ from requesty_core.errors import ConfigurationError
 
 from .pool import check_limit
 
-__all__ = ["DEFAULT_NETWORK", "Library", "NetworkSettings", "library_of_environment"]
+__all__ = ["DEFAULT_NETWORK", "EXTENSION", "Library", "NetworkSettings", "library_of_environment", "network_of"]
 
 Library = Literal["requesty", "httpx"]
 """Whose transport sends: this package's own, or ``httpx``'s, which tools know how to intercept."""
@@ -22,12 +23,13 @@ ENVIRONMENT = "REQUESTY_TRANSPORT"
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Checked settings of a transport; transports with the same settings are shared.
+    """Checked settings of how to send; transports with the same settings are shared.
 
     ``library``: ``"httpx"`` sends with ``httpx``'s own transport (default: the environment variable
     ``REQUESTY_TRANSPORT``, else the package's own). ``ca_bundle``: a file or folder of certificates to trust instead of
     the default ones. ``client_cert``: a file with certificate and key, or a pair of files. ``proxy``: URL of a proxy.
-    ``max_connections``: connections at a time of each transport; further requests wait in line.
+    ``max_connections``: connections at a time of each transport; further requests wait in line. ``max_response_bytes``:
+    longest complete body, and most that a compressed one may become.
     """
 
     library: Library | None = None
@@ -35,6 +37,7 @@ class NetworkSettings:
     client_cert: str | tuple[str, ...] | None = None
     proxy: str | None = None
     max_connections: int | None = None
+    max_response_bytes: int | None = None
 
     @classmethod
     def build(
@@ -45,6 +48,7 @@ class NetworkSettings:
         client_cert: Any = None,
         proxy: str | None = None,
         max_connections: int | None = None,
+        max_response_bytes: int | None = None,
     ) -> NetworkSettings:
         """Check every setting. Raises :class:`ConfigurationError`."""
         return cls(
@@ -53,6 +57,9 @@ class NetworkSettings:
             client_cert=None if client_cert is None else _certificate(client_cert),
             proxy=None if proxy is None else _proxy(proxy),
             max_connections=None if max_connections is None else check_limit(max_connections),
+            max_response_bytes=None
+            if max_response_bytes is None
+            else check_limit(max_response_bytes, "max_response_bytes"),
         )
 
     @property
@@ -62,6 +69,14 @@ class NetworkSettings:
 
 
 DEFAULT_NETWORK = NetworkSettings()
+EXTENSION = "requesty_network"
+"""Key of a request's extensions under which its settings travel."""
+
+
+def network_of(extensions: Mapping[str, object]) -> NetworkSettings:
+    """The settings that travel with a request."""
+    found = extensions.get(EXTENSION)
+    return found if isinstance(found, NetworkSettings) else DEFAULT_NETWORK
 
 
 def library_of_environment() -> Library | None:

@@ -320,7 +320,7 @@ def _connect(
             try:
                 sock.settimeout(left())
                 sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-                sock.do_handshake()  # type: ignore[attr-defined]
+                sock.do_handshake()
             except BaseException:
                 sock.close()
                 raise
@@ -371,17 +371,16 @@ def _upload(connection: Connection, cycle: Cycle) -> bytes:
 def _last_words(connection: Connection, cycle: Cycle, failure: OSError) -> bytes:
     """The answer of a server that stopped reading. Raises ``WriteError`` if it left none."""
     cycle.stop_sending()
+    body = b""
     try:
         while not cycle.parser.head_done:
             data = connection.receive(cycle.patience())
             if not data:
-                break
+                raise WriteError(str(failure)) from failure
             body = cycle.receive(data)
-            if cycle.parser.head_done:
-                return body
     except OSError as exc:
         raise WriteError(str(failure)) from exc
-    raise WriteError(str(failure)) from failure
+    return body
 
 
 def _read(connection: Connection, cycle: Cycle) -> bytes:
