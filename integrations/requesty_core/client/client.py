@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
 from requesty_core.calls.settings import CallOptions, ClientSettings, Route
 from requesty_core.embeddings.plan import Batch, EmbeddingInput, EmbeddingsReply
@@ -35,6 +35,7 @@ from requesty_core.network.http import (
     Transport,
     make_request,
 )
+from requesty_core.network.settings import EXTENSION
 from requesty_core.network.shared import shared_transport
 from requesty_core.replies.reply import ChatReply, StreamEvent, TextDelta
 from requesty_core.retry.fallback import Send
@@ -77,7 +78,8 @@ def _build_request(
                 "read": min(limits) if limits else None,
                 "write": timeouts.write,
                 "pool": timeouts.pool,
-            }
+            },
+            EXTENSION: settings.network,
         },
     )
 
@@ -146,15 +148,21 @@ class RequestyClient(_BaseClient):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every :data:`CallEvent`.
-        transport: an ``httpx`` transport or client to send with, instead of the shared one.
+        transport: an ``httpx`` or ``httpx2`` transport or client to send with, instead of the shared one; ``"httpx"``
+            sends with ``httpx``'s own, which tools know how to intercept.
+        ca_bundle: a file or folder of certificates to trust instead of the default ones.
+        client_cert: a file with certificate and key, or a pair of files.
+        proxy: URL of a proxy.
+        max_connections: connections at a time; further requests wait (``Timeouts.pool``). Default: by the file limit.
+        max_response_bytes: longest complete body, and most that a compressed one may become.
 
     Raises:
         ConfigurationError: a setting is unusable; the message names it.
     """
 
-    def __init__(self, *, transport: Transport | HTTPClient | None = None, **settings: Any) -> None:
+    def __init__(self, *, transport: Transport | HTTPClient | Literal["httpx"] | None = None, **settings: Any) -> None:
         super().__init__(**settings)
-        self._transport = None if transport is None else as_transport(transport)
+        self._transport = None if transport is None else as_transport(transport, self._settings.network)
 
     @cached_property
     def models(self) -> Models:
@@ -296,7 +304,7 @@ class RequestyClient(_BaseClient):
         return next(self._auth.sync_auth_flow(request))
 
     def _post(self, request: Request) -> Response:
-        transport = self._transport or shared_transport(request.url.scheme)
+        transport = self._transport or shared_transport(request.url.scheme, self._settings.network)
         return transport.handle_request(request)
 
     def close(self) -> None:
@@ -363,9 +371,11 @@ def _finished(exchange: StreamExchange[Any, R]) -> R:
 class AsyncRequestyClient(_BaseClient):
     """The asynchronous client. Usable from one event loop after another; arguments as :class:`RequestyClient`."""
 
-    def __init__(self, *, transport: AsyncTransport | AsyncHTTPClient | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *, transport: AsyncTransport | AsyncHTTPClient | Literal["httpx"] | None = None, **settings: Any
+    ) -> None:
         super().__init__(**settings)
-        self._transport = None if transport is None else as_async_transport(transport)
+        self._transport = None if transport is None else as_async_transport(transport, self._settings.network)
 
     @cached_property
     def models(self) -> AsyncModels:
@@ -488,7 +498,7 @@ class AsyncRequestyClient(_BaseClient):
         return await anext(self._auth.async_auth_flow(request))
 
     async def _post(self, request: Request) -> Response:
-        transport = self._transport or await loop_transport(request.url.scheme)
+        transport = self._transport or await loop_transport(request.url.scheme, self._settings.network)
         return await transport.handle_async_request(request)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -25,14 +26,20 @@ from .http import (
     Transport,
     library_error,
 )
+from .settings import DEFAULT_NETWORK, NetworkSettings, check_library
 
 __all__ = ["as_async_transport", "as_transport"]
 
 _DEFAULTS = Timeouts()
 
 
-def as_transport(given: Any, setting: str = "transport") -> Transport:
-    """A synchronous transport from a transport or client. Raises :class:`ConfigurationError` for the wrong kind."""
+def as_transport(given: Any, network: NetworkSettings = DEFAULT_NETWORK, setting: str = "transport") -> Transport:
+    """A synchronous transport from a transport, a client, or the name of a library to send with.
+
+    Raises :class:`ConfigurationError` for anything else, and for one that carries asynchronous calls only.
+    """
+    if isinstance(given, str):
+        return _NamedTransport(replace(network, library=check_library(given, setting)))
     library = _library_of(given)
     if library is not None:
         if isinstance(given, library.Client):
@@ -42,8 +49,12 @@ def as_transport(given: Any, setting: str = "transport") -> Transport:
     raise _wrong_kind(given, setting, "sync", "httpx.Client or httpx.BaseTransport")
 
 
-def as_async_transport(given: Any, setting: str = "transport") -> AsyncTransport:
+def as_async_transport(
+    given: Any, network: NetworkSettings = DEFAULT_NETWORK, setting: str = "transport"
+) -> AsyncTransport:
     """The same for asynchronous calls."""
+    if isinstance(given, str):
+        return _AsyncNamedTransport(replace(network, library=check_library(given, setting)))
     library = _library_of(given)
     if library is not None:
         if isinstance(given, library.AsyncClient):
@@ -66,7 +77,7 @@ def _library_of(given: Any) -> Any:
 
 def _wrong_kind(given: Any, setting: str, mode: str, wanted: str) -> ConfigurationError:
     kind = given.__name__ + " itself" if isinstance(given, type) else f"a {type(given).__name__}"
-    return ConfigurationError(f"{setting}: {kind} cannot carry {mode} calls; give an {wanted}")
+    return ConfigurationError(f"{setting}: {kind} cannot carry {mode} calls; give an {wanted}, or 'httpx'")
 
 
 def _timeouts(request: Request, client: Any, library: Any) -> dict[str, float | None]:
@@ -149,6 +160,31 @@ class AsyncClientTransport(AsyncTransport):
 
     async def aclose(self) -> None:
         """The client is its owner's to close."""
+
+
+class _NamedTransport(Transport):
+    """The process's transport of the library that was named."""
+
+    def __init__(self, network: NetworkSettings) -> None:
+        self._network = network
+
+    def handle_request(self, request: Request) -> Response:
+        from .shared import shared_transport
+
+        return shared_transport(request.url.scheme, self._network).handle_request(request)
+
+
+class _AsyncNamedTransport(AsyncTransport):
+    """The running loop's transport of the library that was named."""
+
+    def __init__(self, network: NetworkSettings) -> None:
+        self._network = network
+
+    async def handle_async_request(self, request: Request) -> Response:
+        from .loops import loop_transport
+
+        transport = await loop_transport(request.url.scheme, self._network)
+        return await transport.handle_async_request(request)
 
 
 def _foreign_request(library: Any, request: Request) -> Any:

@@ -13,7 +13,15 @@ from requesty_core.errors import ConfigurationError
 
 from .pool import check_limit
 
-__all__ = ["DEFAULT_NETWORK", "EXTENSION", "Library", "NetworkSettings", "library_of_environment", "network_of"]
+__all__ = [
+    "DEFAULT_NETWORK",
+    "EXTENSION",
+    "Library",
+    "NetworkSettings",
+    "check_library",
+    "library_of_environment",
+    "network_of",
+]
 
 Library = Literal["requesty", "httpx"]
 """Whose transport sends: this package's own, or ``httpx``'s, which tools know how to intercept."""
@@ -52,7 +60,7 @@ class NetworkSettings:
     ) -> NetworkSettings:
         """Check every setting. Raises :class:`ConfigurationError`."""
         return cls(
-            library=None if library is None else _library(library, "transport"),
+            library=None if library is None else check_library(library, "transport"),
             ca_bundle=None if ca_bundle is None else _path(ca_bundle, "ca_bundle"),
             client_cert=None if client_cert is None else _certificate(client_cert),
             proxy=None if proxy is None else _proxy(proxy),
@@ -82,10 +90,11 @@ def network_of(extensions: Mapping[str, object]) -> NetworkSettings:
 def library_of_environment() -> Library | None:
     """What ``REQUESTY_TRANSPORT`` asks for. Raises :class:`ConfigurationError` for a word it does not know."""
     value = os.environ.get(ENVIRONMENT)
-    return _library(value, ENVIRONMENT) if value else None
+    return check_library(value, ENVIRONMENT) if value else None
 
 
-def _library(value: object, setting: str) -> Library:
+def check_library(value: object, setting: str) -> Library:
+    """The name of a library. Raises :class:`ConfigurationError`."""
     if value not in get_args(Library):
         raise ConfigurationError(f"{setting}: {value!r} is unknown; use 'httpx' or leave it out")
     return value  # type: ignore[return-value]
