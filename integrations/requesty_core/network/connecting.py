@@ -174,7 +174,9 @@ def _close_result(task: asyncio.Task[socket.socket]) -> None:
 
 
 def _joined(errors: Sequence[OSError]) -> OSError:
-    words = list(dict.fromkeys(str(error) for error in errors))
+    if len(errors) == 1:
+        return errors[0]
+    words = list(dict.fromkeys(error.strerror or str(error) for error in errors))
     code = errors[0].errno if errors else None
     text = "; ".join(words) or "the host has no address"
     return OSError(text) if code is None else OSError(code, text)
