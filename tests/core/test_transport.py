@@ -822,3 +822,35 @@ def test_alarms_that_were_cancelled_leave_the_heap() -> None:
     for _ in range(2000):
         set_alarm(3600, print).cancel()
     assert len(alarm._clock._heap) < 200
+
+
+@MODES
+def test_an_answer_nobody_asked_for_does_not_shift_the_answers_that_follow(server: Any, mode: str) -> None:
+    """It is taken for the answer of the request that is under way, so that one's own answer must not be the next's."""
+
+    def script(conn: socket.socket, number: int) -> None:
+        while request := read_request(conn):
+            text = json.loads(request.partition(b"\r\n\r\n")[2])["messages"][0]["content"]
+            if text == "first":
+                conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+                time.sleep(0.05)
+            data = CHUNK.replace(b"Hel", text.encode()) + b"data: [DONE]\n\n"
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+
+    settings = {"base_url": server(script).base_url, "api_key": "k", "max_retries": 0}
+
+    def asking(text: str) -> dict[str, Any]:
+        return {"model": MODEL, "messages": [{"role": "user", "content": text}]}
+
+    async def main() -> str:
+        client = AsyncRequestyClient(**settings)
+        with pytest.raises(RequestyError):
+            [text async for text in client.stream(**asking("first")).text_stream]
+        return "".join([text async for text in client.stream(**asking("second")).text_stream])
+
+    if mode == "sync":
+        with pytest.raises(RequestyError):
+            ask(mode, settings, streams=True, **asking("first"))
+        assert ask(mode, settings, streams=True, **asking("second")) == "second"
+    else:
+        assert run_on(mode, main) == "second"

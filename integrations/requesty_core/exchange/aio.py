@@ -8,7 +8,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from requesty_core.errors import ConfigurationError, MalformedResponseError, RequestyError
+from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
@@ -66,7 +67,7 @@ async def _fetch(
         try:
             received = ReceivedResponse(response.status_code, headers_of(response), content, running.model)
             return exchange.read(running, received)
-        except MalformedResponseError:
+        except ResponseError:
             distrust(response)
             raise
     finally:
@@ -122,7 +123,7 @@ class AsyncOpened(Generic[E, R]):
         try:
             await opened._begin(running, exchange)
         except BaseException as exc:
-            if isinstance(exc, MalformedResponseError):
+            if isinstance(exc, ResponseError):
                 distrust(response)
             await opened.aclose()
             raise
@@ -198,7 +199,7 @@ class AsyncOpened(Generic[E, R]):
                     self._reply = self._settle(exc)
             reply = reader.ended() if self._reply is None else self._reply
         except RequestyError as error:
-            if isinstance(error, MalformedResponseError):
+            if isinstance(error, ResponseError):
                 distrust(self._response)
             if not reader.is_over:
                 exchange.break_off(reader, error)

@@ -21,7 +21,10 @@ def decoder_of(response: Response, request: Request) -> Decoder | None:
 
 
 def distrust(response: Response) -> None:
-    """The body is not what it should be, so its connection may be out of step: it is not used again."""
+    """The body is not the answer it should be: its connection, which may be out of step, is not used again.
+
+    Bytes that nobody asked for may have taken the answer's place, and the answer would be the next caller's.
+    """
     close = getattr(response.stream, "distrust", None)
     if close is not None:
         close()

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
 
-from requesty_core.errors import ConfigurationError, MalformedResponseError, RequestyError
+from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
@@ -61,7 +62,7 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
         try:
             received = ReceivedResponse(response.status_code, headers_of(response), content, running.model)
             return exchange.read(running, received)
-        except MalformedResponseError:
+        except ResponseError:
             distrust(response)
             raise
     finally:
@@ -127,7 +128,7 @@ class Opened(Generic[E, R]):
             self._deadlines.first_token_came()
             self._watch.set()
         except BaseException as exc:
-            if isinstance(exc, MalformedResponseError):
+            if isinstance(exc, ResponseError):
                 distrust(self._response)
             self.close()
             raise
@@ -176,7 +177,7 @@ class Opened(Generic[E, R]):
                         break
             reply = reader.ended() if self._reply is None else self._reply
         except RequestyError as error:
-            if isinstance(error, MalformedResponseError):
+            if isinstance(error, ResponseError):
                 distrust(self._response)
             if not reader.is_over:
                 exchange.break_off(reader, error)
