@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from requesty_core import (
     AsyncRequestyClient,
@@ -274,6 +276,28 @@ def test_an_upload_that_moves_is_no_stall(server: Any, mode: str) -> None:
 
     settings = {"base_url": server(script).base_url, "timeout": Timeouts(write=0.6, read=10)}
     assert ask(mode, settings, messages=[{"role": "user", "content": "x" * (10 << 20)}]) == "ok"
+
+
+@pytest.mark.parametrize("mode", ["sync", "asyncio", "uvloop"])
+def test_a_large_upload_and_a_large_answer_over_tls(server: Any, mode: str) -> None:
+    authority = trustme.CA()
+    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(ours)
+    authority.configure_trust(theirs)
+    size = 6 << 20
+
+    def script(conn: socket.socket, number: int) -> None:
+        with ours.wrap_socket(conn, server_side=True) as secure:
+            while request := read_request(secure):
+                assert len(request) > size
+                secure.sendall(whole("y" * size))
+
+    settings: dict[str, Any] = {
+        "base_url": server(script).base_url.replace("http:", "https:"),
+        "transport": SocketTransport(lambda: theirs) if mode == "sync" else LoopTransport(lambda: theirs),
+    }
+    text = ask(mode, settings, messages=[{"role": "user", "content": "x" * size}])
+    assert text == "y" * size
 
 
 @MODES

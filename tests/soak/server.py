@@ -51,6 +51,8 @@ class BrokenGateway:
         self._loop.run_until_complete(start())
         self._ready.set()
         self._loop.run_forever()
+        # Its streams complain about tasks that are cancelled before they began.
+        self._loop.set_exception_handler(lambda loop, context: None)
         self._loop.run_until_complete(self._end())
         self._loop.close()
 

@@ -98,7 +98,11 @@ class Connection(asyncio.Protocol):
 
     async def read(self, cycle: Cycle) -> bytes:
         """What has arrived, waiting if nothing has; nothing at the connection's end."""
-        if not self._arrived and not self._has_ended and not await self._happens(cycle.patience()):
+        if not self._arrived and not self._has_ended:
+            if not await self._happens(cycle.patience()):
+                raise cycle.timed_out()
+        elif cycle.deadlines.has_passed():
+            # More keeps arriving than is read, so there is nothing to wait for.
             raise cycle.timed_out()
         arrived = self._arrived
         if arrived:
@@ -121,7 +125,8 @@ class Connection(asyncio.Protocol):
                 self._transport.write(piece)
                 cycle.sent(len(piece))
             return
-        self._transport.set_write_buffer_limits(0)
+        # Full as soon as anything waits, free when nothing does. (At 0, TLS would count as full for ever.)
+        self._transport.set_write_buffer_limits(high=1, low=0)
         try:
             while (piece := cycle.unsent) is not None:
                 # One turn of the loop: an answer that is there already is seen before more is sent.
