@@ -220,9 +220,10 @@ class _Body(AsyncByteStream):
         first, self._first = self._first, b""
         if first:
             yield first
-        parser, receive = cycle.parser, cycle.receive
+        parser, feed = cycle.parser, cycle.parser.feed
         while not parser.done:
-            data = receive(await read(cycle))
+            data = await read(cycle)
+            data = feed(data) if data else cycle.receive(data)
             if data:
                 yield data
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from .connecting import connect_on_loop, lookup_on_loop
@@ -101,7 +102,7 @@ class Connection(asyncio.Protocol):
         if not self._arrived and not self._has_ended:
             if not await self._happens(cycle.patience()):
                 raise cycle.timed_out()
-        elif cycle.deadlines.has_passed():
+        elif cycle.deadlines.next != inf and cycle.deadlines.has_passed():
             # More keeps arriving than is read, so there is nothing to wait for.
             raise cycle.timed_out()
         arrived = self._arrived

@@ -224,9 +224,10 @@ class _Body(SyncByteStream):
         first, self._first = self._first, b""
         if first:
             yield first
-        parser, receive = cycle.parser, cycle.receive
+        parser, feed = cycle.parser, cycle.parser.feed
         while not parser.done:
-            data = receive(read(connection, cycle))
+            data = read(connection, cycle)
+            data = feed(data) if data else cycle.receive(data)
             if data:
                 yield data
 
