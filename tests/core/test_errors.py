@@ -292,7 +292,7 @@ TRANSPORT: list[tuple[Exception, type[RequestyError], str]] = [
     (
         httpx.PoolTimeout("pool"),
         RequestTimeoutError,
-        r"timeout: no free connection within timeout.pool \(pool; see max_connections\)",
+        r"timeout: pool; none was free within timeout.pool \(see max_connections\)",
     ),
     (httpx.RemoteProtocolError("garbage"), ConnectionFailedError, "garbage"),
     (httpx.ReadError(""), ConnectionFailedError, "ReadError"),

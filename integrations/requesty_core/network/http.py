@@ -101,12 +101,9 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
             httpx.ConnectTimeout: "no connection within timeout.connect",
             httpx.ReadTimeout: "nothing arrived within timeout.read",
             httpx.WriteTimeout: "sending stalled longer than timeout.write",
-            httpx.PoolTimeout: f"no free connection within timeout.pool ({words}; see max_connections)",
+            httpx.PoolTimeout: f"{words}; none was free within timeout.pool (see max_connections)",
         }.get(type(exc), words)
         error = RequestTimeoutError(f"timeout: {what}", requested_model=model)
-        if isinstance(exc, httpx.PoolTimeout):
-            # The line is this process's own; asking again would only join it at its end.
-            error.__dict__["is_retryable"] = False
     elif isinstance(exc, httpx.DecodingError):
         error = MalformedResponseError(f"the body cannot be read: {words}", requested_model=model)
         # It would be as long, or as broken, the next time.
