@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick
+.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors soak
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -70,6 +70,14 @@ release-check: $(VENV)/.dev
 # The vendor's npm package against the emulator.
 acceptance: $(VENV)/.dev
 	@$(BIN)/python tests/acceptance/outside.py
+
+# The suites of other HTTP parsers against ours; their sources are downloaded by name.
+vectors: $(VENV)/.dev
+	@$(BIN)/python tests/vectors/run.py $(ARGS)
+
+# Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
+soak: $(VENV)/.dev
+	@$(BIN)/python tests/soak/run.py $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import threading
 import time
@@ -28,6 +29,12 @@ from requesty_core import (
     StreamEvent,
 )
 from requesty_emulator import GatewayEmulator
+
+if os.environ.get("REQUESTY_TEST_LOOP") == "uvloop":
+    # Everything here that runs on an event loop runs on this one instead of asyncio's.
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 KEY = "rqy_SECRET-key-0123456789"
 BASE_URL = "https://gateway.test/v1"

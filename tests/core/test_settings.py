@@ -694,7 +694,11 @@ def test_time_limits_of_a_request(
     way(wire, timeout=timeout)
     for request in wire.requests:
         limits = request.extensions["timeout"]
-        assert (limits["connect"], limits["write"], limits["pool"]) == (connect, write, None)
+        assert (limits["connect"], limits["write"], limits["pool"]) == (
+            connect,
+            write,
+            None if timeout is None else 300.0,
+        )
         if not way.streams:
             assert limits["read"] == read
 

@@ -27,6 +27,7 @@ CLIENT_SETTINGS = frozenset(
         *("api_key", "base_url", "api_base", "api_base_url", "management_url", "feedback_url", "region"),
         *("app_url", "app_title", "ledger", "budget", "on_event", "window", "tracing", "settings"),
         *("transport", "async_transport", "http_client", "http_async_client", "http_client_kwargs", "default_headers"),
+        *("ca_bundle", "client_cert", "proxy", "max_connections", "max_response_bytes"),
     )
 )
 """Settings of a client under any name that an adapter gives them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import URL
+from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
 from requesty_core.replies.accumulate import Accumulator, read_completion
 from requesty_core.replies.attempts import Attempt
 from requesty_core.replies.protocols import StreamAccumulator
@@ -99,6 +101,7 @@ class ClientSettings:
     on_event: Observer | None = None
     window: Callable[[str], int | None] | None = None
     tracing: bool = False
+    network: NetworkSettings = DEFAULT_NETWORK
     health: HealthBoard = field(default_factory=HealthBoard)
     chat_route: Route = field(init=False)
     stream_route: Route = field(init=False)
@@ -134,6 +137,11 @@ class ClientSettings:
         on_event: Observer | None = None,
         window: Callable[[str], int | None] | None = None,
         tracing: bool = False,
+        ca_bundle: str | os.PathLike[str] | None = None,
+        client_cert: str | Sequence[str] | None = None,
+        proxy: str | None = None,
+        max_connections: int | None = None,
+        max_response_bytes: int | None = None,
     ) -> ClientSettings:
         """Check and collect. Raises :class:`ConfigurationError` naming the setting."""
         return cls(
@@ -158,6 +166,13 @@ class ClientSettings:
             on_event=on_event,
             window=window,
             tracing=tracing,
+            network=NetworkSettings.build(
+                ca_bundle=ca_bundle,
+                client_cert=client_cert,
+                proxy=proxy,
+                max_connections=max_connections,
+                max_response_bytes=max_response_bytes,
+            ),
         )
 
     def call_options(

@@ -10,7 +10,8 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.exchange import Exchange
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.network.auth import RequestyAuth
-from requesty_core.network.http import Request
+from requesty_core.network.http import Request, make_request
+from requesty_core.network.settings import EXTENSION
 from requesty_core.retry.fallback import Send
 
 __all__ = ["BaseClient", "finished"]
@@ -65,18 +66,19 @@ class BaseClient:
         limits = [
             t for t in (timeouts.read, timeouts.total, timeouts.first_token if route.streams else None) if t is not None
         ]
-        return Request(
+        return make_request(
             route.method,
             route.url,
-            headers=self._settings.headers_for(route, options),
-            content=route.content if route.content is not None else exchange.content(send),
-            extensions={
+            self._settings.headers_for(route, options),
+            route.content if route.content is not None else exchange.content(send),
+            {
                 "timeout": {
                     "connect": _least(timeouts.connect, timeouts.total),
                     "read": min(limits) if limits else None,
                     "write": timeouts.write,
-                    "pool": None,
-                }
+                    "pool": timeouts.pool,
+                },
+                EXTENSION: self._settings.network,
             },
         )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
 from requesty_core.exchange.aio import AsyncOpened, AsyncPrepare, astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
-from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response, as_async_transport
+from requesty_core.network.callers import as_async_transport
+from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response
+from requesty_core.network.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from types import AsyncGeneratorType
@@ -27,8 +29,11 @@ R = TypeVar("R", bound=Any)
 class AsyncSender:
     """Sends what exchanges decide, through the transport that was given or the one of the running loop."""
 
-    def __init__(self, given: AsyncTransport | AsyncHTTPClient | None) -> None:
-        self._given = None if given is None else as_async_transport(given)
+    def __init__(
+        self, given: AsyncTransport | AsyncHTTPClient | Literal["httpx"] | None, network: NetworkSettings
+    ) -> None:
+        self._network = network
+        self._given = None if given is None else as_async_transport(given, network)
 
     def unary(self, exchange: UnaryExchange[T], prepare: AsyncPrepare) -> Coroutine[Any, Any, T]:
         """Perform a unary exchange."""
@@ -64,7 +69,7 @@ class AsyncSender:
             await self._given.aclose()
 
     async def _post(self, request: Request) -> Response:
-        transport = self._given or await loop_transport(request.url.scheme)
+        transport = self._given or await loop_transport(request.url.scheme, self._network)
         return await transport.handle_async_request(request)
 
 

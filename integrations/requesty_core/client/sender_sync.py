@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
+from requesty_core.exchange.race import Prepare
 from requesty_core.exchange.stream import StreamExchange
-from requesty_core.exchange.sync import Prepare, stream_events, unary
+from requesty_core.exchange.sync import stream_events, unary
 from requesty_core.exchange.unary import UnaryExchange
-from requesty_core.network.http import HTTPClient, Request, Response, Transport, as_transport
+from requesty_core.network.callers import as_transport
+from requesty_core.network.http import HTTPClient, Request, Response, Transport
+from requesty_core.network.settings import NetworkSettings
 from requesty_core.network.shared import shared_transport
 
 if TYPE_CHECKING:
@@ -26,8 +29,9 @@ R = TypeVar("R", bound=Any)
 class Sender:
     """Sends what exchanges decide, through the transport that was given or the shared one."""
 
-    def __init__(self, given: Transport | HTTPClient | None) -> None:
-        self._given = None if given is None else as_transport(given)
+    def __init__(self, given: Transport | HTTPClient | Literal["httpx"] | None, network: NetworkSettings) -> None:
+        self._network = network
+        self._given = None if given is None else as_transport(given, network)
 
     def unary(self, exchange: UnaryExchange[T], prepare: Prepare) -> T:
         """Perform a unary exchange."""
@@ -66,5 +70,5 @@ class Sender:
             self._given.close()
 
     def _post(self, request: Request) -> Response:
-        transport = self._given or shared_transport(request.url.scheme)
+        transport = self._given or shared_transport(request.url.scheme, self._network)
         return transport.handle_request(request)

@@ -86,7 +86,7 @@ def class_for_status(status: int, message: str = "", code: object = None) -> typ
         return _STATUS_CLASSES[status]
     if status >= 500:
         return ServerError
-    if 400 <= status < 500:
+    if 300 <= status < 500:
         return BadRequestError
     return MalformedResponseError
 
@@ -126,6 +126,10 @@ def error_from_status(
         message = excerpt or "no message in the response body"
     cls = class_for_status(status, message, code)
     text = f"HTTP {status}: {message}"
+    if 300 <= status < 400:
+        target = response.headers.get("location")
+        where = f"a redirect to {target[:200]!r}, which is not followed" if target else "not an answer of this route"
+        text = f"HTTP {status} is {where}; check base_url"
     if cls is MalformedResponseError:
         text = f"HTTP {status} is not an answer of this route ({message}); check base_url"
     return cls(

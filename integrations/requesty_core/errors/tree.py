@@ -175,7 +175,7 @@ class BudgetExceededError(RequestyError):
 
 
 class BadRequestError(RequestyError):
-    """The request was refused as invalid (400, 409, 413, 422 and other 4xx without a class of their own)."""
+    """The request was refused as invalid (400, 409, 413, 422 and other 4xx), or redirected elsewhere (3xx)."""
 
     kind = ErrorKind.BAD_REQUEST
     advice = "Mend the request; the message names the field."

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
+from requesty_core.network.cycle import RESEND, RESENT
+from requesty_core.network.deadlines import Deadlines, Expired
+from requesty_core.network.decoding import Decoder, Gatherer
 from requesty_core.network.http import Request, Response, TransportError, headers_of
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Send, Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
+from .bodies import decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .limits import Limits
 from .reader import Reader, usage_of
@@ -43,19 +49,48 @@ class AsyncClosable(Protocol):
         """Free the connection."""
 
 
-async def _fetch(post: AsyncPost, request: Request, running: RunningAttempt) -> ReceivedResponse:
-    """One attempt with a complete body. Raises a typed error if none arrives."""
-    limits = Limits(running.send.timeouts, first_token=False)
+async def _fetch(
+    post: AsyncPost, request: Request, running: RunningAttempt, exchange: UnaryExchange[T]
+) -> tuple[T, Usage | None]:
+    """One attempt with a complete body, read. Raises a typed error if no usable answer arrives."""
+    deadlines = Deadlines(running.send.timeouts, time.monotonic(), streams=False)
+    limits = Limits(request, deadlines)
     response: Response | None = None
     try:
-        response = await limits.wait(post(request))
-        content = await limits.wait(response.aread())
-    except (*TransportError, TimeoutError) as exc:
-        raise transport_failure(running, exc, limits.expired, opened=response is not None) from None
+        try:
+            response = await limits.wait(_post(post, request, running, exchange))
+            deadlines.head_came()
+            content = await limits.wait(_content(response, request))
+        except (*TransportError, TimeoutError) as exc:
+            deadlines.has_passed()
+            raise transport_failure(running, exc, deadlines.expired, opened=response is not None) from None
+        try:
+            received = ReceivedResponse(response.status_code, headers_of(response), content, running.model)
+            return exchange.read(running, received)
+        except ResponseError:
+            distrust(response)
+            raise
     finally:
         if response is not None:
             await response.aclose()
-    return ReceivedResponse(response.status_code, headers_of(response), content, running.model)
+
+
+async def _post(post: AsyncPost, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
+    request.extensions[RESEND] = exchange.is_repeatable
+    try:
+        return await post(request)
+    finally:
+        stale = request.extensions.pop(RESENT, None)
+        if stale is not None:
+            running.resent_after = str(stale) or type(stale).__name__
+
+
+async def _content(response: Response, request: Request) -> bytes:
+    """The complete body."""
+    gatherer = Gatherer(max_bytes(request))
+    async for piece in _body(response, request):
+        gatherer.add(piece)
+    return gatherer.body()
 
 
 class AsyncOpened(Generic[E, R]):
@@ -63,8 +98,10 @@ class AsyncOpened(Generic[E, R]):
 
     reader: Reader[E, R]
 
-    def __init__(self, response: Response, limits: Limits) -> None:
+    def __init__(self, response: Response, request: Request, limits: Limits) -> None:
         self._response = response
+        self._request = request
+        self._deadlines = limits.deadlines
         self._limits = limits
         self._reply: R | None = None
 
@@ -73,16 +110,21 @@ class AsyncOpened(Generic[E, R]):
         cls, post: AsyncPost, request: Request, running: RunningAttempt, exchange: StreamExchange[E, R]
     ) -> Self:
         """Send and read until there is something to show. Raises a typed error if it comes to nothing."""
-        limits = Limits(running.send.timeouts)
+        deadlines = Deadlines(running.send.timeouts, time.monotonic(), streams=True)
+        limits = Limits(request, deadlines)
         try:
-            response = await limits.wait(post(request))
+            response = await limits.wait(_post(post, request, running, exchange))
         except (*TransportError, TimeoutError) as exc:
-            raise transport_failure(running, exc, limits.expired, opened=False) from None
+            deadlines.has_passed()
+            raise transport_failure(running, exc, deadlines.expired, opened=False) from None
+        deadlines.head_came()
         request.extensions["timeout"]["read"] = running.send.timeouts.read
-        opened = cls(response, limits)
+        opened = cls(response, request, limits)
         try:
             await opened._begin(running, exchange)
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, ResponseError):
+                distrust(response)
             await opened.aclose()
             raise
         return opened
@@ -92,14 +134,14 @@ class AsyncOpened(Generic[E, R]):
         headers = headers_of(response)
         if not 200 <= response.status_code < 300:
             try:
-                content = await self._limits.wait(response.aread())
+                content = await self._limits.wait(_content(response, self._request))
             except (*TransportError, TimeoutError) as exc:
-                raise transport_failure(running, exc, self._limits.expired, opened=True) from None
+                raise transport_failure(running, exc, self._expired(), opened=True) from None
             raise rejection(running, ReceivedResponse(response.status_code, headers, content, running.model))
         reader = self.reader = exchange.reader(running, response.status_code, headers)
-        self._chunks = self._limits.iterate(_body(response))
+        self._chunks = self._limits.iterate(_body(response, self._request))
         try:
-            async for data in self._chunks:
+            async for data in self._arriving():
                 if reader.feed(data) or reader.has_failed or reader.is_done:
                     break
             else:
@@ -110,15 +152,31 @@ class AsyncOpened(Generic[E, R]):
             reader.check()
             if self._reply is None:
                 self._reply = reader.ended()
-        self._limits.first_token_came()
+        self._deadlines.first_token_came()
 
     def _settle(self, exc: Exception) -> R:
         """The reply if the answer was complete before the transport failed; else raises the typed error."""
         if isinstance(exc, RequestyError):
             raise exc
-        if not self.reader.is_complete or self._limits.expired == "first_token":
-            raise self.reader.error_for(exc, self._limits.expired) from None
+        expired = self._expired()
+        if not self.reader.is_complete or expired == "first_token":
+            raise self.reader.error_for(exc, expired) from None
         return self.reader.ended()
+
+    def _expired(self) -> Expired | None:
+        self._deadlines.has_passed()
+        return self._deadlines.expired
+
+    def _arriving(self) -> AsyncIterator[bytes]:
+        return self._noticed() if self._deadlines.has_silence else self._chunks
+
+    async def _noticed(self) -> AsyncIterator[bytes]:
+        fed = self.reader.fed
+        async for data in self._chunks:
+            yield data
+            if self.reader.fed != fed:
+                fed = self.reader.fed
+                self._deadlines.content_came()
 
     async def events(self, exchange: StreamExchange[E, R]) -> AsyncGenerator[E]:
         """The rest of the stream, what was held back first. Raises typed errors, already recorded."""
@@ -131,7 +189,7 @@ class AsyncOpened(Generic[E, R]):
             if unread:
                 feed = reader.feed
                 try:
-                    async for data in self._chunks:
+                    async for data in self._arriving():
                         for event in feed(data):
                             yield event
                         reader.check()
@@ -141,6 +199,8 @@ class AsyncOpened(Generic[E, R]):
                     self._reply = self._settle(exc)
             reply = reader.ended() if self._reply is None else self._reply
         except RequestyError as error:
+            if isinstance(error, ResponseError):
+                distrust(self._response)
             if not reader.is_over:
                 exchange.break_off(reader, error)
             raise
@@ -151,7 +211,7 @@ class AsyncOpened(Generic[E, R]):
     async def _drain(self) -> None:
         if not self.reader.is_done:
             return
-        self._limits.drain(DRAIN_SECONDS)
+        self._deadlines.only(DRAIN_SECONDS)
         # The answer is complete: how the connection ends after it is of no interest.
         with contextlib.suppress(*TransportError, TimeoutError):
             async for _ in self._chunks:
@@ -167,11 +227,24 @@ class AsyncOpened(Generic[E, R]):
         await self._response.aclose()
 
 
-def _body(response: Response) -> AsyncIterator[bytes]:
-    """The body's bytes as they arrive; past httpx's decoding layers where nothing is to be decoded."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return response.aiter_bytes()
-    return response.stream.__aiter__()  # type: ignore[union-attr]
+def _body(response: Response, request: Request) -> AsyncIterator[bytes]:
+    """The body's bytes as they arrive, decompressed where they need to be."""
+    if response.is_stream_consumed:
+        return _whole(response.content)
+    decoder = decoder_of(response, request)
+    chunks: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
+    return chunks if decoder is None else _decoded(chunks, decoder)
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def _decoded(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        for piece in decoder.feed(chunk):
+            yield piece
+    decoder.close()
 
 
 class _Answer(Generic[T]):
@@ -188,7 +261,7 @@ async def aunary(exchange: UnaryExchange[T], prepare: AsyncPrepare, post: AsyncP
     """Perform a unary call to its end."""
 
     async def attempt(request: Request, running: RunningAttempt) -> _Answer[T]:
-        return _Answer(running, exchange.read(running, await _fetch(post, request, running)))
+        return _Answer(running, await _fetch(post, request, running, exchange))
 
     try:
         answer = await _first(exchange, prepare, attempt)

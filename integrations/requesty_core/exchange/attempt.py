@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from requesty_core.errors import (
     ErrorKind,
@@ -13,6 +13,7 @@ from requesty_core.errors import (
     RequestyError,
     error_from_status,
 )
+from requesty_core.network.deadlines import Expired
 from requesty_core.network.http import transport_error
 from requesty_core.replies.attempts import Phase
 from requesty_core.replies.received import ReceivedResponse
@@ -22,21 +23,21 @@ from requesty_core.retry.fallback import Send
 if TYPE_CHECKING:
     from .reader import Reader
 
-__all__ = ["Expired", "RunningAttempt", "phase_of", "rejection", "transport_failure"]
-
-Expired = Literal["first_token", "total"]
+__all__ = ["RunningAttempt", "phase_of", "rejection", "transport_failure"]
 
 
 class RunningAttempt:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "reader", "received", "reserved", "send", "started")
+    __slots__ = ("first_token", "reader", "received", "resent_after", "reserved", "send", "started")
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
         self.started = started
         self.first_token: float | None = None
         self.received: ReceivedResponse | None = None
+        self.resent_after: str | None = None
+        """Why the request was sent again within the attempt: a kept connection had ended, which says nothing of it."""
         self.reader: Reader[Any, Any] | None = None
         self.reserved: Decimal | None = None
         """USD set aside in the budget."""
@@ -89,6 +90,10 @@ def transport_failure(
     timeouts = running.send.timeouts
     if expired == "first_token":
         return RequestTimeoutError(f"timeout: no first token within {timeouts.first_token} s (first_token_timeout)")
+    if expired == "first_byte":
+        return RequestTimeoutError(f"timeout: no response within {timeouts.first_byte} s (timeout.first_byte)")
+    if expired == "silence":
+        return RequestTimeoutError(f"timeout: nothing but silence for {timeouts.silence} s (timeout.silence)")
     if expired == "total":
         return RequestTimeoutError(f"timeout: the attempt took longer than {round(timeouts.total or 0.0, 3)} s")
     return transport_error(exc, opened=opened, model=running.model)

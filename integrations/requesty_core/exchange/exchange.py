@@ -66,6 +66,8 @@ class Exchange:
         self._observer = observer
         self._encoded: tuple[str, bytes] | None = None
         self._names_model = names_model
+        self.is_repeatable = names_model
+        """Whether a request whose answer got lost may simply be sent again; other writes may have happened."""
         self._hedge_after = engine.hedge_after
         self._last_failed: str | None = None
         self._live: list[RunningAttempt] = []
@@ -180,6 +182,7 @@ class Exchange:
             usage=usage,
             phase=phase,
             estimate=estimate,
+            resent_after=running.resent_after,
         )
         self._record(running, attempt)
         error.attempts = tuple(self.attempts)
@@ -242,6 +245,7 @@ class Exchange:
             usage=usage,
             phase=phase,
             estimate=estimate,
+            resent_after=running.resent_after,
         )
 
     def _record(self, running: RunningAttempt, attempt: Attempt) -> None:

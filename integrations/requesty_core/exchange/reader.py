@@ -11,12 +11,13 @@ from requesty_core.errors import (
     TruncatedStreamError,
 )
 from requesty_core.money.usage import Usage
+from requesty_core.network.deadlines import Expired
 from requesty_core.network.sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
 from requesty_core.replies.protocols import StreamAccumulator, StreamReply
 from requesty_core.replies.reply import ChatReply
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
-from .attempt import Expired, RunningAttempt, transport_failure
+from .attempt import RunningAttempt, transport_failure
 
 __all__ = ["Reader", "usage_of"]
 
@@ -48,6 +49,7 @@ class Reader(Generic[E, R]):
         "_size",
         "_undecided",
         "accumulator",
+        "fed",
         "is_over",
         "running",
     )
@@ -57,6 +59,8 @@ class Reader(Generic[E, R]):
     ) -> None:
         self.running = running
         self.accumulator = accumulator
+        self.fed = 0
+        """How often bytes brought content."""
         self.is_over = False
         """Whether the attempt has been recorded."""
         self._failure: RequestyError | None = None
@@ -127,6 +131,8 @@ class Reader(Generic[E, R]):
                 events += feed(_chunk(event, chunk))
         except RequestyError as error:
             self._failure = self._with_partial(error)
+        if events:
+            self.fed += 1
         held = self._held
         if held is None:
             return events

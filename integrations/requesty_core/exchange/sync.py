@@ -6,132 +6,86 @@ Nothing here judges an answer; that is the exchange's part.
 from __future__ import annotations
 
 import contextlib
-import queue
-import socket
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
-from requesty_core.network.alarm import NO_ALARM, Alarm, set_alarm
+from requesty_core.network.cycle import RESEND, RESENT
+from requesty_core.network.deadlines import Deadlines, Expired
+from requesty_core.network.decoding import Decoder, Gatherer
 from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
-from requesty_core.network.shared import make_transport
 from requesty_core.replies.received import ReceivedResponse
-from requesty_core.retry.fallback import Send, Wait
+from requesty_core.retry.fallback import Wait
 
-from .attempt import Expired, RunningAttempt, rejection, transport_failure
+from .attempt import RunningAttempt, rejection, transport_failure
+from .bodies import decoder_of, distrust, max_bytes
 from .exchange import Exchange
+from .race import Closable, Post, Prepare, race
 from .reader import Reader, usage_of
 from .stream import StreamExchange
 from .unary import UnaryExchange
+from .watch import Watch
 
 __all__ = ["Opened", "stream_events", "unary"]
 
 T = TypeVar("T")
 E = TypeVar("E")
 R = TypeVar("R", bound=Any)
-H = TypeVar("H", bound="Closable")
+H = TypeVar("H", bound=Closable)
 
 DRAIN_SECONDS = 1.0
 """How long to wait after ``[DONE]`` for the end of the body, which lets the connection be used again."""
 
 
-class Closable(Protocol):
-    """What an attempt gives back."""
-
-    @property
-    def usage(self) -> Usage | None:
-        """What the attempt is known to have used so far."""
-
-    def close(self) -> None:
-        """Free the connection."""
-
-
-class RacingAttempt:
-    """One attempt of a race: lets the race cut it off while it waits."""
-
-    def __init__(self, transport: Transport | None) -> None:
-        self.transport = transport
-        self._lock = threading.Lock()
-        self._socket: Any = None
-        self.is_cut = False
-
-    def attach(self, request: Request) -> Transport:
-        """A transport for the request, which tells the racer its socket."""
-        if self.transport is None:
-            self.transport = make_transport(request.url.scheme, keep=0)
-        request.extensions["trace"] = self._trace
-        return self.transport
-
-    def _trace(self, name: str, info: dict[str, Any]) -> None:
-        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
-            with self._lock:
-                self._socket = info["return_value"].get_extra_info("socket")
-                cut = self.is_cut
-            if cut:
-                self._shut()
-
-    def cut(self) -> None:
-        """Wake and end the attempt; what it has not delivered by now is its own to close."""
-        with self._lock:
-            self.is_cut = True
-        self._shut()
-
-    def deliver(self, put: Callable[[], None]) -> bool:
-        """Hand over the outcome, unless the attempt was cut off before."""
-        with self._lock:
-            if not self.is_cut:
-                put()
-            return not self.is_cut
-
-    def _shut(self) -> None:
-        if self._socket is not None:
-            # OSError: the connection ended by itself in the same moment.
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-
-Prepare = Callable[[Send], Request]
-Post = Callable[[Request], Response]
-
-
-def _watch(response: Response, limit: float | None, started: float) -> Alarm:
-    """An alarm that shuts the response's socket down ``limit`` seconds after ``started``; without a limit, none."""
-    stream = response.extensions.get("network_stream")
-    if limit is None or stream is None:
-        return NO_ALARM
-
-    def cut() -> None:
-        sock = stream.get_extra_info("socket")
-        if sock is not None:
-            # OSError: closed by the reader in the same moment, so there is nothing left to cut.
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    return set_alarm(max(started + limit - time.monotonic(), 0.0), cut)
-
-
-def _fetch(post: Post, request: Request, running: RunningAttempt) -> ReceivedResponse:
-    """One attempt with a complete body. Raises a typed error if none arrives."""
-    timeouts = running.send.timeouts
+def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: UnaryExchange[T]) -> tuple[T, Usage | None]:
+    """One attempt with a complete body, read. Raises a typed error if no usable answer arrives."""
+    deadlines = Deadlines(running.send.timeouts, time.monotonic(), streams=False)
+    watch = Watch(request, deadlines)
+    response: Response | None = None
     try:
-        response = post(request)
-    except TransportError as exc:
-        raise transport_failure(running, exc, None, opened=False) from None
-    alarm = _watch(response, timeouts.total, running.started)
-    try:
-        content = b"".join(_body(response))
-        if alarm.went_off:
-            # Where the length is not announced, a cut looks like the end of the body.
-            raise transport_failure(running, EOFError(), "total", opened=True)
-    except TransportError as exc:
-        raise transport_failure(running, exc, "total" if alarm.went_off else None, opened=True) from None
+        try:
+            response = _post(post, request, running, exchange)
+            watch.opened(response)
+            deadlines.head_came()
+            content = _content(response, request)
+            if watch.has_cut:
+                # Where the length is not announced, a cut looks like the end of the body.
+                raise transport_failure(running, EOFError(), deadlines.expired, opened=True)
+        except TransportError as exc:
+            deadlines.has_passed()
+            raise transport_failure(running, exc, deadlines.expired, opened=response is not None) from None
+        finally:
+            watch.cancel()
+        try:
+            received = ReceivedResponse(response.status_code, headers_of(response), content, running.model)
+            return exchange.read(running, received)
+        except ResponseError:
+            distrust(response)
+            raise
     finally:
-        alarm.cancel()
-        response.close()
-    return ReceivedResponse(response.status_code, headers_of(response), content, running.model)
+        if response is not None:
+            response.close()
+
+
+def _post(post: Post, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
+    request.extensions[RESEND] = exchange.is_repeatable
+    try:
+        return post(request)
+    finally:
+        stale = request.extensions.pop(RESENT, None)
+        if stale is not None:
+            running.resent_after = str(stale) or type(stale).__name__
+
+
+def _content(response: Response, request: Request) -> bytes:
+    """The complete body."""
+    gatherer = Gatherer(max_bytes(request))
+    for piece in _body(response, request):
+        gatherer.add(piece)
+    return gatherer.body()
 
 
 class Opened(Generic[E, R]):
@@ -139,22 +93,26 @@ class Opened(Generic[E, R]):
 
     def __init__(self, post: Post, request: Request, running: RunningAttempt, exchange: StreamExchange[E, R]) -> None:
         timeouts = running.send.timeouts
-        self._first = self._total = NO_ALARM
+        self._request = request
+        self._deadlines = Deadlines(timeouts, time.monotonic(), streams=True)
+        self._watch = Watch(request, self._deadlines)
         try:
-            self._response = post(request)
+            self._response = _post(post, request, running, exchange)
         except TransportError as exc:
-            raise transport_failure(running, exc, None, opened=False) from None
+            raise transport_failure(running, exc, self._expired(), opened=False) from None
+        finally:
+            self._watch.cancel()
         request.extensions["timeout"]["read"] = timeouts.read
         try:
-            self._first = _watch(self._response, timeouts.first_token, running.started)
-            self._total = _watch(self._response, timeouts.total, running.started)
+            self._deadlines.head_came()
+            self._watch.opened(self._response)
             headers = headers_of(self._response)
             if not 200 <= self._response.status_code < 300:
                 raise rejection(
                     running, ReceivedResponse(self._response.status_code, headers, self._read(running), running.model)
                 )
             self.reader: Reader[E, R] = exchange.reader(running, self._response.status_code, headers)
-            self._chunks = _body(self._response)
+            self._chunks = _body(self._response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()
             self._reply: R | None = None
@@ -167,29 +125,41 @@ class Opened(Generic[E, R]):
                 self.reader.check()
                 if self._reply is None:
                     self._reply = self.reader.ended()
-            self._first.cancel()
-        except BaseException:
+            self._deadlines.first_token_came()
+            self._watch.set()
+        except BaseException as exc:
+            if isinstance(exc, ResponseError):
+                distrust(self._response)
             self.close()
             raise
 
     def _read(self, running: RunningAttempt) -> bytes:
         try:
-            return self._response.read()
+            return _content(self._response, self._request)
         except TransportError as exc:
             raise transport_failure(running, exc, self._expired(), opened=True) from None
 
     def _arriving(self) -> Iterator[bytes]:
         try:
-            yield from self._chunks
+            yield from self._noticed() if self._deadlines.has_silence else self._chunks
         except TransportError as exc:
-            if not self.reader.is_complete or self._first.went_off:
-                raise self.reader.error_for(exc, self._expired()) from None
-        expired = self._expired()
-        if expired is not None and not self.reader.is_complete:
-            raise self.reader.error_for(EOFError(), expired)
+            expired = self._expired()
+            if not self.reader.is_complete or expired == "first_token":
+                raise self.reader.error_for(exc, expired) from None
+        if self._watch.has_cut and not self.reader.is_complete:
+            raise self.reader.error_for(EOFError(), self._expired())
+
+    def _noticed(self) -> Iterator[bytes]:
+        fed = self.reader.fed
+        for data in self._chunks:
+            yield data
+            if self.reader.fed != fed:
+                fed = self.reader.fed
+                self._deadlines.content_came()
 
     def _expired(self) -> Expired | None:
-        return "first_token" if self._first.went_off else "total" if self._total.went_off else None
+        self._deadlines.has_passed()
+        return self._deadlines.expired
 
     def events(self, exchange: StreamExchange[E, R]) -> Generator[E]:
         """The rest of the stream, what was held back first. Raises typed errors, already recorded."""
@@ -207,6 +177,8 @@ class Opened(Generic[E, R]):
                         break
             reply = reader.ended() if self._reply is None else self._reply
         except RequestyError as error:
+            if isinstance(error, ResponseError):
+                distrust(self._response)
             if not reader.is_over:
                 exchange.break_off(reader, error)
             raise
@@ -214,10 +186,10 @@ class Opened(Generic[E, R]):
         self._drain()
 
     def _drain(self) -> None:
-        self._total.cancel()
         if not self.reader.is_done:
             return
-        self._total = _watch(self._response, DRAIN_SECONDS, time.monotonic())
+        self._deadlines.only(DRAIN_SECONDS)
+        self._watch.set()
         # The answer is complete: how the connection ends after it is of no interest.
         with contextlib.suppress(*TransportError):
             for _ in self._chunks:
@@ -230,23 +202,30 @@ class Opened(Generic[E, R]):
 
     def close(self) -> None:
         """Free the connection."""
-        self._first.cancel()
-        self._total.cancel()
+        self._watch.cancel()
         self._response.close()
 
 
-def _body(response: Response) -> Iterator[bytes]:
-    """The body's bytes as they arrive; past httpx's decoding layers where nothing is to be decoded."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return response.iter_bytes()
-    return iter(response.stream)  # type: ignore[arg-type]
+def _body(response: Response, request: Request) -> Iterator[bytes]:
+    """The body's bytes as they arrive, decompressed where they need to be."""
+    if response.is_stream_consumed:
+        return iter((response.content,))
+    decoder = decoder_of(response, request)
+    chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]
+    return chunks if decoder is None else _decoded(chunks, decoder)
+
+
+def _decoded(chunks: Iterator[bytes], decoder: Decoder) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield from decoder.feed(chunk)
+    decoder.close()
 
 
 def unary(exchange: UnaryExchange[T], prepare: Prepare, post: Post, transport: Transport | None) -> T:
     """Perform a unary call to its end."""
 
     def attempt(post: Post, request: Request, running: RunningAttempt) -> _Answer[T]:
-        return _Answer(running, exchange.read(running, _fetch(post, request, running)))
+        return _Answer(running, _fetch(post, request, running, exchange))
 
     try:
         answer = _first(exchange, prepare, post, attempt, transport)
@@ -297,7 +276,7 @@ def _first(
             time.sleep(action.seconds)
             continue
         if exchange.hedge_after is not None:
-            won = _race(exchange, action, prepare, attempt, transport)
+            won = race(exchange, action, prepare, attempt, transport)
             if won is not None:
                 return won
             continue
@@ -309,66 +288,3 @@ def _first(
             raise
         except RequestyError as error:
             exchange.fail(running, error)
-
-
-def _race(
-    exchange: Exchange,
-    first: Send,
-    prepare: Prepare,
-    attempt: Callable[[Post, Request, RunningAttempt], H],
-    transport: Transport | None,
-) -> H | None:
-    """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cut the others."""
-    finished: queue.SimpleQueue[tuple[int, H | BaseException]] = queue.SimpleQueue()
-    running: dict[int, tuple[RunningAttempt, RacingAttempt]] = {}
-
-    def start(send: Send) -> None:
-        request = prepare(send)
-        racer = RacingAttempt(transport)
-        post = racer.attach(request).handle_request
-        number = send.number
-        running[number] = (exchange.begin(send), racer)
-        run = running[number][0]
-
-        def work() -> None:
-            result: H | BaseException
-            try:
-                result = attempt(post, request, run)
-            except BaseException as error:  # noqa: BLE001 -- handed to the racing thread, which raises it
-                result = error
-            if not racer.deliver(lambda: finished.put((number, result))) and not isinstance(result, BaseException):
-                result.close()
-
-        threading.Thread(target=work, name="requesty-hedge", daemon=True).start()
-
-    start(first)
-    pause = exchange.hedge_after
-    try:
-        while running:
-            try:
-                number, result = finished.get(timeout=pause)
-            except queue.Empty:
-                more = exchange.hedge()
-                if more is None:
-                    pause = None
-                else:
-                    start(more)
-                continue
-            run, _ = running.pop(number)
-            if not isinstance(result, BaseException):
-                return result
-            if not isinstance(result, RequestyError) or isinstance(result, ConfigurationError):
-                raise result
-            exchange.fail(run, result, others_running=bool(running))
-        return None
-    finally:
-        for _, racer in running.values():
-            racer.cut()
-        # Ready in the same moment as the winner, so it was billed as well.
-        while not finished.empty():
-            number, result = finished.get()
-            if not isinstance(result, BaseException):
-                exchange.cancel(running.pop(number)[0], result.usage)
-                result.close()
-        for run, _ in running.values():
-            exchange.cancel(run)

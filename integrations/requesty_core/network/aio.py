@@ -1,6 +1,7 @@
-"""An asynchronous ``httpx`` transport on asyncio's own transports and this room's ``http11``, for one loop.
+"""An asynchronous ``httpx`` transport on an event loop's own transports, for one loop (asyncio's or uvloop's).
 
-Reads go past ``asyncio``'s stream layer: the protocol keeps what arrived, and wakes the one reader there can be.
+Reads go past ``asyncio``'s stream layer: the protocol keeps what arrived, and wakes the one task that waits. What to
+send and how to read the answer is :class:`~requesty_core.network.cycle.Cycle`'s part.
 """
 
 from __future__ import annotations
@@ -8,173 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
-from .http import (
-    AsyncByteStream,
-    AsyncTransport,
-    ConnectError,
-    ConnectTimeout,
-    ReadError,
-    ReadTimeout,
-    Request,
-    Response,
-    WriteError,
-    WriteTimeout,
-)
-from .http11 import ResponseParser, encode_request
-from .sync import KEEP_CONNECTIONS, KEEP_SECONDS, Origin
+from .aio_connection import Connection, converse, open_connection
+from .cycle import Cycle, Outgoing
+from .http import AsyncByteStream, AsyncTransport, ConnectError, ConnectTimeout, PoolTimeout, Request, Response
+from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool
+from .sync import NO_DESCRIPTORS
 
 __all__ = ["LoopTransport"]
-
-HIGH_WATER = 1024 * 1024
-"""Bytes kept unread before the connection is told to wait."""
-
-
-class _Connection(asyncio.Protocol):
-    """One connection: what has arrived, and the reader or writer that waits."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._transport: asyncio.Transport | None = None
-        self._arrived: list[bytes] = []
-        self._size = 0
-        self._paused = False
-        self._ended = False
-        self._error: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self.idle_since = 0.0
-
-    # asyncio calls these
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        # asyncio has set TCP_NODELAY already.
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._arrived.append(data)
-        self._size += len(data)
-        if self._size > HIGH_WATER and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        self._ended = True
-        self._wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended = True
-        self._error = exc
-        self._wake()
-        self.resume_writing()
-
-    def pause_writing(self) -> None:
-        if self._writer is None:
-            self._writer = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None and not writer.done():
-            writer.set_result(None)
-
-    # the transport calls these
-
-    def _wake(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None and not reader.done():
-            reader.set_result(None)
-
-    async def read(self, limit: float | None, parser: ResponseParser) -> bytes:
-        """What has arrived; waits if nothing has. At the connection's end the parser judges."""
-        if not self._arrived and not self._ended:
-            await self._wait(limit)
-        if self._arrived:
-            data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
-            self._arrived.clear()
-            self._size = 0
-            if self._paused and self._transport is not None:
-                self._paused = False
-                self._transport.resume_reading()
-            return data
-        if self._error is not None:
-            raise ReadError(str(self._error)) from self._error
-        parser.close()
-        return b""
-
-    async def _wait(self, limit: float | None) -> None:
-        reader = self._reader = self._loop.create_future()
-        if limit is not None:
-            # One timer serves many reads: it looks at the latest deadline when it goes off.
-            self._deadline = self._loop.time() + limit
-            if self._timer is None:
-                self._timer = self._loop.call_at(self._deadline, self._expire)
-            elif self._timer.when() > self._deadline:
-                self._timer.cancel()
-                self._timer = self._loop.call_at(self._deadline, self._expire)
-        else:
-            self._deadline = 0.0
-        try:
-            await reader
-        finally:
-            self._reader = None
-
-    def _expire(self) -> None:
-        self._timer = None
-        reader = self._reader
-        if reader is None or not self._deadline:
-            return
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
-        elif not reader.done():
-            reader.set_exception(ReadTimeout("timed out"))
-
-    async def write(self, data: bytes, limit: float | None) -> None:
-        """Send, waiting while the connection's buffers are full."""
-        if self._transport is None or self._transport.is_closing():
-            raise WriteError("the connection is closed")
-        self._transport.write(data)
-        if self._writer is not None:
-            try:
-                async with asyncio.timeout(limit):
-                    await self._writer
-            except TimeoutError as exc:
-                raise WriteTimeout("timed out") from exc
-
-    def is_usable(self, now: float) -> bool:
-        """Whether an idle connection may carry another request."""
-        return (
-            not self._ended
-            and not self._arrived
-            and self._transport is not None
-            and not self._transport.is_closing()
-            and now - self.idle_since <= KEEP_SECONDS
-        )
-
-    def rest(self) -> None:
-        """No request is under way."""
-        self.idle_since = self._loop.time()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def close(self) -> None:
-        """Close at once, what is unsent included."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        # A closed loop has closed, or will never touch, the socket; abort() has nothing to schedule on.
-        if self._transport is not None and not self._loop.is_closed():
-            self._transport.abort()
-
-    def get_extra_info(self, name: str) -> Any:
-        """Named as in ``httpcore``'s network streams."""
-        return None if self._transport is None else self._transport.get_extra_info(name)
 
 
 class LoopTransport(AsyncTransport):
@@ -182,12 +24,16 @@ class LoopTransport(AsyncTransport):
 
     Args:
         tls: makes the TLS context when the first ``https`` request needs one.
+        max_connections: connections at a time; further requests wait in line. Default: from the process's file limit.
     """
 
-    def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, tls: Callable[[], ssl.SSLContext], *, max_connections: int | None = None) -> None:
         self._tls = tls
-        self._idle: dict[Origin, list[_Connection]] = {}
+        self._pool: Pool[Connection] = Pool(max_connections, KEEP_CONNECTIONS)
+        self._idle = self._pool.idle
+        self._in_use: set[Connection] = set()
         self._in_flight = 0
+        self._reaper: asyncio.TimerHandle | None = None
 
     @property
     def in_flight(self) -> int:
@@ -197,85 +43,161 @@ class LoopTransport(AsyncTransport):
     @property
     def idle(self) -> int:
         """Connections kept for the next request."""
-        return sum(map(len, self._idle.values()))
+        return self._pool.idle_count
 
     async def handle_async_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
-        timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
         url = request.url
         tls = url.scheme == "https"
         origin: Origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if tls else 80))
-        body = await request.aread()
-        message = encode_request(request.method, url.raw_path, request.headers.raw, body)
+        outgoing = Outgoing(request, await request.aread())
         self._in_flight += 1
-        connection: _Connection | None = None
         try:
-            connection = self._reuse(origin) or await self._connect(origin, timeouts)
-            parser = ResponseParser(request.method)
-            await connection.write(message, timeouts.get("write"))
-            first = b""
-            while not parser.head_done:
-                first = parser.feed(await connection.read(timeouts.get("read"), parser))
+            connection, is_kept = await self._acquire(origin, outgoing)
+            while True:
+                cycle = Cycle(outgoing)
+                self._in_use.add(connection)
+                try:
+                    first = await converse(connection, cycle)
+                    break
+                except BaseException as exc:
+                    self._in_use.discard(connection)
+                    connection.close()
+                    if not (is_kept and isinstance(exc, Exception) and outgoing.may_resend(cycle, exc)):
+                        self._pool.drop()
+                        raise
+                # The place in the pool is kept for the fresh connection.
+                connection, is_kept = await self._open(origin, outgoing), False
         except BaseException:
-            if connection is not None:
-                connection.close()
             self._in_flight -= 1
             raise
-        stream = _Body(self, origin, connection, parser, first, timeouts)
         return Response(
-            parser.status,
-            headers=parser.headers,
-            stream=stream,
+            cycle.parser.status,
+            headers=cycle.parser.headers,
+            stream=_Body(self, origin, connection, cycle, first),
             extensions={"http_version": b"HTTP/1.1", "network_stream": connection},
         )
 
-    def _reuse(self, origin: Origin) -> _Connection | None:
-        kept = self._idle.get(origin)
-        now = asyncio.get_running_loop().time()
-        while kept:
-            connection = kept.pop()
-            if connection.is_usable(now):
-                return connection
-            connection.close()
-        return None
-
-    async def _connect(self, origin: Origin, timeouts: dict[str, float | None]) -> _Connection:
-        scheme, host, port = origin
+    async def _acquire(self, origin: Origin, outgoing: Outgoing) -> tuple[Connection, bool]:
+        """A connection, and whether it was used before."""
         loop = asyncio.get_running_loop()
-        tls = self._tls() if scheme == "https" else None
-        try:
-            async with asyncio.timeout(timeouts.get("connect")):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(loop),
-                    host,
-                    port,
-                    ssl=tls,
-                    server_hostname=None if tls is None else host,
-                    happy_eyeballs_delay=0.25,
-                )
-        except TimeoutError as exc:
-            raise ConnectTimeout(str(exc) or "timed out") from exc
-        except (OSError, UnicodeError) as exc:
-            raise ConnectError(str(exc)) from exc
-        return connection
+        while True:
+            connection = self._pool.take(origin)
+            if connection is None:
+                connection = await self._wait_for_place(origin, outgoing)
+            if connection is None:
+                opened = await self._open_or_wait(origin, outgoing)
+                if opened is not None:
+                    return opened, False
+            elif loop.time() - connection.idle_since <= KEEP_SECONDS and connection.is_usable():
+                connection.on_event = None
+                return connection, True
+            else:
+                connection.close()
+                self._pool.drop()
 
-    def release(self, origin: Origin, connection: _Connection, *, reusable: bool) -> None:
+    async def _wait_for_place(self, origin: Origin, outgoing: Outgoing) -> Connection | None:
+        """Wait until a connection may be opened (``None``) or is handed over."""
+        if self._pool.reserve():
+            return None
+        spare = self._pool.evict()
+        if spare is not None:
+            spare.close()
+            return None
+        turn = asyncio.get_running_loop().create_future()
+        waiter = self._pool.enqueue(origin, lambda: None if turn.done() else turn.set_result(None))
+        deadlines = outgoing.deadlines
+        try:
+            async with asyncio.timeout(deadlines.cap(outgoing.timeouts.get("pool"))):
+                await turn
+        except BaseException as exc:
+            left = self._pool.leave(waiter)
+            if left is not None:
+                left.close()
+            if not isinstance(exc, TimeoutError):
+                raise
+            deadlines.has_passed()
+            raise PoolTimeout(f"all {self._pool.limit} connections are in use") from exc
+        return waiter.connection
+
+    async def _open_or_wait(self, origin: Origin, outgoing: Outgoing) -> Connection | None:
+        """A new connection; ``None`` if the system has no descriptor left while others of the pool are open."""
+        try:
+            return await self._open(origin, outgoing, keeps_place=True)
+        except ConnectError as exc:
+            cause = exc.__cause__
+            if not (isinstance(cause, OSError) and cause.errno in NO_DESCRIPTORS):
+                self._pool.drop()
+            elif self._pool.starve():
+                return None
+            raise
+        except BaseException:
+            self._pool.drop()
+            raise
+
+    async def _open(self, origin: Origin, outgoing: Outgoing, *, keeps_place: bool = False) -> Connection:
+        """A new connection in a reserved place, which is given up if it fails."""
+        deadlines = outgoing.deadlines
+        try:
+            async with asyncio.timeout(deadlines.cap(outgoing.timeouts.get("connect"))):
+                return await open_connection(origin, self._tls)
+        except BaseException as exc:
+            if not keeps_place:
+                self._pool.drop()
+            if isinstance(exc, TimeoutError):
+                deadlines.has_passed()
+                raise ConnectTimeout(str(exc) or "timed out") from exc
+            if isinstance(exc, (OSError, UnicodeError)):
+                raise ConnectError(str(exc)) from exc
+            raise
+
+    def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
         """A response is closed: keep its connection or close it."""
         self._in_flight -= 1
-        if reusable:
-            connection.rest()
-            kept = self._idle.setdefault(origin, [])
-            if len(kept) < KEEP_CONNECTIONS:
-                kept.append(connection)
-                return
-        connection.close()
+        self._in_use.discard(connection)
+        if not reusable:
+            connection.close()
+            self._pool.drop()
+            return
+        connection.rest(self._ended)
+        unwanted = self._pool.give(origin, connection)
+        if unwanted is not None:
+            unwanted.close()
+        elif self._reaper is None:
+            self._reaper = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._reap)
+
+    def _ended(self, connection: Connection) -> None:
+        """Something happened to an idle connection: it is of no more use."""
+        if self._pool.remove(connection):
+            connection.close()
+
+    def _reap(self) -> None:
+        """Close the idle connections that are too old."""
+        self._reaper = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in self._pool.sift(lambda connection: now - connection.idle_since < KEEP_SECONDS):
+            connection.close()
+        if self._pool.idle_count:
+            self._reaper = loop.call_later(KEEP_SECONDS, self._reap)
+
+    def abandon(self) -> None:
+        """The loop is closed: close every connection, those in use too."""
+        for connection in self._in_use:
+            connection.close()
+        self._in_use.clear()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
+        for connection in self._pool.clear():
+            connection.close()
 
     async def aclose(self) -> None:
         """Close the idle connections; those in use close with their responses."""
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.close()
-        self._idle.clear()
+        self._close_idle()
         # One turn of the loop lets the sockets close.
         await asyncio.sleep(0)
 
@@ -284,34 +206,33 @@ class _Body(AsyncByteStream):
     """A response's body; closing it gives the connection back."""
 
     def __init__(
-        self,
-        transport: LoopTransport,
-        origin: Origin,
-        connection: _Connection,
-        parser: ResponseParser,
-        first: bytes,
-        timeouts: dict[str, float | None],
+        self, transport: LoopTransport, origin: Origin, connection: Connection, cycle: Cycle, first: bytes
     ) -> None:
         self._transport = transport
         self._origin = origin
         self._connection = connection
-        self._parser = parser
+        self._cycle = cycle
         self._first = first
-        self._timeouts = timeouts
         self._open = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        parser, connection, timeouts = self._parser, self._connection, self._timeouts
+        read, cycle = self._connection.read, self._cycle
         first, self._first = self._first, b""
         if first:
             yield first
+        parser, feed = cycle.parser, cycle.parser.feed
         while not parser.done:
-            data = parser.feed(await connection.read(timeouts.get("read"), parser))
+            data = await read(cycle)
+            data = feed(data) if data else cycle.receive(data)
             if data:
                 yield data
 
+    def distrust(self) -> None:
+        """What the response said makes no sense: nothing more is to come from its connection."""
+        self._cycle.has_doubt = True
+
     async def aclose(self) -> None:
+        """Give the connection back."""
         if self._open:
             self._open = False
-            parser = self._parser
-            self._transport.release(self._origin, self._connection, reusable=parser.done and parser.keeps_alive)
+            self._transport.release(self._origin, self._connection, reusable=self._cycle.is_reusable)

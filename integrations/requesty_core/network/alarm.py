@@ -19,17 +19,26 @@ __all__ = ["NO_ALARM", "Alarm", "set_alarm"]
 class Alarm:
     """A pending callback. ``went_off`` tells whether it ran; after :meth:`cancel` it never will."""
 
-    __slots__ = ("_callback", "_lock", "went_off")
+    __slots__ = ("_callback", "_clock", "_lock", "went_off")
 
-    def __init__(self, callback: Callable[[], None]) -> None:
+    def __init__(self, callback: Callable[[], None], clock: _Clock | None = None) -> None:
         self._callback: Callable[[], None] | None = callback
+        self._clock = clock
         self._lock = threading.Lock()
         self.went_off = False
 
     def cancel(self) -> None:
         """Forget the callback; waits for it if it is just running."""
         with self._lock:
+            was_pending = self._callback is not None
             self._callback = None
+        if was_pending and self._clock is not None:
+            self._clock.cancelled()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the callback is still to run."""
+        return self._callback is not None
 
     def ring(self) -> None:
         """Run the callback unless it was cancelled."""
@@ -49,6 +58,7 @@ class _Clock:
         self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Alarm]] = []
         self._numbers = itertools.count()
+        self._cancelled = 0
         self._thread: threading.Thread | None = None
 
     def add(self, seconds: float, alarm: Alarm) -> None:
@@ -60,6 +70,15 @@ class _Clock:
                 self._thread.start()
             elif self._heap[0][2] is alarm:
                 self._condition.notify()
+
+    def cancelled(self) -> None:
+        """An alarm in the heap will not ring; when most of them will not, they leave it."""
+        with self._condition:
+            self._cancelled += 1
+            if self._cancelled > 32 and self._cancelled * 2 > len(self._heap):
+                self._heap = [entry for entry in self._heap if entry[2].is_pending]
+                heapq.heapify(self._heap)
+                self._cancelled = 0
 
     def _run(self) -> None:
         while True:
@@ -90,6 +109,7 @@ if hasattr(os, "register_at_fork"):
 
 def set_alarm(seconds: float, callback: Callable[[], None]) -> Alarm:
     """Run ``callback`` on the alarm thread after ``seconds`` unless the returned alarm is cancelled before."""
-    alarm = Alarm(callback)
-    _clock.add(seconds, alarm)
+    clock = _clock
+    alarm = Alarm(callback, clock)
+    clock.add(seconds, alarm)
     return alarm

@@ -21,19 +21,20 @@ from requesty_core.errors import (
 from requesty_core.wire.json import encode_json
 
 __all__ = [
+    "LIBRARY",
     "URL",
     "AsyncByteStream",
-    "AsyncClientTransport",
     "AsyncHTTPClient",
     "AsyncTransport",
     "Auth",
     "ByteStream",
-    "ClientTransport",
     "ConnectError",
     "ConnectTimeout",
+    "DecodingError",
     "HTTPClient",
     "Limits",
     "LocalProtocolError",
+    "PoolTimeout",
     "ReadError",
     "ReadTimeout",
     "RemoteProtocolError",
@@ -45,14 +46,16 @@ __all__ = [
     "TransportError",
     "WriteError",
     "WriteTimeout",
-    "as_async_transport",
-    "as_transport",
     "create_ssl_context",
     "headers_of",
+    "library_error",
+    "make_request",
     "multipart",
+    "timeouts_of",
     "transport_error",
 ]
 
+LIBRARY: Any = httpx
 Auth = httpx.Auth
 Request = httpx.Request
 Response = httpx.Response
@@ -67,6 +70,8 @@ ByteStream = httpx.ByteStream
 TimeoutConfig = httpx.Timeout
 ConnectError = httpx.ConnectError
 ConnectTimeout = httpx.ConnectTimeout
+PoolTimeout = httpx.PoolTimeout
+DecodingError = httpx.DecodingError
 LocalProtocolError = httpx.LocalProtocolError
 ReadError = httpx.ReadError
 WriteError = httpx.WriteError
@@ -96,10 +101,13 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
             httpx.ConnectTimeout: "no connection within timeout.connect",
             httpx.ReadTimeout: "nothing arrived within timeout.read",
             httpx.WriteTimeout: "sending stalled longer than timeout.write",
+            httpx.PoolTimeout: f"{words}; none was free within timeout.pool (see max_connections)",
         }.get(type(exc), words)
         error = RequestTimeoutError(f"timeout: {what}", requested_model=model)
     elif isinstance(exc, httpx.DecodingError):
-        error = MalformedResponseError(f"the body cannot be decompressed ({words})", requested_model=model)
+        error = MalformedResponseError(f"the body cannot be read: {words}", requested_model=model)
+        # It would be as long, or as broken, the next time.
+        error.__dict__["is_retryable"] = False
     elif opened:
         error = TruncatedStreamError(
             f"the connection broke while the answer was arriving ({words})", requested_model=model
@@ -110,6 +118,25 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
     error.was_sent = not isinstance(exc, _UNSENT)
     error.__cause__ = None
     return error
+
+
+_FRAMING = frozenset(
+    ("content-length", "transfer-encoding", "connection", "host", "te", "trailer", "upgrade", "expect")
+)
+
+
+def make_request(
+    method: str, url: httpx.URL | str, headers: Mapping[str, str], content: bytes, extensions: dict[str, Any]
+) -> httpx.Request:
+    """A request with a complete body; headers that would frame it otherwise, or send it elsewhere, are left out."""
+    own = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
+    return httpx.Request(method, url, headers=own, content=content, extensions=extensions)
+
+
+def timeouts_of(request: httpx.Request) -> dict[str, float | None]:
+    """The limits of single waits that a request carries: ``connect``, ``read``, ``write``, ``pool``."""
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeouts
 
 
 def headers_of(response: httpx.Response) -> dict[str, str]:
@@ -124,33 +151,11 @@ def multipart(fields: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[byte
     return request.read(), request.headers["content-type"]
 
 
-class ClientTransport(httpx.BaseTransport):
-    """A caller's own ``httpx.Client`` as a transport: its proxies, limits, hooks and certificates apply."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send through the client."""
-        return self._client.send(request, stream=True, auth=None, follow_redirects=False)
-
-
-class AsyncClientTransport(httpx.AsyncBaseTransport):
-    """A caller's own ``httpx.AsyncClient`` as a transport."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send through the client."""
-        return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
-
-
-def as_transport(given: httpx.BaseTransport | httpx.Client) -> httpx.BaseTransport:
-    """A transport from a transport or a client."""
-    return ClientTransport(given) if isinstance(given, httpx.Client) else given
-
-
-def as_async_transport(given: httpx.AsyncBaseTransport | httpx.AsyncClient) -> httpx.AsyncBaseTransport:
-    """An async transport from a transport or a client."""
-    return AsyncClientTransport(given) if isinstance(given, httpx.AsyncClient) else given
+def library_error(exc: Any) -> httpx.HTTPError | httpx.StreamError:
+    """An exception of ``httpx``, or of its continuation under another name, as ``httpx``'s own."""
+    if isinstance(exc, (httpx.HTTPError, httpx.StreamError)):
+        return exc
+    own = getattr(httpx, type(exc).__name__, httpx.TransportError)
+    if not (isinstance(own, type) and issubclass(own, httpx.HTTPError)):
+        own = httpx.TransportError
+    return own(str(exc))

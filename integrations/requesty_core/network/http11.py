@@ -4,7 +4,9 @@ Theory of operation. ``httpx``'s own parser makes an object per HTTP chunk, and 
 is most of what a streamed token costs a client. :class:`ResponseParser` takes what one read from the socket gave and
 returns the body bytes in it, however many chunks they were. It knows the three ways a body can end (chunked, by length,
 by the connection) and nothing of what the bytes mean. What it does not understand is a ``RemoteProtocolError``, never
-a guess.
+a guess; what it understands but has reason to doubt ends the connection with the response. Every part that a server
+could make endless (heads, interim responses, chunk extensions, trailers) is bounded, and reading it costs time in
+proportion to its length, however small the pieces.
 """
 
 from __future__ import annotations
@@ -14,25 +16,46 @@ from collections.abc import Iterable
 
 from .http import LocalProtocolError, RemoteProtocolError
 
-__all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_request"]
+__all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_head"]
 
 MAX_HEAD_BYTES = 256 * 1024
-"""Longest status line and headers accepted."""
+"""Longest status line and headers accepted, interim responses included; trailers too."""
+
+MAX_LINE_BYTES = 4 * 1024
+"""Longest chunk-size line (with its extension) and longest trailer accepted."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _NO_BODY = frozenset({204, 304})
+_NO_LENGTH = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+# How a message is framed, and by whom it is received, is decided here alone (RFC 9112, sections 3.2 and 6).
+_OURS = frozenset(
+    b"host content-length transfer-encoding connection keep-alive proxy-connection te trailer upgrade expect".split()
+)
 
 
-def encode_request(method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
-    """The bytes of a request. Raises ``LocalProtocolError`` for a header that would be more than one."""
-    lines = [method.encode("ascii") + b" " + target + b" HTTP/1.1"]
-    lines += [name + b": " + value for name, value in headers]
+def encode_head(
+    method: str, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body_length: int
+) -> bytes:
+    """The head of a request whose body has ``body_length`` bytes.
+
+    ``Host``, ``Content-Length`` and everything else that frames the message is written here; such headers of the
+    caller's are left out. Raises ``LocalProtocolError`` for a header that would be more than one.
+    """
+    lines = [method.encode("ascii") + b" " + target + b" HTTP/1.1", b"Host: " + host]
+    lines += [name + b": " + value for name, value in headers if name.lower() not in _OURS]
+    if body_length or method not in _NO_LENGTH:
+        lines.append(b"Content-Length: %d" % body_length)
     head = b"\r\n".join(lines)
     if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1 or b"\0" in head:
         raise LocalProtocolError("a request header contains a line break or NUL")
-    return head + b"\r\n\r\n" + body
+    if b" " in target:
+        raise LocalProtocolError("the request's path contains a space")
+    return head + b"\r\n\r\n"
 
 
 class ResponseParser:
@@ -45,8 +68,11 @@ class ResponseParser:
     __slots__ = (
         "_buffer",
         "_chunked",
+        "_head",
         "_left",
         "_method",
+        "_seen",
+        "_trailing",
         "_until_close",
         "done",
         "head_done",
@@ -57,9 +83,12 @@ class ResponseParser:
 
     def __init__(self, method: str = "POST") -> None:
         self._method = method
+        self._head = bytearray()
         self._buffer = b""
         self._left = 0
+        self._seen = 0
         self._chunked = False
+        self._trailing = False
         self._until_close = False
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -70,54 +99,82 @@ class ResponseParser:
         self.keeps_alive = False
         """Whether the connection may carry another request once the body is complete."""
 
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is not HTTP/1.1."""
-        if self.head_done:
-            return self._body(data)
-        self._buffer += data
-        while True:
-            end, skip = _head_end(self._buffer)
-            if end < 0:
-                if len(self._buffer) > MAX_HEAD_BYTES:
-                    raise RemoteProtocolError(f"response headers are longer than {MAX_HEAD_BYTES} bytes")
-                return b""
-            head, self._buffer = self._buffer[:end], self._buffer[end + skip :]
-            if self._read_head(head):
-                break
-        rest, self._buffer = self._buffer, b""
-        return self._body(rest)
+    @property
+    def has_begun(self) -> bool:
+        """Whether any byte of a response was seen."""
+        return self.head_done or self._seen > 0 or bool(self._head)
 
     @property
     def expected(self) -> int:
         """Body bytes known to be missing; a reader of a large body may ask the socket for so many at once."""
         return self._left
 
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is not HTTP/1.1."""
+        if self.head_done:
+            return self._body(data)
+        try:
+            rest = self._read_heads(data)
+            return b"" if rest is None else self._body(rest)
+        except RemoteProtocolError:
+            self.keeps_alive = False
+            raise
+
     def close(self) -> None:
         """The connection ended. Raises ``RemoteProtocolError`` unless that is where the body ends."""
         if self.done:
             return
         if not self.head_done:
-            what = "in the middle of the response headers" if self._buffer else "without sending a response"
+            what = "in the middle of the response headers" if self.has_begun else "without sending a response"
             raise RemoteProtocolError(f"the server closed the connection {what}")
         if not self._until_close:
             raise RemoteProtocolError("the server closed the connection before the body was complete")
         self.done = True
 
+    # the head
+
+    def _read_heads(self, data: bytes) -> bytes | None:
+        """Read heads, interim ones included; returns what follows the final one, ``None`` while it is not complete."""
+        buffer = self._head
+        # The two bytes before may be the beginning of the blank line.
+        searched = max(len(buffer) - 2, 0)
+        buffer += data
+        while True:
+            match = _HEAD_END.search(buffer, searched)
+            if match is None:
+                if self._seen + len(buffer) > MAX_HEAD_BYTES:
+                    raise RemoteProtocolError(f"response headers are longer than {MAX_HEAD_BYTES} bytes")
+                return None
+            head = bytes(buffer[: match.start()])
+            del buffer[: match.end()]
+            searched = 0
+            self._seen += match.end()
+            if self._seen > MAX_HEAD_BYTES:
+                raise RemoteProtocolError(f"response headers are longer than {MAX_HEAD_BYTES} bytes")
+            if self._read_head(head):
+                rest = bytes(buffer)
+                buffer.clear()
+                return rest
+
     def _read_head(self, head: bytes) -> bool:
         """Read status and headers; false for an interim response, which the real one follows."""
-        lines = head.replace(b"\r\n", b"\n").split(b"\n")
+        head = head.removesuffix(b"\r").replace(b"\r\n", b"\n")
+        lines = head.split(b"\n")
         match = _STATUS_LINE.fullmatch(lines[0])
         if match is None:
             raise RemoteProtocolError(f"the server did not answer with HTTP/1.1: {lines[0][:80]!r}")
+        if _CONTROL.search(head) is not None:
+            raise RemoteProtocolError("the response headers contain a control character")
+        headers = _headers(lines[1:])
         status = int(match[2])
         if status < 200:
             if status == 101:
                 raise RemoteProtocolError("the server switched protocols without being asked")
             return False
         self.status = status
-        self.headers = _headers(lines[1:])
-        self.head_done = True
+        self.headers = headers
         self._frame(minor=int(match[1]))
+        self.head_done = True
         return True
 
     def _frame(self, minor: int) -> None:
@@ -131,22 +188,25 @@ class ResponseParser:
         encodings = [
             e.strip() for e in b",".join(fields.get(b"transfer-encoding", ())).lower().split(b",") if e.strip()
         ]
+        length = _length(fields.get(b"content-length", ()))
         if self._method == "HEAD" or self.status in _NO_BODY:
             self.done = True
+            if self._method != "HEAD" and (length or encodings) and self.status != 304:
+                self.keeps_alive = False  # A body is announced where none may be: one might follow.
         elif encodings:
             if encodings != [b"chunked"]:
                 raise RemoteProtocolError(f"unknown transfer encoding {b', '.join(encodings)!r}")
             self._chunked = True
-        elif b"content-length" in fields:
-            lengths = {v.strip() for field in fields[b"content-length"] for v in field.split(b",")}
-            length = lengths.pop()
-            if lengths or not length.isdigit() or len(length) > 18:
-                raise RemoteProtocolError("the content length is not one number")
-            self._left = int(length)
-            self.done = self._left == 0
+            if length is not None or minor == 0:
+                self.keeps_alive = False  # Others may see another end of this body (RFC 9112, section 6.1).
+        elif length is not None:
+            self._left = length
+            self.done = length == 0
         else:
             self._until_close = True
             self.keeps_alive = False
+
+    # the body
 
     def _body(self, data: bytes) -> bytes:
         if self.done:
@@ -154,7 +214,11 @@ class ResponseParser:
                 self.keeps_alive = False  # Bytes nobody asked for: the connection is out of step.
             return b""
         if self._chunked:
-            return self._chunks(data)
+            try:
+                return self._chunks(data)
+            except RemoteProtocolError:
+                self.keeps_alive = False
+                raise
         if self._until_close:
             return data
         if len(data) > self._left:
@@ -172,72 +236,92 @@ class ResponseParser:
             self._buffer = b""
         at, size = 0, len(data)
         while at < size:
-            if self._left > 2:
-                end = min(at + self._left - 2, size)
+            left = self._left
+            if left > 2:
+                end = min(at + left - 2, size)
                 parts.append(data[at:end])
-                self._left -= end - at
+                self._left = left - (end - at)
                 at = end
                 continue
-            if self._left:
-                if size - at < 2:
+            if left:
+                if size - at < left:
                     break
                 if data[at : at + 2] != b"\r\n":
                     raise RemoteProtocolError("a chunk is longer than it says")
                 at += 2
                 self._left = 0
                 continue
+            if self._trailing:
+                at = self._trailers(data, at)
+                break
             end = data.find(b"\r\n", at)
             if end < 0:
-                if size - at > 4096:
+                if size - at > MAX_LINE_BYTES:
                     raise RemoteProtocolError("a chunk size is not a number")
                 break
             match = _CHUNK_SIZE.fullmatch(data, at, end)
-            if match is None:
+            if match is None or end - at > MAX_LINE_BYTES:
                 raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
             length = int(match[1], 16)
-            if length == 0:
-                at = self._trailers(data, at, end + 2)
-                break
             at = end + 2
-            self._left = length + 2
+            if length:
+                self._left = length + 2
+            else:
+                self._trailing = True
+                self._seen = 0
+                at = self._trailers(data, at)
+                break
         self._buffer = data[at:]
         if self.done and self._buffer:
             self._buffer = b""
             self.keeps_alive = False
         return b"".join(parts)
 
-    def _trailers(self, data: bytes, last_chunk: int, at: int) -> int:
-        """Pass over the trailers; returns where to go on: behind them, or back at the last chunk if they are cut."""
+    def _trailers(self, data: bytes, at: int) -> int:
+        """Check and drop the trailers that are complete; returns where the rest begins."""
         while True:
             end = data.find(b"\r\n", at)
+            length = (len(data) if end < 0 else end) - at
+            if length > MAX_LINE_BYTES or self._seen + length > MAX_HEAD_BYTES:
+                raise RemoteProtocolError("the trailers are too long")
             if end < 0:
-                if len(data) - last_chunk > MAX_HEAD_BYTES:
-                    raise RemoteProtocolError("trailers are too long")
-                return last_chunk
+                return at
             if end == at:
                 self.done = True
                 return end + 2
+            line = data[at:end]
+            if _CONTROL.search(line) is not None or b"\n" in line:
+                raise RemoteProtocolError("a trailer contains a control character")
+            _headers([line])
+            self._seen += end + 2 - at
             at = end + 2
 
 
-def _head_end(buffer: bytes) -> tuple[int, int]:
-    """Where the head ends and how long the blank line behind it is; -1 while it is not there."""
-    end = buffer.find(b"\r\n\r\n")
-    bare = buffer.find(b"\n\n")
-    if bare >= 0 and (end < 0 or bare < end):
-        return bare, 2
-    return end, 4
+def _length(values: Iterable[bytes]) -> int | None:
+    """The content length; ``None`` if there is none."""
+    lengths = {v.strip() for field in values for v in field.split(b",")}
+    if not lengths:
+        return None
+    length = lengths.pop()
+    if lengths or not length.isdigit() or len(length) > 18:
+        raise RemoteProtocolError("the content length is not one number")
+    return int(length)
 
 
 def _headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = []
+    folded: list[bytes] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and headers:
-            name, value = headers[-1]
-            headers[-1] = (name, value + b" " + line.strip())
+            folded.append(line.strip())
             continue
+        if folded:
+            headers[-1] = (headers[-1][0], b" ".join((headers[-1][1], *folded)))
+            folded.clear()
         name, colon, value = line.partition(b":")
         if not colon or _TOKEN.fullmatch(name) is None:
             raise RemoteProtocolError(f"a response header is malformed: {line[:80]!r}")
         headers.append((name, value.strip(b" \t")))
+    if folded:
+        headers[-1] = (headers[-1][0], b" ".join((headers[-1][1], *folded)))
     return headers

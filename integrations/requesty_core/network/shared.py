@@ -1,7 +1,7 @@
 """Which transport a request uses when the caller gave none: one per process (sync) or event loop (async).
 
-It is shared by every client there, so constructing a client costs nothing and connections are reused between clients.
-Where the environment names a proxy, ``httpx``'s own client applies its own rules.
+It is shared by every client with the same settings, so constructing a client costs nothing and connections are reused
+between clients. Where a proxy is set, here or in the environment, ``httpx``'s own client applies its own rules.
 """
 
 from __future__ import annotations
@@ -12,31 +12,47 @@ import os
 import ssl
 import threading
 import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from requesty_core.errors import ConfigurationError
 
 from .aio import LoopTransport
-from .http import (
-    AsyncClientTransport,
-    AsyncHTTPClient,
-    AsyncTransport,
-    ClientTransport,
-    HTTPClient,
-    Limits,
-    Transport,
-    create_ssl_context,
-)
+from .callers import AsyncClientTransport, ClientTransport
+from .http import AsyncHTTPClient, AsyncTransport, HTTPClient, Limits, Transport, create_ssl_context
+from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit
+from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
 from .sync import SocketTransport
 
 __all__ = ["make_async_transport", "make_transport", "shared_transport"]
 
-_LIMITS = Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30.0)
-
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
-    """The one TLS context; loading the certificate store takes about 30 ms."""
-    context = create_ssl_context()
+def _tls(network: NetworkSettings = DEFAULT_NETWORK) -> ssl.SSLContext:
+    """The one TLS context of these settings; loading the certificate store takes about 30 ms."""
+    certificate = network.client_cert
+    try:
+        if network.ca_bundle is None:
+            context = create_ssl_context()
+        else:
+            folder = os.path.isdir(network.ca_bundle)
+            context = ssl.create_default_context(
+                cafile=None if folder else network.ca_bundle, capath=network.ca_bundle if folder else None
+            )
+    except (OSError, ValueError) as exc:
+        setting = "ca_bundle" if network.ca_bundle else _certificate_variable()
+        raise ConfigurationError(f"{setting}: no certificates can be read from it ({exc})") from None
+    if certificate is not None:
+        try:
+            context.load_cert_chain(*((certificate,) if isinstance(certificate, str) else certificate))
+        except (OSError, ValueError) as exc:
+            raise ConfigurationError(f"client_cert: cannot be used ({exc})") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _certificate_variable() -> str:
+    return next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "SSL_CERT_FILE")
 
 
 def _proxy_configured(scheme: str) -> bool:
@@ -44,33 +60,76 @@ def _proxy_configured(scheme: str) -> bool:
     return scheme in proxies or "all" in proxies
 
 
-def make_transport(scheme: str, *, keep: int | None = None) -> Transport:
+def _uses_httpx(scheme: str, network: NetworkSettings) -> bool:
+    library = network.library or library_of_environment()
+    return library == "httpx" or network.proxy is not None or _proxy_configured(scheme)
+
+
+def _client(make: Callable[..., Any], scheme: str, network: NetworkSettings, keep: int | None) -> Any:
+    """A client of ``httpx``'s with these settings. Raises :class:`ConfigurationError` for a proxy it cannot use."""
+    limits = Limits(
+        max_connections=default_limit() if network.max_connections is None else network.max_connections,
+        max_keepalive_connections=KEEP_CONNECTIONS if keep is None else keep,
+        keepalive_expiry=KEEP_SECONDS,
+    )
+    arguments: dict[str, Any] = {"limits": limits}
+    if scheme == "https" or network.ca_bundle or network.client_cert:
+        arguments["verify"] = _tls(network)
+    if network.proxy is not None:
+        arguments["proxy"] = network.proxy
+    try:
+        return make(**arguments)
+    except (ValueError, ImportError, OSError) as exc:
+        setting = "proxy" if network.proxy else _broken_variable(scheme)
+        raise ConfigurationError(f"{setting}: cannot be used ({' '.join(str(exc).split())})") from None
+
+
+def _broken_variable(scheme: str) -> str:
+    names = [f"{scheme}_proxy", "all_proxy", "http_proxy", "https_proxy"]
+    found = [n for name in names for n in (name.upper(), name) if os.environ.get(n)]
+    # Of several, the one with an address that httpx does not know is to blame.
+    odd = [n for n in found if not os.environ[n].startswith(("http://", "https://"))]
+    return (odd or found or [_certificate_variable()])[0]
+
+
+def make_transport(scheme: str, *, keep: int | None = None, network: NetworkSettings = DEFAULT_NETWORK) -> Transport:
     """A new transport for ``http`` or ``https``; ``keep=0`` leaves no connection open after its response."""
-    if _proxy_configured(scheme):
-        limits = _LIMITS if keep is None else Limits(max_connections=None, max_keepalive_connections=keep)
-        return ClientTransport(HTTPClient(limits=limits))
-    return SocketTransport(_tls, keep=keep)
+    if _uses_httpx(scheme, network):
+        return _OwnClient(_client(HTTPClient, scheme, network, keep))
+    return SocketTransport(functools.partial(_tls, network), keep=keep, max_connections=network.max_connections)
 
 
-def make_async_transport(scheme: str) -> AsyncTransport:
+def make_async_transport(scheme: str, *, network: NetworkSettings = DEFAULT_NETWORK) -> AsyncTransport:
     """The same for the running event loop."""
-    if _proxy_configured(scheme):
-        return AsyncClientTransport(AsyncHTTPClient(limits=_LIMITS))
-    return LoopTransport(_tls)
+    if _uses_httpx(scheme, network):
+        return _AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None))
+    return LoopTransport(functools.partial(_tls, network), max_connections=network.max_connections)
 
 
-_shared: dict[str, Transport] = {}
+class _OwnClient(ClientTransport):
+    def close(self) -> None:
+        self._client.close()
+
+
+class _AsyncOwnClient(AsyncClientTransport):
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+_Key = tuple[str, NetworkSettings, Library | None]
+_shared: dict[_Key, Transport] = {}
 _lock = threading.Lock()
 
 
-def shared_transport(scheme: str) -> Transport:
-    """The process's synchronous transport for a scheme."""
-    transport = _shared.get(scheme)
+def shared_transport(scheme: str, network: NetworkSettings = DEFAULT_NETWORK) -> Transport:
+    """The process's synchronous transport for a scheme and these settings."""
+    key = scheme, network, library_of_environment()
+    transport = _shared.get(key)
     if transport is None:
         with _lock:
-            transport = _shared.get(scheme)
+            transport = _shared.get(key)
             if transport is None:
-                transport = _shared[scheme] = make_transport(scheme)
+                transport = _shared[key] = make_transport(scheme, network=network)
     return transport
 
 

@@ -1,4 +1,4 @@
-"""A synchronous ``httpx`` transport on plain sockets and :mod:`~requesty_core.network.http11`.
+"""A synchronous ``httpx`` transport: blocking sockets that do what a :class:`~requesty_core.network.cycle.Cycle` says.
 
 It speaks HTTP/1.1 with and without TLS, keeps idle connections, and may be shared by any number of threads. Proxies and
 HTTP/2 are left to ``httpx``'s own transport (see :mod:`~requesty_core.network.shared`).
@@ -6,68 +6,20 @@ HTTP/2 are left to ``httpx``'s own transport (see :mod:`~requesty_core.network.s
 
 from __future__ import annotations
 
-import contextlib
-import select
-import socket
+import errno
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from .http import (
-    ConnectError,
-    ConnectTimeout,
-    ReadError,
-    ReadTimeout,
-    Request,
-    Response,
-    SyncByteStream,
-    Transport,
-    WriteError,
-    WriteTimeout,
-)
-from .http11 import ResponseParser, encode_request
+from .cycle import Cycle, Outgoing
+from .http import ConnectError, PoolTimeout, Request, Response, SyncByteStream, Transport
+from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool, Waiter
+from .sync_connection import Connection, converse, open_connection, read
 
 __all__ = ["SocketTransport"]
 
-READ_BYTES = 64 * 1024
-LARGE_READ_BYTES = 1024 * 1024
-KEEP_SECONDS = 30.0
-KEEP_CONNECTIONS = 64
-Origin = tuple[str, str, int]
-
-
-class _Connection:
-    """One socket, and when it was last used."""
-
-    __slots__ = ("idle_since", "sock")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.idle_since = 0.0
-
-    def is_usable(self, now: float) -> bool:
-        """Whether an idle connection may carry another request: young enough, and silent (a readable one is closed)."""
-        if now - self.idle_since > KEEP_SECONDS:
-            return False
-        poll = select.poll() if hasattr(select, "poll") else None
-        try:
-            if poll is None:
-                return not select.select([self.sock], [], [], 0)[0]
-            poll.register(self.sock, select.POLLIN | select.POLLERR | select.POLLHUP)
-            return not poll.poll(0)
-        except (OSError, ValueError):
-            return False
-
-    def close(self) -> None:
-        # OSError: the other side was quicker.
-        with contextlib.suppress(OSError):
-            self.sock.close()
-
-    def get_extra_info(self, name: str) -> Any:
-        """Named as in ``httpcore``'s network streams, so that deadlines work on either."""
-        return self.sock if name == "socket" else None
+NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class SocketTransport(Transport):
@@ -76,13 +28,16 @@ class SocketTransport(Transport):
     Args:
         tls: makes the TLS context when the first ``https`` request needs one.
         keep: idle connections kept per origin; 0 closes each with its response.
+        max_connections: connections at a time; further requests wait in line. Default: from the process's file limit.
     """
 
-    def __init__(self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None) -> None:
+    def __init__(
+        self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None, max_connections: int | None = None
+    ) -> None:
         self._tls = tls
-        self._keep = KEEP_CONNECTIONS if keep is None else keep
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[_Connection]] = {}
+        self._pool: Pool[Connection] = Pool(max_connections, KEEP_CONNECTIONS if keep is None else keep)
+        self._idle = self._pool.idle
         self._in_flight = 0
 
     @property
@@ -95,82 +50,149 @@ class SocketTransport(Transport):
     def idle(self) -> int:
         """Connections kept for the next request."""
         with self._lock:
-            return sum(map(len, self._idle.values()))
+            return self._pool.idle_count
 
     def handle_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
-        timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
         url = request.url
         tls = url.scheme == "https"
         origin: Origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if tls else 80))
-        body = request.read()
-        message = encode_request(request.method, url.raw_path, request.headers.raw, body)
+        outgoing = Outgoing(request, request.read())
         with self._lock:
             self._in_flight += 1
-        connection: _Connection | None = None
         try:
-            connection = self._reuse(origin) or self._connect(origin, timeouts)
-            trace = request.extensions.get("trace")
-            if trace is not None:
-                trace("connection.connect_tcp.complete", {"return_value": connection})
-            parser = ResponseParser(request.method)
-            _write(connection.sock, message, timeouts.get("write"))
-            first = b""
-            while not parser.head_done:
-                first = parser.feed(_read(connection.sock, timeouts.get("read"), parser))
+            connection, is_kept = self._acquire(origin, outgoing)
+            while True:
+                cycle = Cycle(outgoing)
+                try:
+                    self._trace(request, connection)
+                    first = converse(connection, cycle)
+                    break
+                except BaseException as exc:
+                    connection.close()
+                    if not (is_kept and isinstance(exc, Exception) and outgoing.may_resend(cycle, exc)):
+                        self._drop()
+                        raise
+                # The place in the pool is kept for the fresh connection.
+                connection, is_kept = self._open(origin, outgoing), False
         except BaseException:
-            if connection is not None:
-                connection.close()
             self._done()
             raise
-        stream = _Body(self, origin, connection, parser, first, timeouts)
         return Response(
-            parser.status,
-            headers=parser.headers,
-            stream=stream,
+            cycle.parser.status,
+            headers=cycle.parser.headers,
+            stream=_Body(self, origin, connection, cycle, first),
             extensions={"http_version": b"HTTP/1.1", "network_stream": connection},
         )
 
-    def _reuse(self, origin: Origin) -> _Connection | None:
-        now = time.monotonic()
+    def _trace(self, request: Request, connection: Connection) -> None:
+        trace = request.extensions.get("trace")
+        if trace is not None:
+            trace("connection.connect_tcp.complete", {"return_value": connection})
+
+    def _acquire(self, origin: Origin, outgoing: Outgoing) -> tuple[Connection, bool]:
+        """A connection, and whether it was used before."""
+        self._reap()
         while True:
             with self._lock:
-                kept = self._idle.get(origin)
-                connection = kept.pop() if kept else None
-            if connection is None or connection.is_usable(now):
-                return connection
+                connection = self._pool.take(origin)
+            if connection is None:
+                granted = self._wait_for_place(origin, outgoing)
+                if granted is None:
+                    opened = self._open_or_wait(origin, outgoing)
+                    if opened is None:
+                        continue
+                    return opened, False
+                connection = granted
+            if self._is_good(connection, time.monotonic()):
+                return connection, True
+            connection.close()
+            self._drop()
+
+    def _wait_for_place(self, origin: Origin, outgoing: Outgoing) -> Connection | None:
+        """Wait until a connection may be opened (``None``) or is handed over."""
+        turn = threading.Event()
+        with self._lock:
+            if self._pool.reserve():
+                return None
+            spare = self._pool.evict()
+            waiter: Waiter[Connection] | None = None if spare else self._pool.enqueue(origin, turn.set)
+        if spare is not None:
+            spare.close()
+            return None
+        assert waiter is not None
+        deadlines = outgoing.deadlines
+        try:
+            if turn.wait(deadlines.cap(outgoing.timeouts.get("pool"))):
+                return waiter.connection
+            deadlines.has_passed()
+            raise PoolTimeout(f"all {self._pool.limit} connections are in use")
+        except BaseException:
+            with self._lock:
+                left = self._pool.leave(waiter)
+            if left is not None:
+                left.close()
+            raise
+
+    def _open_or_wait(self, origin: Origin, outgoing: Outgoing) -> Connection | None:
+        """A new connection; ``None`` if the system has no descriptor left while others of the pool are open."""
+        try:
+            return self._open(origin, outgoing, keeps_place=True)
+        except ConnectError as exc:
+            cause = exc.__cause__
+            with self._lock:
+                if isinstance(cause, OSError) and cause.errno in NO_DESCRIPTORS:
+                    if self._pool.starve():
+                        return None
+                else:
+                    self._pool.drop()
+            raise
+        except BaseException:
+            self._drop()
+            raise
+
+    def _open(self, origin: Origin, outgoing: Outgoing, *, keeps_place: bool = False) -> Connection:
+        """A new connection in a reserved place, which is given up if it fails."""
+        try:
+            return open_connection(origin, self._tls, outgoing.timeouts.get("connect"), outgoing.deadlines)
+        except BaseException:
+            if not keeps_place:
+                self._drop()
+            raise
+
+    def _is_good(self, connection: Connection, now: float) -> bool:
+        """Whether an idle connection may carry another request."""
+        return now - connection.idle_since <= KEEP_SECONDS and connection.is_usable()
+
+    def _reap(self) -> None:
+        """Close the idle connections that are too old or were closed by the other side."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._pool.is_due(now):
+                return
+            ended = self._pool.sift(lambda connection: self._is_good(connection, now))
+        for connection in ended:
             connection.close()
 
-    def _connect(self, origin: Origin, timeouts: dict[str, float | None]) -> _Connection:
-        scheme, host, port = origin
-        limit = timeouts.get("connect")
-        try:
-            sock = socket.create_connection((host, port), limit)
-            try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if scheme == "https":
-                    sock = self._tls().wrap_socket(sock, server_hostname=host)
-            except BaseException:
-                sock.close()
-                raise
-        except TimeoutError as exc:
-            raise ConnectTimeout(str(exc) or "timed out") from exc
-        except (OSError, UnicodeError) as exc:
-            raise ConnectError(str(exc)) from exc
-        return _Connection(sock)
-
-    def release(self, origin: Origin, connection: _Connection, *, reusable: bool) -> None:
+    def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
         """A response is closed: keep its connection or close it."""
-        if reusable:
-            connection.idle_since = time.monotonic()
+        if not reusable:
+            # Closed first: whoever is next in line may need the descriptor.
+            connection.close()
             with self._lock:
-                kept = self._idle.setdefault(origin, [])
-                if len(kept) < self._keep:
-                    kept.append(connection)
-                    self._in_flight -= 1
-                    return
-        connection.close()
-        self._done()
+                self._pool.drop()
+                self._in_flight -= 1
+            return
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            unwanted = self._pool.give(origin, connection)
+            self._in_flight -= 1
+        if unwanted is not None:
+            unwanted.close()
+
+    def _drop(self) -> None:
+        with self._lock:
+            self._pool.drop()
 
     def _done(self) -> None:
         with self._lock:
@@ -179,8 +201,7 @@ class SocketTransport(Transport):
     def close(self) -> None:
         """Close the idle connections; those in use close with their responses."""
         with self._lock:
-            kept = [c for connections in self._idle.values() for c in connections]
-            self._idle.clear()
+            kept = self._pool.clear()
         for connection in kept:
             connection.close()
 
@@ -189,58 +210,33 @@ class _Body(SyncByteStream):
     """A response's body; closing it gives the connection back."""
 
     def __init__(
-        self,
-        transport: SocketTransport,
-        origin: Origin,
-        connection: _Connection,
-        parser: ResponseParser,
-        first: bytes,
-        timeouts: dict[str, float | None],
+        self, transport: SocketTransport, origin: Origin, connection: Connection, cycle: Cycle, first: bytes
     ) -> None:
         self._transport = transport
         self._origin = origin
         self._connection = connection
-        self._parser = parser
+        self._cycle = cycle
         self._first = first
-        self._timeouts = timeouts
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
-        parser, sock, timeouts = self._parser, self._connection.sock, self._timeouts
+        connection, cycle = self._connection, self._cycle
         first, self._first = self._first, b""
         if first:
             yield first
+        parser, feed = cycle.parser, cycle.parser.feed
         while not parser.done:
-            data = parser.feed(_read(sock, timeouts.get("read"), parser))
+            data = read(connection, cycle)
+            data = feed(data) if data else cycle.receive(data)
             if data:
                 yield data
 
+    def distrust(self) -> None:
+        """What the response said makes no sense: nothing more is to come from its connection."""
+        self._cycle.has_doubt = True
+
     def close(self) -> None:
+        """Give the connection back."""
         if self._open:
             self._open = False
-            parser = self._parser
-            self._transport.release(self._origin, self._connection, reusable=parser.done and parser.keeps_alive)
-
-
-def _read(sock: socket.socket, limit: float | None, parser: ResponseParser) -> bytes:
-    """What the socket has. At its end the parser judges; an empty result then means that the body is complete."""
-    try:
-        sock.settimeout(limit)
-        data = sock.recv(READ_BYTES if parser.expected <= READ_BYTES else LARGE_READ_BYTES)
-    except TimeoutError as exc:
-        raise ReadTimeout(str(exc) or "timed out") from exc
-    except OSError as exc:
-        raise ReadError(str(exc)) from exc
-    if not data:
-        parser.close()
-    return data
-
-
-def _write(sock: socket.socket, data: bytes, limit: float | None) -> None:
-    try:
-        sock.settimeout(limit)
-        sock.sendall(data)
-    except TimeoutError as exc:
-        raise WriteTimeout(str(exc) or "timed out") from exc
-    except OSError as exc:
-        raise WriteError(str(exc)) from exc
+            self._transport.release(self._origin, self._connection, reusable=self._cycle.is_reusable)

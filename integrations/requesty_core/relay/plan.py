@@ -234,6 +234,7 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
         observer=settings.on_event,
         telemetry=settings.telemetry(_operation(incoming), options),
     )
+    exchange.is_repeatable = again
     given = {name.lower(): value for name, value in incoming.headers}
     headers = {
         "Accept": given.get("accept", "*/*"),

@@ -32,6 +32,8 @@ class Attempt:
         phase: how far it came: ``not_sent`` (no connection, nothing that anyone could bill), ``refused`` (an error in
             place of an answer), ``sent`` (lost before an answer began), ``answering`` (lost within it), ``answered``.
         estimate: what an attempt of unknown cost probably cost in USD, by catalogue prices; else ``None``.
+        resent_after: why the request was sent a second time within this attempt: a connection kept from an earlier
+            request had ended without a byte of an answer. ``None`` if it was sent once.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Attempt:
     usage: Usage | None = None
     phase: Phase = "answered"
     estimate: Decimal | None = None
+    resent_after: str | None = None
 
     @property
     def cost(self) -> Decimal | None:
@@ -65,6 +68,7 @@ class Attempt:
         usage: Usage | None,
         phase: Phase = "refused",
         estimate: Decimal | None = None,
+        resent_after: str | None = None,
     ) -> Attempt:
         """The record of an attempt that raised ``error``."""
         return cls(
@@ -81,12 +85,14 @@ class Attempt:
             usage=usage,
             phase=phase,
             estimate=estimate,
+            resent_after=resent_after,
         )
 
 
 def attempt_dict(attempt: Attempt) -> dict[str, Any]:
     """The attempt as plain JSON values (cost a float, seconds rounded to microseconds), for framework metadata."""
     ttft = attempt.time_to_first_token
+    resent = {} if attempt.resent_after is None else {"resent_after": attempt.resent_after}
     return {
         "model": attempt.model,
         "number": attempt.number,
@@ -100,4 +106,5 @@ def attempt_dict(attempt: Attempt) -> dict[str, Any]:
         "time_to_first_token": None if ttft is None else round(ttft, 6),
         "cost": None if attempt.cost is None else float(attempt.cost),
         "phase": attempt.phase,
+        **resent,
     }

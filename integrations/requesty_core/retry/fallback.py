@@ -15,7 +15,7 @@ choice; a chain here covers what a policy cannot, such as the policy itself fail
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from requesty_core.errors import ConfigurationError, ErrorKind, FallbackExhaustedError, RequestyError
@@ -232,7 +232,7 @@ class FallbackEngine:
             return base
         total = min((t for t in (step.timeout or base.total, remaining) if t is not None), default=None)
         first = step.first_token_timeout or base.first_token
-        return Timeouts(connect=base.connect, read=base.read, write=base.write, total=total, first_token=first)
+        return replace(base, total=total, first_token=first)
 
     def _final(self) -> RequestyError:
         """The error of the call: the only one, or all of them with the last as cause."""

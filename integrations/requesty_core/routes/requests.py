@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from requesty_core.calls.arguments import CALL_OPTIONS
 from requesty_core.calls.settings import JSON_HEADERS, CallOptions, ClientSettings, Route
@@ -41,11 +41,31 @@ class RouteRequest(Generic[T]):
 
 
 def path_join(base: str, *segments: str) -> str:
-    """A URL from a base and path segments, each quoted. Raises :class:`ConfigurationError` for an empty segment."""
+    """A URL from a base and path segments, each quoted.
+
+    Raises :class:`ConfigurationError` for a segment that is empty, or that some server on the way could take for a step
+    up or down the path: dots alone or between slashes, however they are written.
+    """
     for segment in segments:
-        if not isinstance(segment, str) or not segment:
+        if not isinstance(segment, str) or not segment.strip():
             raise ConfigurationError(f"id: {segment!r} is not an id; give the id as a string")
+        if _leads_elsewhere(segment):
+            raise ConfigurationError(
+                f"id: {segment!r} would lead to another route; give the id as the gateway names it"
+            )
     return "/".join((base, *(quote(s, safe="") for s in segments)))
+
+
+def _leads_elsewhere(segment: str) -> bool:
+    """Whether a segment, as it is or percent-decoded any number of times, has a part of ``.`` or ``..``, or none."""
+    while True:
+        parts = segment.replace("\\", "/").split("/")
+        if any(part.strip().partition(";")[0] in ("", ".", "..") for part in parts):
+            return True
+        decoded = unquote(segment)
+        if decoded == segment:
+            return False
+        segment = decoded
 
 
 def route_request(

@@ -128,9 +128,14 @@ def _check_key(key: str) -> str:
 class Timeouts:
     """Limits in seconds; ``None`` waits forever.
 
-    ``connect``: until a connection stands. ``read``: longest silence while waiting for bytes. ``write``: longest
-    stall while sending. ``total``: the whole attempt, streamed or not. ``first_token``: until the first text,
-    reasoning or tool call of a stream.
+    Of a single wait: ``connect``: until a connection stands, name look-up and TLS included. ``read``: longest silence
+    while waiting for bytes. ``write``: longest stall while sending; progress starts it anew. ``pool``: until one of
+    ``max_connections`` is free.
+
+    Of an attempt, counted from its beginning, whatever it is doing when they pass: ``total``: the whole attempt,
+    streamed or not. ``first_byte``: until the response's status and headers are there. ``first_token``: until the first
+    text, reasoning or tool call of a stream. ``silence``: longest time within a stream without content; comments that
+    only keep the connection alive do not count.
     """
 
     connect: float | None = 10.0
@@ -138,9 +143,12 @@ class Timeouts:
     write: float | None = 60.0
     total: float | None = None
     first_token: float | None = None
+    first_byte: float | None = None
+    silence: float | None = None
+    pool: float | None = DEFAULT_TIMEOUT
 
     def __post_init__(self) -> None:
-        for name in ("connect", "read", "write", "total", "first_token"):
+        for name in self.__dataclass_fields__:
             check_seconds(getattr(self, name), f"timeout.{name}")
 
     @classmethod
@@ -150,7 +158,7 @@ class Timeouts:
             return value
         check_seconds(value, setting)
         if value is None:
-            return cls(read=None, write=None)
+            return cls(read=None, write=None, pool=None)
         return cls(connect=min(10.0, value), read=value, write=min(60.0, value))
 
 

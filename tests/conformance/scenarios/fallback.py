@@ -16,12 +16,15 @@ FIRST, SECOND, THIRD = "openai/gpt-4o", "anthropic/claude-sonnet-4-5", "openai/g
 CHAIN = {"model": FIRST, "fallbacks": [SECOND]}
 
 
-def switched(case: Case, ask: Ask | None = None, **more: object) -> None:
+def switched(case: Case, ask: Ask | None = None, *, dropped: bool = False, **more: object) -> None:
     """Ask the chain; the second model answered and both attempts are told."""
     got = case.ask(ask, **CHAIN, **more)  # type: ignore[arg-type]
     assert got.requested == SECOND
     assert got.attempts == [(FIRST, "error"), (SECOND, "ok")]
-    assert [request.model for request in case.gw.requests] == [FIRST, SECOND]
+    # A kept connection that ends without an answer is replaced once, and the same model asked again.
+    asked = [request.model for request in case.gw.requests]
+    assert list(dict.fromkeys(asked)) == [FIRST, SECOND]
+    assert len(asked) <= (3 if dropped else 2)
     assert got.cost == pytest.approx(float(case.gw.requests[-1].cost or 0))
 
 
@@ -51,7 +54,7 @@ for _status in (400, 401, 403, 412, 422):
 @scenario(GROUP, "after a dropped connection")
 def after_drop(case: Case) -> None:
     case.gw.fault(model=FIRST, drop_connection=True)
-    switched(case)
+    switched(case, dropped=True)
 
 
 @scenario(GROUP, "after status 200 with an error body")

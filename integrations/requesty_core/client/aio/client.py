@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from requesty_core.calls.settings import CallOptions, Route
 from requesty_core.client.base import BaseClient
@@ -58,15 +58,23 @@ class AsyncRequestyClient(BaseClient):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every :data:`CallEvent`.
-        transport: an ``httpx`` transport or client to send with, instead of the shared one.
+        transport: an ``httpx`` or ``httpx2`` transport or client to send with, instead of the shared one; ``"httpx"``
+            sends with ``httpx``'s own, which tools know how to intercept.
+        ca_bundle: a file or folder of certificates to trust instead of the default ones.
+        client_cert: a file with certificate and key, or a pair of files.
+        proxy: URL of a proxy.
+        max_connections: connections at a time; further requests wait (``Timeouts.pool``). Default: by the file limit.
+        max_response_bytes: longest complete body, and most that a compressed one may become.
 
     Raises:
         ConfigurationError: a setting is unusable; the message names it.
     """
 
-    def __init__(self, *, transport: AsyncTransport | AsyncHTTPClient | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *, transport: AsyncTransport | AsyncHTTPClient | Literal["httpx"] | None = None, **settings: Any
+    ) -> None:
         super().__init__(**settings)
-        self._sender = AsyncSender(transport)
+        self._sender = AsyncSender(transport, self._settings.network)
 
     @cached_property
     def models(self) -> AsyncModels:

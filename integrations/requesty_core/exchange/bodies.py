@@ -1,0 +1,30 @@
+"""What both shells need to know of a response's body."""
+
+from __future__ import annotations
+
+from requesty_core.network.decoding import MAX_RESPONSE_BYTES, Decoder, decoder_for
+from requesty_core.network.http import Request, Response
+from requesty_core.network.settings import network_of
+
+__all__ = ["decoder_of", "distrust", "max_bytes"]
+
+
+def max_bytes(request: Request) -> int:
+    """Longest complete body accepted."""
+    return network_of(request.extensions).max_response_bytes or MAX_RESPONSE_BYTES
+
+
+def decoder_of(response: Response, request: Request) -> Decoder | None:
+    """What decompresses the body; ``None`` if it is not compressed."""
+    encoding = response.headers.get("content-encoding")
+    return None if encoding is None else decoder_for(encoding, max_bytes(request))
+
+
+def distrust(response: Response) -> None:
+    """The body is not the answer it should be: its connection, which may be out of step, is not used again.
+
+    Bytes that nobody asked for may have taken the answer's place, and the answer would be the next caller's.
+    """
+    close = getattr(response.stream, "distrust", None)
+    if close is not None:
+        close()

@@ -1,0 +1,148 @@
+"""A race between attempts, synchronously: each runs in a thread, the first answer wins, the others are cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, Protocol, TypeVar
+
+from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.money.usage import Usage
+from requesty_core.network.http import Request, Response, Transport
+from requesty_core.network.settings import network_of
+from requesty_core.network.shared import make_transport
+from requesty_core.retry.fallback import Send
+
+from .attempt import RunningAttempt
+from .exchange import Exchange
+
+__all__ = ["Closable", "Post", "Prepare", "RacingAttempt", "race"]
+
+Prepare = Callable[[Send], Request]
+Post = Callable[[Request], Response]
+
+
+class Closable(Protocol):
+    """What an attempt gives back."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt is known to have used so far."""
+
+    def close(self) -> None:
+        """Free the connection."""
+
+
+H = TypeVar("H", bound=Closable)
+
+
+class RacingAttempt:
+    """One attempt of a race: lets the race cut it off while it waits."""
+
+    def __init__(self, transport: Transport | None) -> None:
+        self.transport = transport
+        self._lock = threading.Lock()
+        self._socket: Any = None
+        self.is_cut = False
+
+    def attach(self, request: Request) -> Transport:
+        """A transport for the request, which tells the racer its socket."""
+        if self.transport is None:
+            self.transport = make_transport(request.url.scheme, keep=0, network=network_of(request.extensions))
+        request.extensions["trace"] = self._trace
+        return self.transport
+
+    def _trace(self, name: str, info: dict[str, Any]) -> None:
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")
+                cut = self.is_cut
+            if cut:
+                self._shut()
+
+    def cut(self) -> None:
+        """Wake and end the attempt; what it has not delivered by now is its own to close."""
+        with self._lock:
+            self.is_cut = True
+        self._shut()
+
+    def deliver(self, put: Callable[[], None]) -> bool:
+        """Hand over the outcome, unless the attempt was cut off before."""
+        with self._lock:
+            if not self.is_cut:
+                put()
+            return not self.is_cut
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            # OSError: the connection ended by itself in the same moment.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def race(
+    exchange: Exchange,
+    first: Send,
+    prepare: Prepare,
+    attempt: Callable[[Post, Request, RunningAttempt], H],
+    transport: Transport | None,
+) -> H | None:
+    """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cut the others."""
+    finished: queue.SimpleQueue[tuple[int, H | BaseException]] = queue.SimpleQueue()
+    running: dict[int, tuple[RunningAttempt, RacingAttempt]] = {}
+
+    def start(send: Send) -> None:
+        request = prepare(send)
+        racer = RacingAttempt(transport)
+        post = racer.attach(request).handle_request
+        number = send.number
+        running[number] = (exchange.begin(send), racer)
+        run = running[number][0]
+
+        def work() -> None:
+            result: H | BaseException
+            try:
+                result = attempt(post, request, run)
+            except BaseException as error:  # noqa: BLE001 -- handed to the racing thread, which raises it
+                result = error
+            if not racer.deliver(lambda: finished.put((number, result))) and not isinstance(result, BaseException):
+                result.close()
+
+        # Hooks and key callables see the caller's context variables.
+        threading.Thread(target=copy_context().run, args=(work,), name="requesty-hedge", daemon=True).start()
+
+    start(first)
+    pause = exchange.hedge_after
+    try:
+        while running:
+            try:
+                number, result = finished.get(timeout=pause)
+            except queue.Empty:
+                more = exchange.hedge()
+                if more is None:
+                    pause = None
+                else:
+                    start(more)
+                continue
+            run, _ = running.pop(number)
+            if not isinstance(result, BaseException):
+                return result
+            if not isinstance(result, RequestyError) or isinstance(result, ConfigurationError):
+                raise result
+            exchange.fail(run, result, others_running=bool(running))
+        return None
+    finally:
+        for _, racer in running.values():
+            racer.cut()
+        # Ready in the same moment as the winner, so it was billed as well.
+        while not finished.empty():
+            number, result = finished.get()
+            if not isinstance(result, BaseException):
+                exchange.cancel(running.pop(number)[0], result.usage)
+                result.close()
+        for run, _ in running.values():
+            exchange.cancel(run)

@@ -1,0 +1,267 @@
+"""One connection on an event loop, and what a :class:`~requesty_core.network.cycle.Cycle` wants of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from .connecting import connect_on_loop, lookup_on_loop
+from .cycle import Cycle
+from .http import ReadError, WriteError
+from .pool import Origin
+from .sync_connection import is_silent
+
+__all__ = ["Connection", "converse", "open_connection"]
+
+HIGH_WATER = 1024 * 1024
+"""Bytes kept unread before the connection is told to wait."""
+
+PROGRESS_SECONDS = 0.05
+"""How often a stalled upload is looked at: what the system took meanwhile is progress."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection: what has arrived, and the task that waits for something to happen."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, *, is_plain: bool) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._is_plain = is_plain
+        # asyncio.Transport, or uvloop's, which only looks like one.
+        self._transport: Any = None
+        self._arrived: list[bytes] = []
+        self._size = 0
+        self._is_paused = False
+        self._has_ended = False
+        self._is_full = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self.idle_since = 0.0
+        self.on_event: Callable[[Connection], None] | None = None
+        """Called when something happens to the connection while it is idle."""
+
+    # the loop calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes arrived."""
+        self._arrived.append(data)
+        self._size += len(data)
+        if self._size > HIGH_WATER and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The other side will send no more."""
+        self._has_ended = True
+        self._wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        if exc is not None and self._is_plain and not self._has_ended:
+            # The loop stops reading when it cannot write; why the other side closed may have arrived already.
+            with contextlib.suppress(OSError):
+                self._arrived.append(self._sock.recv(HIGH_WATER))
+        self._has_ended = True
+        self._error = exc
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """The system takes no more for now."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """The system has taken everything."""
+        self._is_full = False
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            if not waiter.done():
+                waiter.set_result(True)
+        elif self.on_event is not None:
+            self.on_event(self)
+
+    # the transport calls these
+
+    async def read(self, cycle: Cycle) -> bytes:
+        """What has arrived, waiting if nothing has; nothing at the connection's end."""
+        if not self._arrived and not self._has_ended:
+            if not await self._happens(cycle.patience()):
+                raise cycle.timed_out()
+        elif cycle.deadlines.next != inf and cycle.deadlines.has_passed():
+            # More keeps arriving than is read, so there is nothing to wait for.
+            raise cycle.timed_out()
+        arrived = self._arrived
+        if arrived:
+            data = arrived[0] if len(arrived) == 1 else b"".join(arrived)
+            arrived.clear()
+            self._size = 0
+            if self._is_paused:
+                self._is_paused = False
+                self._transport.resume_reading()
+            return data
+        if self._error is not None:
+            cycle.has_doubt = True
+            raise ReadError(str(self._error)) from self._error
+        return b""
+
+    async def send(self, cycle: Cycle) -> None:
+        """Send the request, and stop if something arrives first. Raises ``WriteTimeout`` when it stalls."""
+        if not cycle.is_large:
+            while (piece := cycle.unsent) is not None and not self._transport.is_closing():
+                self._transport.write(piece)
+                cycle.sent(len(piece))
+            return
+        # Full as soon as anything waits, free when nothing does. (At 0, TLS would count as full for ever.)
+        self._transport.set_write_buffer_limits(high=1, low=0)
+        try:
+            while (piece := cycle.unsent) is not None:
+                # One turn of the loop: an answer that is there already is seen before more is sent.
+                await asyncio.sleep(0)
+                if self._arrived or self._has_ended or self._transport.is_closing():
+                    break
+                self._transport.write(piece)
+                cycle.sent(len(piece))
+                await self._flush(cycle)
+        finally:
+            self._transport.set_write_buffer_limits()
+
+    async def _flush(self, cycle: Cycle) -> None:
+        stall, since = cycle.stall_limit(), self._loop.time()
+        left = self._transport.get_write_buffer_size()
+        while self._is_full and not self._arrived and not self._has_ended:
+            if await self._happens(cycle.deadlines.cap(PROGRESS_SECONDS)):
+                continue
+            now, size = self._loop.time(), self._transport.get_write_buffer_size()
+            if size < left:
+                left, since = size, now
+            elif (stall is not None and now - since >= stall) or cycle.deadlines.has_passed():
+                raise cycle.timed_out(sending=True)
+
+    async def _happens(self, limit: float | None) -> bool:
+        """Wait until anything happens; false if nothing does within ``limit`` seconds."""
+        if limit is None:
+            self._deadline = 0.0
+        elif limit <= 0.0:
+            return False
+        else:
+            # One timer serves many waits: it looks at the latest deadline when it goes off.
+            self._deadline = self._loop.time() + limit
+            if self._timer is None:
+                self._timer = self._loop.call_at(self._deadline, self._expire)
+            elif self._timer.when() > self._deadline:
+                self._timer.cancel()
+                self._timer = self._loop.call_at(self._deadline, self._expire)
+        waiter = self._waiter = self._loop.create_future()
+        try:
+            return bool(await waiter)
+        finally:
+            self._waiter = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        waiter = self._waiter
+        if waiter is None or not self._deadline:
+            return
+        # A loop's clock may be coarser than its timers.
+        if self._loop.time() < self._deadline - 0.001:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
+        elif not waiter.done():
+            waiter.set_result(False)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether the system has not taken everything that was sent."""
+        return bool(self._transport.get_write_buffer_size())
+
+    def is_usable(self) -> bool:
+        """Whether an idle connection may carry another request.
+
+        The socket itself is asked too: after a pause of the whole process the loop has not looked at it yet.
+        """
+        return not self._has_ended and not self._arrived and not self._transport.is_closing() and is_silent(self._sock)
+
+    def rest(self, on_event: Callable[[Connection], None]) -> None:
+        """No request is under way; ``on_event`` is called when the connection ends or speaks unasked."""
+        self.idle_since = self._loop.time()
+        self.on_event = on_event
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def close(self) -> None:
+        """Close at once, what is unsent included."""
+        self.on_event = None
+        self._stop_timer()
+        if self._loop.is_closed():
+            # Nothing runs on the loop any more that could close the socket.
+            self._sock.close()
+        elif self._transport is None:
+            self._sock.close()
+        else:
+            self._transport.abort()
+
+    def get_extra_info(self, name: str) -> Any:
+        """Named as in ``httpcore``'s network streams."""
+        return None if self._transport is None else self._transport.get_extra_info(name)
+
+
+async def open_connection(origin: Origin, tls: Callable[[], ssl.SSLContext]) -> Connection:
+    """A new connection, TLS included."""
+    scheme, host, port = origin
+    loop = asyncio.get_running_loop()
+    context = tls() if scheme == "https" else None
+    sock = await connect_on_loop(await lookup_on_loop(host, port))
+    connection = Connection(loop, sock, is_plain=context is None)
+    try:
+        # Neither the name nor several addresses are given to the loop: not every loop can race them.
+        await loop.create_connection(
+            lambda: connection, sock=sock, ssl=context, server_hostname=None if context is None else host
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def converse(connection: Connection, cycle: Cycle) -> bytes:
+    """Send the request and read to the end of the response's head; returns the body bytes behind it."""
+    await connection.send(cycle)
+    first = b""
+    while not cycle.parser.head_done:
+        if cycle.unsent is None:
+            first = cycle.receive(await connection.read(cycle))
+        else:
+            first = await _early(connection, cycle)
+    if connection.has_unsent:
+        cycle.stop_sending()
+    return first
+
+
+async def _early(connection: Connection, cycle: Cycle) -> bytes:
+    """Something arrived before the request was sent: its answer, or the connection's end."""
+    try:
+        first = cycle.receive(await connection.read(cycle))
+    except ReadError as exc:
+        raise WriteError(str(exc)) from exc
+    if not cycle.parser.head_done:
+        # An interim response: go on sending.
+        await connection.send(cycle)
+    return first

@@ -1,0 +1,108 @@
+"""Compressed bodies, without IO, and never more of them than allowed.
+
+A few kilobytes can become gigabytes. So decompressing yields pieces of bounded size, and stops at a bounded total.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from .http import DecodingError
+
+__all__ = ["MAX_RESPONSE_BYTES", "BodyTooLargeError", "Decoder", "Gatherer", "decoder_for"]
+
+MAX_RESPONSE_BYTES = 128 * 1024 * 1024
+"""Longest complete body, and most that a compressed one may become, unless set otherwise."""
+
+PIECE_BYTES = 256 * 1024
+
+
+class BodyTooLargeError(DecodingError):
+    """A body is longer than allowed."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is longer than {limit} bytes (max_response_bytes)")
+
+
+class Decoder:
+    """Decompresses a body of one content coding, ``gzip`` or ``deflate``.
+
+    Args:
+        coding: the name of the coding.
+        limit: most bytes the body may become.
+    """
+
+    def __init__(self, coding: str, limit: int) -> None:
+        self._is_deflate = coding == "deflate"
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS if self._is_deflate else zlib.MAX_WBITS | 16)
+        self._has_begun = False
+        self._limit = limit
+        self._size = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take compressed bytes; yields what they become. Raises ``DecodingError``."""
+        while data and not self._zlib.eof:
+            piece = self._decompress(data)
+            self._has_begun = True
+            data = self._zlib.unconsumed_tail
+            self._size += len(piece)
+            if self._size > self._limit:
+                raise BodyTooLargeError(self._limit)
+            if piece:
+                yield piece
+
+    def _decompress(self, data: bytes) -> bytes:
+        try:
+            return self._zlib.decompress(data, PIECE_BYTES)
+        except zlib.error as exc:
+            if self._is_deflate and not self._has_begun:
+                # Some send what the coding's name says, without the envelope that the standard wants.
+                self._is_deflate = False
+                self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)
+                return self._decompress(data)
+            raise DecodingError(str(exc)) from exc
+
+    def close(self) -> None:
+        """The body has ended. Raises ``DecodingError`` if it is not complete."""
+        if self._has_begun and not self._zlib.eof:
+            raise DecodingError("the compressed body is not complete")
+
+
+# Words that are no coding at all ("none", "utf-8") are passed over, as other clients do.
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
+_READABLE = frozenset({"gzip", "x-gzip", "deflate"})
+
+
+def decoder_for(encoding: str, limit: int) -> Decoder | None:
+    """What reads a body with this ``Content-Encoding``; ``None`` if it is not encoded.
+
+    Raises ``DecodingError`` for codings that no request of ours asks for.
+    """
+    codings = [coding for word in encoding.split(",") if (coding := word.strip().lower()) in _CODINGS]
+    if not codings:
+        return None
+    if len(codings) > 1 or codings[0] not in _READABLE:
+        raise DecodingError(f"the content encoding {encoding[:40]!r} was not asked for")
+    return Decoder(codings[0], limit)
+
+
+class Gatherer:
+    """Collects a complete body of bounded length."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece. Raises :class:`BodyTooLargeError`."""
+        self._size += len(piece)
+        if self._size > self._limit:
+            self._pieces.clear()
+            raise BodyTooLargeError(self._limit)
+        self._pieces.append(piece)
+
+    def body(self) -> bytes:
+        """Everything."""
+        return b"".join(self._pieces)

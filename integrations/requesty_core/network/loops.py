@@ -1,0 +1,111 @@
+"""One asynchronous transport per running event loop, owned by the loop and closed with it.
+
+Users call ``asyncio.run`` repeatedly and frameworks start loops in threads of their own; a connection belongs to the
+loop that opened it. What belongs to a loop is kept on the loop itself, so that it goes where the loop goes: nothing
+outside keeps a loop alive. Connections are closed by a suspended asynchronous generator, which ``asyncio.run`` (and
+``loop.shutdown_asyncgens``) finalises before the loop goes away; those of a loop that was closed without it are closed
+when the next loop comes, or by the collector.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import AsyncGenerator
+
+from requesty_core.errors import ConfigurationError
+
+from .aio import LoopTransport
+from .http import AsyncTransport
+from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
+from .shared import make_async_transport
+
+__all__ = ["loop_transport"]
+
+_ATTRIBUTE = "_requesty_transports"
+_Key = tuple[str, NetworkSettings, Library | None]
+
+
+class _LoopState:
+    """The transports of one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = weakref.ref(loop)
+        self.pid = os.getpid()
+        self.transports: dict[_Key, AsyncTransport] = {}
+        self.closer = self._close_with_loop()
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        transports = self.transports
+        try:
+            yield
+        finally:
+            for transport in transports.values():
+                await transport.aclose()
+            transports.clear()
+
+    def close_if_abandoned(self) -> None:
+        """Close the connections of a loop that was closed without finalising its generators."""
+        loop = self.loop()
+        if loop is not None and not loop.is_closed():
+            return
+        for transport in self.transports.values():
+            if isinstance(transport, LoopTransport):
+                transport.abandon()
+        self.transports.clear()
+
+
+_lock = threading.Lock()
+_states: weakref.WeakSet[_LoopState] = weakref.WeakSet()
+
+
+async def loop_transport(scheme: str, network: NetworkSettings = DEFAULT_NETWORK) -> AsyncTransport:
+    """The running loop's transport for ``http`` or ``https`` and these settings, made on first use.
+
+    Raises :class:`ConfigurationError` if no asyncio loop is running.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "no asyncio event loop is running; async calls need asyncio or uvloop, under trio use the sync client"
+        ) from None
+    state: _LoopState | None = getattr(loop, _ATTRIBUTE, None)
+    if state is None or state.pid != os.getpid():
+        state = await _begin(loop)
+    key = scheme, network, library_of_environment()
+    transport = state.transports.get(key)
+    if transport is None:
+        transport = state.transports[key] = make_async_transport(scheme, network=network)
+    return transport
+
+
+async def _begin(loop: asyncio.AbstractEventLoop) -> _LoopState:
+    state = _LoopState(loop)
+    try:
+        setattr(loop, _ATTRIBUTE, state)
+    except AttributeError:
+        raise ConfigurationError(
+            f"the event loop {type(loop).__name__} takes no attributes; give transport=httpx.AsyncClient()"
+        ) from None
+    with _lock:
+        others = list(_states)
+        _states.add(state)
+    for other in others:
+        other.close_if_abandoned()
+    # From here on the loop knows the generator, and finalises it with its others.
+    await anext(state.closer)
+    return state
+
+
+def _renew() -> None:
+    # Connections of the parent process are the parent's to close.
+    global _lock
+    _lock = threading.Lock()
+    _states.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

@@ -1,0 +1,199 @@
+"""One blocking socket, and what a :class:`~requesty_core.network.cycle.Cycle` wants of it."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .addresses import lookup
+from .connecting import connect
+from .cycle import Cycle
+from .deadlines import Deadlines
+from .http import ConnectError, ConnectTimeout, ReadError, WriteError
+from .pool import Origin
+
+__all__ = ["Connection", "converse", "is_silent", "open_connection", "read"]
+
+READ_BYTES = 64 * 1024
+LARGE_READ_BYTES = 1024 * 1024
+
+
+class Connection:
+    """One socket, and when it was last used."""
+
+    __slots__ = ("_limit", "idle_since", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.idle_since = 0.0
+        self._limit: float | None = -1.0
+
+    def send(self, data: memoryview, limit: float | None) -> int:
+        """Send as much as fits; returns how much that was. Raises ``TimeoutError`` and ``OSError``."""
+        self._set(limit)
+        return self.sock.send(data)
+
+    def receive(self, limit: float | None, most: int = READ_BYTES) -> bytes:
+        """What arrives next; nothing at the connection's end. Raises ``TimeoutError`` and ``OSError``."""
+        self._set(limit)
+        return self.sock.recv(most)
+
+    def receive_now(self) -> bytes | None:
+        """What has arrived; ``None`` if that is nothing yet."""
+        self._limit = -1.0
+        self.sock.setblocking(False)
+        try:
+            return self.sock.recv(READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+    def _set(self, limit: float | None) -> None:
+        # A system call, so it is left out where nothing changes.
+        if limit != self._limit:
+            if limit is not None and limit <= 0.0:
+                raise TimeoutError("timed out")
+            self.sock.settimeout(limit)
+            self._limit = limit
+
+    def wait(self, limit: float | None) -> tuple[bool, bool]:
+        """Wait until the socket can be read or written; says which."""
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(self.sock, select.POLLIN | select.POLLOUT)
+            events = poll.poll(None if limit is None else limit * 1000)
+            mask = events[0][1] if events else 0
+            broken = bool(mask & ~(select.POLLIN | select.POLLOUT))
+            return bool(mask & select.POLLIN) or broken, bool(mask & select.POLLOUT)
+        readable, writable, _ = select.select([self.sock], [self.sock], [], limit)
+        return bool(readable), bool(writable)
+
+    def is_usable(self) -> bool:
+        """Whether an idle connection is silent: a readable one is closed, or out of step."""
+        return is_silent(self.sock)
+
+    def close(self) -> None:
+        """Close the socket."""
+        # OSError: the other side was quicker.
+        with contextlib.suppress(OSError):
+            self.sock.close()
+
+    def get_extra_info(self, name: str) -> Any:
+        """Named as in ``httpcore``'s network streams, so that deadlines work on either."""
+        return self.sock if name == "socket" else None
+
+
+def is_silent(sock: socket.socket) -> bool:
+    """Whether nothing has arrived on a socket, neither bytes nor its end."""
+    try:
+        if not hasattr(select, "poll"):
+            return not select.select([sock], [], [], 0)[0]
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return not poll.poll(0)
+    except (OSError, ValueError):
+        return False
+
+
+def open_connection(
+    origin: Origin, tls: Callable[[], ssl.SSLContext], limit: float | None, deadlines: Deadlines
+) -> Connection:
+    """A new connection, TLS included. ``limit`` holds for finding an address, connecting and TLS together."""
+    scheme, host, port = origin
+    context = tls() if scheme == "https" else None
+    limit = deadlines.cap(limit)
+    end = None if limit is None else time.monotonic() + limit
+
+    def left() -> float | None:
+        if end is None:
+            return None
+        seconds = end - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("timed out")
+        return seconds
+
+    try:
+        addresses = lookup(host, port, left())
+        sock = connect(addresses, left())
+        if context is not None:
+            try:
+                sock.settimeout(left())
+                sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+                sock.do_handshake()
+            except BaseException:
+                sock.close()
+                raise
+    except TimeoutError as exc:
+        deadlines.has_passed()
+        raise ConnectTimeout(str(exc) or "timed out") from exc
+    except (OSError, UnicodeError) as exc:
+        raise ConnectError(str(exc)) from exc
+    return Connection(sock)
+
+
+def converse(connection: Connection, cycle: Cycle) -> bytes:
+    """Send the request and read to the end of the response's head; returns the body bytes behind it."""
+    first = _upload(connection, cycle)
+    receive = cycle.receive
+    while not cycle.parser.head_done:
+        first = receive(read(connection, cycle))
+    return first
+
+
+def _upload(connection: Connection, cycle: Cycle) -> bytes:
+    """Send the request, and stop if the answer comes first; returns body bytes of such an answer."""
+    looks = False
+    while (piece := cycle.unsent) is not None:
+        limit = cycle.patience()
+        writable = True
+        try:
+            if looks:
+                readable, writable = connection.wait(limit)
+                if readable:
+                    data = connection.receive_now()
+                    if data is not None:
+                        body = cycle.receive(data)
+                        if cycle.parser.head_done:
+                            return body
+                elif not writable:
+                    raise TimeoutError
+            if writable:
+                cycle.sent(connection.send(piece, limit))
+        except TimeoutError as exc:
+            raise cycle.timed_out() from exc
+        except OSError as exc:
+            return _last_words(connection, cycle, exc)
+        looks = True
+    return b""
+
+
+def _last_words(connection: Connection, cycle: Cycle, failure: OSError) -> bytes:
+    """The answer of a server that stopped reading. Raises ``WriteError`` if it left none."""
+    cycle.stop_sending()
+    body = b""
+    try:
+        while not cycle.parser.head_done:
+            data = connection.receive(cycle.patience())
+            if not data:
+                raise WriteError(str(failure)) from failure
+            body = cycle.receive(data)
+    except OSError as exc:
+        raise WriteError(str(failure)) from exc
+    return body
+
+
+def read(connection: Connection, cycle: Cycle) -> bytes:
+    """What the socket has; nothing at its end."""
+    try:
+        return connection.receive(
+            cycle.patience(), READ_BYTES if cycle.parser.expected <= READ_BYTES else LARGE_READ_BYTES
+        )
+    except TimeoutError as exc:
+        raise cycle.timed_out() from exc
+    except OSError as exc:
+        cycle.has_doubt = True
+        raise ReadError(str(exc)) from exc
