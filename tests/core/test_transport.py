@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from requesty_core.routes.call import path_join
+from requesty_core.routes.requests import path_join
 
 from requesty_core import (
     AsyncRequestyClient,
