@@ -138,7 +138,9 @@ class Connection(asyncio.Protocol):
                 cycle.sent(len(piece))
                 await self._flush(cycle)
         finally:
-            self._transport.set_write_buffer_limits()
+            # uvloop's transport refuses any change once it is closed, which an early answer can bring about.
+            if not self._transport.is_closing():
+                self._transport.set_write_buffer_limits()
 
     async def _flush(self, cycle: Cycle) -> None:
         stall, since = cycle.stall_limit(), self._loop.time()
