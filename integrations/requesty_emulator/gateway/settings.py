@@ -26,7 +26,7 @@ USAGE_STYLES: tuple[str, ...] = get_args(UsageStyle)
 
 @dataclass(slots=True, kw_only=True)
 class Settings:
-    """All switches with their defaults (contract, sections 20 and 21).
+    """All switches with their defaults (docs/contract.md, sections 20 and 21).
 
     Delays are seconds. ``time_scale`` multiplies the back-off of emulated routing policies.
     """
@@ -65,7 +65,7 @@ class Settings:
     max_body_bytes: int = 32 * 1024 * 1024
     #: Organisation balance in USD; ``None`` is unlimited, and 402 follows once it is spent.
     balance: Decimal | None = None
-    #: Answer an unknown key on ``GET /v1/models`` with 403 instead of the public catalogue (contract, conflict 3).
+    #: Answer an unknown key on ``GET /v1/models`` with 403, not the public catalogue (docs/contract.md, section 19).
     models_need_valid_key: bool = False
     #: ``Retry-After`` in seconds on 429 and 503 answers that do not set their own.
     retry_after: float | None = None

@@ -1,4 +1,4 @@
-"""Keys and the organisation of the management API (contract, section 12)."""
+"""Keys and the organisation of the management API (docs/contract.md, section 12)."""
 
 from __future__ import annotations
 

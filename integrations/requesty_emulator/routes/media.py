@@ -1,4 +1,4 @@
-"""Images and audio, as far as clients need an answer of the right shape (contract, section 10)."""
+"""Images and audio, as far as clients need an answer of the right shape (docs/contract.md, section 10)."""
 
 from __future__ import annotations
 

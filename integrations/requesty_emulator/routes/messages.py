@@ -133,11 +133,7 @@ def _message(message: dict[str, Any], where: str, pending: set[str], out: list[d
                 }
             )
         elif kind == "tool_use" and role == "assistant":
-            arguments = checks.obj(block.get("input"), f"{spot}.input")
-            call_id = checks.string(block.get("id"), f"{spot}.id", empty=False)
-            name = checks.string(block.get("name"), f"{spot}.name", empty=False)
-            function = {"name": name, "arguments": encode(arguments).decode()}
-            calls.append({"id": call_id, "type": "function", "function": function})
+            calls.append(_tool_use(block, spot))
         elif kind in ("thinking", "redacted_thinking") and role == "assistant":
             if kind == "thinking":
                 checks.string(block.get("thinking"), f"{spot}.thinking")
@@ -155,6 +151,13 @@ def _message(message: dict[str, Any], where: str, pending: set[str], out: list[d
     if parts or calls:
         out.append(turn)
     return {item["id"] for item in calls}
+
+
+def _tool_use(block: dict[str, Any], where: str) -> dict[str, Any]:
+    arguments = checks.obj(block.get("input"), f"{where}.input")
+    call_id = checks.string(block.get("id"), f"{where}.id", empty=False)
+    name = checks.string(block.get("name"), f"{where}.name", empty=False)
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": encode(arguments).decode()}}
 
 
 def _result(content: object, where: str) -> Any:

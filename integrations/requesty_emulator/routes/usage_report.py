@@ -1,4 +1,4 @@
-"""Usage reports of the management API (contract, section 12)."""
+"""Usage reports of the management API (docs/contract.md, section 12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict reading of a chat-completions body (contract, section 3); every refusal names the field."""
+"""Strict reading of a chat-completions body (docs/contract.md, section 3); every refusal names the field."""
 
 from __future__ import annotations
 
