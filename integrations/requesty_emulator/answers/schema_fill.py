@@ -1,7 +1,9 @@
 """Instances for JSON schemas, filled from a prompt.
 
 The result is deterministic and satisfies ``type``, ``required``, ``enum``, ``const``, bounds and
-lengths; ``$ref``, ``$defs``, ``anyOf``, ``oneOf`` and ``allOf`` are followed.
+lengths; ``$ref``, ``$defs``, ``anyOf``, ``oneOf`` and ``allOf`` are followed. Depth and number of
+values are bounded: a schema that requires itself has no finite instance and is cut off, empty, where
+the bound is reached.
 """
 
 from __future__ import annotations
@@ -9,10 +11,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from requesty_emulator.answers.schema_values import ValueFiller
+from requesty_emulator.answers.schema_values import ValueFiller, count
 from requesty_emulator.answers.words import Hints, name_terms, terms
 
+#: Optional parts are left out below this depth, required ones below the second.
 _MAX_DEPTH = 8
+_DEEPEST = 32
+#: Values of one instance, and steps to resolve one schema.
+_MAX_VALUES = 2_000
+_MAX_STEPS = 64
+_MAX_ITEMS = 1_000
+#: Choices and alternatives that are compared with the prompt.
+_MAX_CHOICES = 200
 
 
 def fill(schema: dict[str, Any], prompt: str, *, everything: bool = False) -> Any:
@@ -29,17 +39,21 @@ class _Filler(ValueFiller):
         super().__init__(hints)
         self.root = root
         self.everything = everything
+        self.left = _MAX_VALUES
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
+        self.left -= 1
         if not isinstance(schema, dict):
-            return self.hints.phrase(name)
+            return self.hints.phrase(name) if self.left > 0 else ""
         schema = self.resolve(schema)
+        if self.left <= 0 or depth > _DEEPEST:
+            return _EMPTY.get(_type(schema, depth))
         if "const" in schema:
             return schema["const"]
         if isinstance(schema.get("enum"), list) and schema["enum"]:
             return self.pick(schema["enum"])
         for union in ("anyOf", "oneOf"):
-            if schema.get(union):
+            if isinstance(schema.get(union), list) and schema[union]:
                 return self.branch(schema, schema[union], name, depth)
         word = _type(schema, depth)
         if word == "object":
@@ -53,15 +67,21 @@ class _Filler(ValueFiller):
         return None if word == "null" else self.string(schema, name)
 
     def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(32):
+        return self.resolved(schema, [_MAX_STEPS])
+
+    def resolved(self, schema: dict[str, Any], steps: list[int]) -> dict[str, Any]:
+        """``schema`` with references and ``allOf`` merged in; ``steps`` counts down over all parts."""
+        while "$ref" in schema or isinstance(schema.get("allOf"), list):
+            rest = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+            steps[0] -= 1
+            if steps[0] <= 0:
+                return rest
             if "$ref" in schema:
-                rest = {key: value for key, value in schema.items() if key != "$ref"}
-                schema = {**self.pointer(schema["$ref"]), **rest}
-            elif schema.get("allOf"):
-                parts = [self.resolve(part) for part in schema["allOf"] if isinstance(part, dict)]
-                schema = _merge([*parts, {key: value for key, value in schema.items() if key != "allOf"}])
+                inner = {key: value for key, value in schema.items() if key != "$ref"}
+                schema = {**self.pointer(schema["$ref"]), **inner}
             else:
-                break
+                parts = [self.resolved(part, steps) for part in schema["allOf"] if isinstance(part, dict)]
+                schema = _merge([*parts, rest])
         return schema
 
     def pointer(self, ref: object) -> dict[str, Any]:
@@ -76,7 +96,7 @@ class _Filler(ValueFiller):
 
     def branch(self, schema: dict[str, Any], options: list[Any], name: str, depth: int) -> Any:
         base = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
-        known = [self.resolve(option) for option in options if isinstance(option, dict)]
+        known = [self.resolve(option) for option in options[:_MAX_CHOICES] if isinstance(option, dict)]
         real = [option for option in known if option.get("type") != "null"]
         if (depth >= _MAX_DEPTH and len(real) < len(known)) or not real:
             return None
@@ -88,20 +108,16 @@ class _Filler(ValueFiller):
         words = set(terms(self.hints.text))
 
         def score(option: dict[str, Any]) -> int:
-            about = (
-                f"{option.get('title', '')} {option.get('description', '')} {' '.join(option.get('properties', {}))}"
-            )
-            constants = " ".join(
-                str(inner["const"]) for inner in option.get("properties", {}).values() if "const" in inner
-            )
-            return len(words.intersection([*terms(constants), *name_terms(about)]))
+            properties = _object(option.get("properties"))
+            about = f"{option.get('title', '')} {option.get('description', '')} {' '.join(properties)}"
+            constants = [str(inner["const"]) for inner in properties.values() if "const" in _object(inner)]
+            return len(words.intersection([*terms(" ".join(constants)), *name_terms(about)]))
 
         return max(options, key=score)
 
     def object(self, schema: dict[str, Any], name: str, depth: int) -> dict[str, Any]:
-        properties = schema.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
-        required = [key for key in schema.get("required") or () if isinstance(key, str)]
+        properties = _object(schema.get("properties"))
+        required = {key: None for key in _list(schema.get("required")) if isinstance(key, str)}
         result: dict[str, Any] = {}
         for key, inner in properties.items():
             free = depth < _MAX_DEPTH
@@ -110,7 +126,7 @@ class _Filler(ValueFiller):
         for key in required:
             if key not in result:
                 result[key] = self.value(schema.get("additionalProperties"), key, depth + 1)
-        for index in range(max(0, int(schema.get("minProperties") or 0) - len(result))):
+        for index in range((count(schema, "minProperties", _MAX_ITEMS) or 0) - len(result)):
             result[f"key{index + 1}"] = self.value(schema.get("additionalProperties"), name, depth + 1)
         return result
 
@@ -121,25 +137,25 @@ class _Filler(ValueFiller):
         if self.hints.labelled(name) is not None:
             return True
         text = self.hints.text.lower()
-        options = [inner, *[self.resolve(option) for option in inner.get("anyOf") or () if isinstance(option, dict)]]
-        choices = [str(choice) for option in options for choice in option.get("enum") or () if isinstance(choice, str)]
-        return any(re.search(rf"\b{re.escape(choice.lower())}\b", text) for choice in choices)
+        branches = _list(inner.get("anyOf"))[:_MAX_CHOICES]
+        options = [inner, *[self.resolve(option) for option in branches if isinstance(option, dict)]]
+        choices = [choice for option in options for choice in _list(option.get("enum")) if isinstance(choice, str)]
+        return any(re.search(rf"\b{re.escape(choice.lower())}\b", text) for choice in choices[:_MAX_CHOICES])
 
     def array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
-        low = max(0, int(schema.get("minItems") or 0))
-        high = schema.get("maxItems")
+        low, high = count(schema, "minItems", _MAX_ITEMS) or 0, count(schema, "maxItems")
         fixed = schema.get("prefixItems")
         if isinstance(fixed, list) and fixed:
-            result = [self.value(inner, name, depth + 1) for inner in fixed]
+            result = [self.value(inner, name, depth + 1) for inner in fixed[:_MAX_ITEMS]]
         elif depth >= _MAX_DEPTH:
             result = []
         else:
             result = self.items(schema.get("items"), name, depth)
         rest = schema.get("items")
-        while len(result) < low and len(result) < 1000:
+        while len(result) < low:
             result.append(self.value(rest, name, depth + 1))
-        if isinstance(high, int):
-            result = result[: max(high, 0)]
+        if high is not None:
+            result = result[:high]
         return _unique(result) if schema.get("uniqueItems") else result
 
     def items(self, schema: Any, name: str, depth: int) -> list[Any]:
@@ -156,9 +172,25 @@ class _Filler(ValueFiller):
             return [self.fit(inner, value) for value in self.hints.quoted]
         if isinstance(inner.get("enum"), list) and inner["enum"]:
             text = self.hints.text.lower()
-            named = [choice for choice in inner["enum"] if re.search(rf"\b{re.escape(str(choice).lower())}\b", text)]
+            named = [
+                choice
+                for choice in inner["enum"][:_MAX_CHOICES]
+                if re.search(rf"\b{re.escape(str(choice).lower())}\b", text)
+            ]
             return named or [inner["enum"][0]]
         return [self.value(inner, name, depth + 1)]
+
+
+#: What stands in for a value that is cut off; ``None`` for types without an empty value.
+_EMPTY: dict[str, Any] = {"object": {}, "array": [], "string": "", "boolean": False, "integer": 0, "number": 0}
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _type(schema: dict[str, Any], depth: int) -> str:

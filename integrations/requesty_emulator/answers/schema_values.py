@@ -59,16 +59,18 @@ class ValueFiller:
         self.hints = hints
 
     def number(self, schema: dict[str, Any], name: str, *, whole: bool = True) -> float | int:
+        """A number that the prompt gives, inside the bounds of the schema."""
         label = self.hints.labelled(name)
         match = re.search(r"-?\d+(?:\.\d+)?", label) if label else None
         value = float(match.group()) if match else self.hints.next_number(whole=whole)
         return self.clamp(schema, 1.0 if value is None else value, whole=whole)
 
     def clamp(self, schema: dict[str, Any], value: float, *, whole: bool) -> float | int:
+        """``value`` inside the bounds of the schema and on its step."""
         low, high = _limits(schema, whole)
-        step = schema.get("multipleOf")
+        step = _finite(schema.get("multipleOf"))
         value = min(max(value, low), high)
-        if isinstance(step, (int, float)) and not isinstance(step, bool) and step > 0 and math.isfinite(value):
+        if step is not None and step > 0 and math.isfinite(value / step):
             value = math.floor(value / step + 1e-9) * step
             if value < low:
                 value += step
@@ -77,6 +79,7 @@ class ValueFiller:
         return int(value) if value == int(value) and abs(value) < 1e15 else value
 
     def boolean(self, name: str) -> bool:
+        """True unless the prompt says otherwise."""
         label = (self.hints.labelled(name) or "").lower()
         if label:
             return not label.startswith(("false", "no", "off", "0"))
@@ -86,17 +89,19 @@ class ValueFiller:
         )
 
     def pick(self, choices: list[Any]) -> Any:
+        """The first choice that the prompt names, else the first of all."""
         text = self.hints.text.lower()
         for choice in choices[:_MAX_CHOICES]:
             if isinstance(choice, str) and choice and re.search(rf"(?<!\w){re.escape(choice.lower())}(?!\w)", text):
                 return choice
         found = set(self.hints.numbers)
-        for choice in choices:
-            if isinstance(choice, (int, float)) and not isinstance(choice, bool) and float(choice) in found:
+        for choice in choices[:_MAX_CHOICES]:
+            if isinstance(choice, (int, float)) and not isinstance(choice, bool) and choice in found:
                 return choice
         return choices[0]
 
     def string(self, schema: dict[str, Any], name: str) -> str:
+        """A string that fits the pattern, format or name."""
         pattern = schema.get("pattern")
         if isinstance(pattern, str) and pattern:
             return matching(pattern, self.hints.text)
@@ -107,6 +112,7 @@ class ValueFiller:
         return self.fit(schema, self.words(schema, name))
 
     def words(self, schema: dict[str, Any], name: str) -> str:
+        """Words of the prompt for a field of this name."""
         lower = name.lower()
         parts = name_terms(name) or [lower]
         if "email" in lower or "url" in lower or lower == "link":
@@ -151,6 +157,7 @@ class ValueFiller:
         return found[0] if found else self.hints.about()
 
     def fit(self, schema: dict[str, Any], text: str) -> str:
+        """``text`` stretched or cut to the lengths of the schema."""
         low, high = count(schema, "minLength", _MAX_LENGTH) or 0, count(schema, "maxLength")
         while len(text) < low:
             text = f"{text} {text}" if text else "text"
@@ -159,17 +166,28 @@ class ValueFiller:
 
 def count(schema: dict[str, Any], name: str, most: int | None = None) -> int | None:
     """A whole number of the schema, not negative and at most ``most``; ``None`` where there is none."""
-    value = schema.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    value = _finite(schema.get(name))
+    if value is None:
         return None
     whole = max(0, int(value))
     return whole if most is None else min(whole, most)
 
 
+def _finite(value: object) -> float | None:
+    """A number of a schema that arithmetic can hold; JSON's integers know no end."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if abs(number) < 1e300 else None
+
+
 def _limits(schema: dict[str, Any], whole: bool) -> tuple[float, float]:
     def bound(name: str, default: float) -> float:
-        value = schema.get(name)
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default
+        value = _finite(schema.get(name))
+        return default if value is None else value
 
     low, high = bound("minimum", -math.inf), bound("maximum", math.inf)
     nudge = 1.0 if whole else 1e-6

@@ -9,6 +9,7 @@ import msgspec
 
 from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.gateway.billing import Usage
+from requesty_emulator.gateway.bounds import MAX_NESTING, too_deep
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.faults import Fault
 from requesty_emulator.gateway.guardrails import mask_json
@@ -66,6 +67,8 @@ class Call:
             raise bad_request("the body is not valid JSON") from exc
         if not isinstance(body, dict):
             raise bad_request("the body must be a JSON object")
+        if too_deep(body, MAX_NESTING):
+            raise bad_request(f"the body is nested more than {MAX_NESTING} levels deep")
         self.record.body = body
         model = body.get("model")
         self.record.model = model if isinstance(model, str) else None

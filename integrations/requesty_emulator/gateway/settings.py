@@ -59,6 +59,8 @@ class Settings:
     guardrails: bool = False
     #: Return server-side web searches as undeclared ``tool_calls`` (observed with Claude, not streamed).
     server_tools: bool = False
+    #: Let the emulated model choose shell, file-writing and network tools on prompts that no test scripted.
+    risky_tools: bool = False
     #: Answer 400 when the prompt exceeds the model's context window.
     check_context: bool = True
     #: Largest request body in bytes.

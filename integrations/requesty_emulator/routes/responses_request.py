@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from requesty_emulator.errors import bad_request
+from requesty_emulator.gateway.delivery import encode
 from requesty_emulator.validation import checks
 from requesty_emulator.validation.chat import unknown_fields, validate_messages, validate_requesty, validate_tools
 
@@ -15,7 +17,11 @@ _NAMES = (
     "conversation prompt"
 )
 RESPONSE_FIELDS = frozenset(_NAMES.split())
-_SERVER_TOOLS = ("web_search", "web_search_preview")
+#: Items of earlier answers that the emulated model does not read.
+_PASSED_OVER = re.compile(
+    r"\w+_call(?:_output)?$|reasoning$|item_reference$|compaction\w*$|mcp_\w+$|additional_tools$|tool_search\w*$"
+)
+_WEB_SEARCH = re.compile(r"^web_search(?:_preview)?(?:_\d{4}_\d\d_\d\d)?$")
 
 
 def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
@@ -39,8 +45,8 @@ def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
     if isinstance(raw, str):
         messages.append({"role": "user", "content": raw})
     else:
-        for index, item in enumerate(checks.array(raw, "input", empty=False)):
-            _item(checks.obj(item, f"input[{index}]"), f"input[{index}]", messages)
+        items = [checks.obj(item, f"input[{at}]") for at, item in enumerate(checks.array(raw, "input", empty=False))]
+        _items(items, messages)
     if not messages:
         raise bad_request("input holds no message")
     chat: dict[str, Any] = {
@@ -58,37 +64,60 @@ def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
     return chat
 
 
-def _item(item: dict[str, Any], where: str, messages: list[dict[str, Any]]) -> None:
-    kind = item.get("type", "message")
-    if kind == "message":
-        role = checks.one_of(item.get("role"), f"{where}.role", ("system", "developer", "user", "assistant"))
-        content = item.get("content")
-        if not isinstance(content, str):
-            blocks = checks.array(content, f"{where}.content", empty=False)
-            content = [_part(checks.obj(raw, where), f"{where}.content[{at}]") for at, raw in enumerate(blocks)]
-        messages.append({"role": role, "content": content})
-    elif kind == "function_call":
-        call_id = checks.string(item.get("call_id"), f"{where}.call_id", empty=False)
-        name = checks.string(item.get("name"), f"{where}.name", empty=False)
-        arguments = checks.string(item.get("arguments"), f"{where}.arguments")
-        made = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-        if messages and messages[-1]["role"] == "assistant":
-            messages[-1].setdefault("tool_calls", []).append(made)
-        else:
-            messages.append({"role": "assistant", "content": None, "tool_calls": [made]})
-    elif kind == "function_call_output":
-        call_id = checks.string(item.get("call_id"), f"{where}.call_id", empty=False)
-        output = item.get("output")
-        if not isinstance(output, str):
-            blocks = checks.array(output, f"{where}.output")
-            output = [_part(checks.obj(raw, where), f"{where}.output[{at}]") for at, raw in enumerate(blocks)]
-        messages.append({"role": "tool", "tool_call_id": call_id, "content": output})
+def _items(items: list[dict[str, Any]], messages: list[dict[str, Any]]) -> None:
+    """Messages of the input; calls and results of other tool kinds count when both are there, else are passed over."""
+    calls = {str(item.get("call_id")) for item in items if str(item.get("type")).endswith("_call")}
+    results = {str(item.get("call_id")) for item in items if str(item.get("type")).endswith("_call_output")}
+    both = calls & results
+    for index, item in enumerate(items):
+        where = f"input[{index}]"
+        kind = checks.string(item.get("type", "message"), f"{where}.type", empty=False)
+        if kind == "message":
+            messages.append(_message(item, where))
+        elif kind == "function_call":
+            _call(item, item.get("arguments"), where, messages)
+        elif kind == "function_call_output":
+            _call_output(item, where, messages)
+        elif kind.endswith("_call_output") and item.get("call_id") in both:
+            _call_output({**item, "output": _text_of(item.get("output"))}, where, messages)
+        elif kind.endswith("_call") and item.get("call_id") in both:
+            made = {"name": item.get("name") or kind.removesuffix("_call"), "call_id": item["call_id"]}
+            _call(made, _text_of(item.get("input") or item.get("action") or {}), where, messages)
+        elif not _PASSED_OVER.match(kind):
+            raise bad_request(f"{where}.type {kind!r} is not a kind of input item"[:300])
+
+
+def _text_of(value: object) -> str:
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def _message(item: dict[str, Any], where: str) -> dict[str, Any]:
+    role = checks.one_of(item.get("role"), f"{where}.role", ("system", "developer", "user", "assistant"))
+    content = item.get("content")
+    if not isinstance(content, str):
+        blocks = checks.array(content, f"{where}.content", empty=False)
+        content = [_part(checks.obj(raw, where), f"{where}.content[{at}]") for at, raw in enumerate(blocks)]
+    return {"role": role, "content": content}
+
+
+def _call(item: dict[str, Any], arguments: object, where: str, messages: list[dict[str, Any]]) -> None:
+    call_id = checks.string(item.get("call_id"), f"{where}.call_id", empty=False)
+    name = checks.string(item.get("name"), f"{where}.name", empty=False)
+    text = checks.string(arguments, f"{where}.arguments")
+    made = {"id": call_id, "type": "function", "function": {"name": name, "arguments": text}}
+    if messages and messages[-1]["role"] == "assistant":
+        messages[-1].setdefault("tool_calls", []).append(made)
     else:
-        checks.one_of(
-            kind,
-            f"{where}.type",
-            ("message", "function_call", "function_call_output", "reasoning", "web_search_call", "item_reference"),
-        )
+        messages.append({"role": "assistant", "content": None, "tool_calls": [made]})
+
+
+def _call_output(item: dict[str, Any], where: str, messages: list[dict[str, Any]]) -> None:
+    call_id = checks.string(item.get("call_id"), f"{where}.call_id", empty=False)
+    output = item.get("output")
+    if not isinstance(output, str):
+        blocks = checks.array(output, f"{where}.output")
+        output = [_part(checks.obj(raw, where), f"{where}.output[{at}]") for at, raw in enumerate(blocks)]
+    messages.append({"role": "tool", "tool_call_id": call_id, "content": output})
 
 
 def _part(part: dict[str, Any], where: str) -> dict[str, Any]:
@@ -116,31 +145,52 @@ def _reasoning(body: dict[str, Any], chat: dict[str, Any]) -> None:
 
 
 def _tools(body: dict[str, Any], chat: dict[str, Any]) -> None:
+    """Functions and web search; of other kinds (shells, patches, MCP servers, images, …) the model calls none."""
     tools: list[dict[str, Any]] = []
-    for index, raw in enumerate(checks.array(body.get("tools") or [], "tools")):
+    offered = checks.array(body.get("tools") or [], "tools")
+    for index, raw in enumerate(offered):
         tool = checks.obj(raw, f"tools[{index}]")
-        kind = checks.one_of(tool.get("type"), f"tools[{index}].type", ("function", *_SERVER_TOOLS))
+        kind = checks.string(tool.get("type"), f"tools[{index}].type", empty=False)
         if kind == "function":
             tools.append({"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}})
-        else:
+        elif _WEB_SEARCH.match(kind):
             tools.append({"type": "web_search"})
+        elif kind.lower().startswith("function"):
+            raise bad_request(f"tools[{index}].type must be 'function', not {kind!r}"[:300])
     names = validate_tools(tools) if tools else []
-    if tools:
-        chat["tools"] = tools
     choice = body.get("tool_choice")
-    if choice is None:
-        return
-    if not tools and choice not in ("auto", "none"):
+    if choice is not None and not offered and choice not in ("auto", "none"):
         raise bad_request("tool_choice needs tools")
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        tools, choice = _allowed(choice, tools)
+        names = [tool["function"]["name"] for tool in tools if "function" in tool]
+    if not tools:
+        return
+    chat["tools"] = tools
+    if choice is not None:
+        _choose(choice, names, chat)
+
+
+def _allowed(choice: dict[str, Any], tools: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The tools that a ``tool_choice`` of type ``allowed_tools`` leaves, and its mode."""
+    mode = checks.one_of(choice.get("mode") or "auto", "tool_choice.mode", ("auto", "required"))
+    entries = checks.array(choice.get("tools"), "tool_choice.tools")
+    kept = {checks.obj(entry, f"tool_choice.tools[{at}]").get("name") for at, entry in enumerate(entries)}
+    return [tool for tool in tools if tool.get("function", {}).get("name") in kept], mode
+
+
+def _choose(choice: object, names: list[str], chat: dict[str, Any]) -> None:
     if isinstance(choice, str):
-        chat["tool_choice"] = checks.one_of(choice, "tool_choice", ("auto", "none", "required"))
+        word = checks.one_of(choice, "tool_choice", ("auto", "none", "required"))
+        # Where only kinds are offered that the model does not call, it answers in words.
+        chat["tool_choice"] = word if names or word != "required" else "auto"
         return
     named = checks.obj(choice, "tool_choice")
-    if named.get("type") in _SERVER_TOOLS:
+    kind = checks.string(named.get("type"), "tool_choice.type", empty=False)
+    if kind != "function":
         return
-    checks.one_of(named.get("type"), "tool_choice.type", ("function",))
     if named.get("name") not in names:
-        raise bad_request(f"tool_choice.name {named.get('name')!r} is not one of the tools")
+        raise bad_request(f"tool_choice.name {named.get('name')!r} is not one of the tools"[:300])
     chat["tool_choice"] = {"type": "function", "function": {"name": named["name"]}}
 
 
