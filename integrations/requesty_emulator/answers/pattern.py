@@ -9,6 +9,7 @@ from requesty_emulator.answers.words import quoted
 #: Steps that looking for a pattern may take, longest pattern that is looked for, longest string that is built.
 _STEPS = 1e6
 _MAX_PATTERN = 500
+_LONGEST_PATTERN = 20_000
 _MAX_LENGTH = 10_000
 _MAX_NESTING = 50
 _REPEAT = re.compile(r"(?<!\\)[*+]|\{\d*,\d*\}")
@@ -24,14 +25,16 @@ def matching(pattern: str, text: str) -> str:
     Patterns beyond the common subset (look-around, back-references) may yield a string that does not
     match; an invalid pattern yields the text's first word.
     """
+    if len(pattern) > _LONGEST_PATTERN:
+        return (text.split() or ["text"])[0]
     try:
         compiled = re.compile(pattern)
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return (text.split() or ["text"])[0]
     inner = pattern.removeprefix("^").removesuffix("$")
     try:
         search = re.compile(rf"(?<!\w)(?:{inner})(?!\w)").search
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         search = None
     for piece in _pieces(pattern, text) if search else ():
         found = search(piece) if search else None

@@ -35,6 +35,7 @@ class Call:
         self.usage = Usage()
         self.kind = "chat"
         self.query_string = ""
+        self.body: dict[str, Any] = {}
         self._billed = False
 
     @property
@@ -69,7 +70,7 @@ class Call:
             raise bad_request("the body must be a JSON object")
         if too_deep(body, MAX_NESTING):
             raise bad_request(f"the body is nested more than {MAX_NESTING} levels deep")
-        self.record.body = body
+        self.body, self.record.is_json = body, True
         model = body.get("model")
         self.record.model = model if isinstance(model, str) else None
         self.record.stream = body.get("stream") is True
@@ -80,6 +81,12 @@ class Call:
         self.model, self.usage, self.kind = model, usage, kind
         self.record.response_model = shown_model
         self.record.provider = model.provider
+
+    @property
+    def requesty(self) -> dict[str, Any]:
+        """The ``requesty`` object of the body, or an empty one."""
+        value = self.body.get("requesty")
+        return value if isinstance(value, dict) else {}
 
     def settle(self, share: float = 1.0) -> None:
         """Bill the call once. ``share`` is the part of the output that was delivered before the client left."""
@@ -94,7 +101,7 @@ class Call:
         record = self.record
         record.cost = usage.cost
         record.usage = usage.chat()
-        meta = record.requesty
+        meta = self.requesty
         self.core.state.bill(
             LedgerEntry(
                 at=now(),
@@ -107,7 +114,7 @@ class Call:
                 spend=usage.cost,
                 input_tokens=usage.prompt,
                 output_tokens=usage.completion,
-                user_id=meta.get("user_id") or (record.body or {}).get("user"),
+                user_id=meta.get("user_id") or self.body.get("user"),
                 trace_id=meta.get("trace_id"),
                 origin_title=record.headers.get("x-title"),
                 tags=tuple(meta.get("tags") or ()),

@@ -65,6 +65,10 @@ class Settings:
     check_context: bool = True
     #: Largest request body in bytes.
     max_body_bytes: int = 32 * 1024 * 1024
+    #: Requests that ``requests`` keeps, the newest; ``None`` keeps all.
+    keep_requests: int | None = 10_000
+    #: Bytes that kept requests may take, bodies and headers together; ``None`` is without a limit.
+    keep_bytes: int | None = 64 * 1024 * 1024
     #: Organisation balance in USD; ``None`` is unlimited, and 402 follows once it is spent.
     balance: Decimal | None = None
     #: Answer an unknown key on ``GET /v1/models`` with 403, not the public catalogue (docs/contract.md, section 19).
@@ -88,6 +92,10 @@ class Settings:
     def _check(self) -> None:
         for field in fields(self):
             value, default = getattr(self, field.name), field.default
+            if field.name in ("keep_requests", "keep_bytes"):
+                if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                    raise ConfigError(f"switch {field.name!r} must be a whole number from 1 or null, not {value!r}")
+                continue
             if isinstance(default, bool):
                 if not isinstance(value, bool):
                     raise ConfigError(f"switch {field.name!r} must be true or false, not {value!r}")

@@ -174,7 +174,7 @@ def _form(call: Call) -> tuple[dict[str, Any], dict[str, tuple[str, bytes]]]:
             fields[name] = data.decode("utf-8", "replace").strip()
         else:
             files[name.removesuffix("[]")] = (filename, data)
-    call.record.body = {**fields, **{name: filename for name, (filename, _) in files.items()}}
+    call.body = call.record.form = {**fields, **{name: filename for name, (filename, _) in files.items()}}
     model = fields.get("model")
     call.record.model = model if isinstance(model, str) else None
     return fields, files

@@ -200,6 +200,8 @@ def _tools(body: dict[str, Any], chat: dict[str, Any]) -> None:
             continue
         names.append(checks.string(tool.get("name"), f"{where}.name", empty=False))
         schema = checks.obj(tool.get("input_schema"), f"{where}.input_schema")
+        if tool.get("description") is not None:
+            checks.string(tool["description"], f"{where}.description")
         function = {"name": names[-1], "description": tool.get("description") or "", "parameters": schema}
         tools.append({"type": "function", "function": function})
     if tools:

@@ -15,7 +15,9 @@ from requesty_emulator.routes.responses_request import RESPONSE_FIELDS, to_chat
 from requesty_emulator.routes.sse import argument_pieces, pieces
 from requesty_emulator.validation.chat import unknown_fields, validate_messages
 
+#: Responses that can be continued, and bytes of requests that they may take together.
 _KEPT = 1000
+_KEPT_BYTES = 16 * 1024 * 1024
 
 
 async def create_response(call: Call) -> Reply:
@@ -53,7 +55,8 @@ def _continue(call: Call, body: dict[str, Any], chat: dict[str, Any]) -> None:
 
 def _remember(call: Call, identity: str, chat: dict[str, Any], outcome: Outcome) -> None:
     kept = call.core.state.conversations
-    while len(kept) >= _KEPT:
+    share = _KEPT_BYTES // max(len(call.record.raw), _KEPT_BYTES // _KEPT)
+    while len(kept) >= max(share, 1):
         kept.pop(next(iter(kept)))
     turn: dict[str, Any] = {"role": "assistant", "content": outcome.answer.text or ""}
     if outcome.answer.calls:

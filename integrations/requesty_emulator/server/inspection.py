@@ -38,8 +38,16 @@ class Inspection:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """Every request in order of arrival, those still running included."""
+        """The newest requests in order of arrival, those still running included.
+
+        As many as the switches ``keep_requests`` and ``keep_bytes`` say; :attr:`forgotten_requests` were dropped.
+        """
         return self._core.requests
+
+    @property
+    def forgotten_requests(self) -> int:
+        """How many of the oldest requests are no longer kept."""
+        return self._core.forgotten
 
     @property
     def last_request(self) -> RecordedRequest:
