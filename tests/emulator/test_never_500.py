@@ -329,7 +329,7 @@ def test_the_agents_bodies_are_valid(http: httpx.Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", BODIES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), model=st.sampled_from([None, *MODELS]), streams=st.sampled_from([None, True, False]))
 def test_mutated_bodies_are_answered_or_refused(
     http: httpx.Client, gateway: GatewayEmulator, path: str, seed: int, model: str | None, streams: bool | None

@@ -35,6 +35,8 @@ def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
     for name in ("stream", "store", "parallel_tool_calls", "background"):
         if body.get(name) is not None:
             checks.boolean(body[name], name)
+    if body.get("previous_response_id") is not None:
+        checks.string(body["previous_response_id"], "previous_response_id")
     validate_requesty(body.get("requesty"))
     if strict and (unknown := unknown_fields(body, RESPONSE_FIELDS)):
         raise bad_request(f"unknown field {unknown[0]!r}")
@@ -78,9 +80,9 @@ def _items(items: list[dict[str, Any]], messages: list[dict[str, Any]]) -> None:
             _call(item, item.get("arguments"), where, messages)
         elif kind == "function_call_output":
             _call_output(item, where, messages)
-        elif kind.endswith("_call_output") and item.get("call_id") in both:
+        elif kind.endswith("_call_output") and str(item.get("call_id")) in both:
             _call_output({**item, "output": _text_of(item.get("output"))}, where, messages)
-        elif kind.endswith("_call") and item.get("call_id") in both:
+        elif kind.endswith("_call") and str(item.get("call_id")) in both:
             made = {"name": item.get("name") or kind.removesuffix("_call"), "call_id": item["call_id"]}
             _call(made, _text_of(item.get("input") or item.get("action") or {}), where, messages)
         elif not _PASSED_OVER.match(kind):
@@ -175,7 +177,7 @@ def _allowed(choice: dict[str, Any], tools: list[dict[str, Any]]) -> tuple[list[
     """The tools that a ``tool_choice`` of type ``allowed_tools`` leaves, and its mode."""
     mode = checks.one_of(choice.get("mode") or "auto", "tool_choice.mode", ("auto", "required"))
     entries = checks.array(choice.get("tools"), "tool_choice.tools")
-    kept = {checks.obj(entry, f"tool_choice.tools[{at}]").get("name") for at, entry in enumerate(entries)}
+    kept = {str(checks.obj(entry, f"tool_choice.tools[{at}]").get("name")) for at, entry in enumerate(entries)}
     return [tool for tool in tools if tool.get("function", {}).get("name") in kept], mode
 
 
