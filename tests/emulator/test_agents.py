@@ -121,7 +121,7 @@ def test_which_tools_are_risky(name: str, description: str, fields: tuple[str, .
     ("prompt", "points"),
     [
         ("use get_weather", 100.0),
-        ("the weather in Oslo", 4.0),
+        ("the weather in Oslo", 6.0),
         ("in which city?", 1.5),
         ("no rain", 0.0),
         ("never use get_weather", 0.0),

@@ -8,6 +8,7 @@ the tool's name stands in it (see :func:`named`)                             100
 each word it shares with the tool's name, verbs such as ``get`` left out     3
 a sum ("3 * 4", "3 plus 4") and a tool that calculates                       3
 each word it shares with the description, up to three                        1
+these are half of the sentence's words, which are two or more                2
 each word it shares with the names of the parameters, up to two              0.5
 ===========================================================================  =====================
 
@@ -91,10 +92,12 @@ class Fit:
             return 0.0 if _ASKS_ABOUT.search(sentence[: mentioned.start()]) and "(" not in sentence else NAMED
         # Text in backticks is quoted, not said.
         words = set(terms(_CODE.sub(" ", sentence)))
+        shared = len(words & self.about)
         return (
             3.0 * len(words & self.name)
             + 3.0 * bool(self.calculates and _SUM.search(sentence))
-            + 1.0 * min(len(words & self.about), 3)
+            + 1.0 * min(shared, 3)
+            + 2.0 * (len(words) > 1 and shared * 2 >= len(words))
             + 0.5 * min(len(words & self.fields), 2)
         )
 
