@@ -6,12 +6,12 @@ import asyncio
 import copy
 import logging
 import pickle
-import traceback
 from typing import Any
 
 import httpx
 import pytest
 from tests.support.bodies import chunk, sse
+from tests.support.secrets import shown_of
 from tests.support.sockets import full
 from tests.support.ways import KEY
 from tests.support.wire import Wire, answer, http, pieces, router_error
@@ -88,18 +88,6 @@ def test_a_key_function_that_returns_something_else(way: Any) -> None:
         way(Wire(), {"api_key": source})
 
 
-def _texts(error: BaseException) -> str:
-    """Everything a log or an error report would show of an error: message, chain, local variables, pickle."""
-    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    dumped = pickle.dumps(error).decode("latin-1") if isinstance(error, RequestyError) else ""
-    return "".join([*shown.format(), *map(repr, chain), *(str(vars(e)) for e in chain), dumped])
-
-
 SECRET = "rqy_" + "q7" * 12
 
 
@@ -128,7 +116,14 @@ def test_the_key_is_in_the_request_header_and_nowhere_else(
         way.ask(client)
     assert wire.requests[0].headers["authorization"] == f"Bearer {SECRET}"
     settings = client.settings
-    texts = [_texts(caught.value), caplog.text, repr(client), str(client), repr(settings), repr(settings.config)]
+    texts = [
+        shown_of(caught.value, with_locals=True),
+        caplog.text,
+        repr(client),
+        str(client),
+        repr(settings),
+        repr(settings.config),
+    ]
     texts += [repr(settings.config.api_key), str(settings.config.api_key), pickle.dumps(settings).decode("latin-1")]
     assert not [t for t in texts if SECRET in t]
 
