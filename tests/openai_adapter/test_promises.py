@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 import pickle
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from io import StringIO
 from typing import Any
 
 import openai
 import pytest
+from tests.support.secrets import everything_logged, shown_of
 
 from openai_requesty import AsyncRequestyOpenAI, RequestyOpenAI, call_details
 from requesty_core import Budget, CostLedger, FallbackPolicy
@@ -198,22 +196,13 @@ def test_budget_refuses_before_any_request(way: Any, gw: Any) -> None:
 
 
 def test_the_key_is_nowhere(way: Any, gw: Any) -> None:
-    out = StringIO()
-    handler, root = logging.StreamHandler(out), logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
+    with everything_logged() as logged:
         client = way.client()
         way(create(client))
         gw.fail_next(500, message=f"you sent Bearer {gw.api_key}")
         with pytest.raises(openai.InternalServerError) as caught:
             way(create(client))
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-    shown = [out.getvalue(), repr(client), str(client.api_key), str(caught.value), repr(caught.value)]
-    shown.append("".join(traceback.format_exception(caught.value)))
+    shown = [logged.getvalue(), repr(client), str(client.api_key), shown_of(caught.value)]
     for text in shown:
         assert gw.api_key not in text
 
