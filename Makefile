@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy integrations
+	$(BIN)/mypy integrations tests/support tests/house
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_sync.py --check
 	$(BIN)/python docs/generate_errors.py --check

@@ -19,7 +19,8 @@ def requesty_gateway_server() -> Iterator[GatewayEmulator]:
         from requesty_emulator.server.server import GatewayEmulator
     except ModuleNotFoundError as missing:
         pytest.fail(f"{missing.name} is not installed; run: pip install 'requesty-adapters[emulator]'", pytrace=False)
-    with GatewayEmulator() as gateway:
+    # Reset before each test, so what is kept without a limit is what one test sent.
+    with GatewayEmulator(keep_requests=None, keep_bytes=None) as gateway:
         yield gateway
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import stat
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.terminal import Run, Terminal
 from typer.testing import CliRunner
 
 from requesty_cli.app import ApplicationName, app
@@ -27,7 +27,6 @@ from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
 from requesty_core.settings.config import REGIONS
 from requesty_emulator import GatewayEmulator
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "rqsty-sk-this-is-the-key-0123456789"
 URL = "https://router.eu.requesty.ai/v1"
 LOADERS: dict[str, Callable[[str], Any]] = {
@@ -521,7 +520,7 @@ def test_every_region_of_the_core_is_an_option(region: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(APPLICATIONS))
-def test_configure_in_a_terminal(name: str, terminal: Callable[..., Any]) -> None:
+def test_configure_in_a_terminal(name: str, terminal: type[Terminal]) -> None:
     shown = terminal("configure", name)
     assert shown.finish() == 0
     assert "https://router.requesty.ai" in shown.text

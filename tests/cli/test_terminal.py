@@ -7,32 +7,19 @@ import os
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.support.terminal import COMMAND, Run, Terminal, hears_interrupts, wait_until_asleep
 from typer.testing import CliRunner
 
 from requesty_cli.app import app
 from requesty_core import NotFoundError, RequestyClient, __version__
 from requesty_emulator import Fault, GatewayEmulator
 
-COMMAND = str(Path(sys.executable).with_name("requesty-adapters"))
-
-
-def hears_interrupts() -> None:
-    """Let a command hear Ctrl-C where the tests were started without, as in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 USER = [{"role": "user", "content": "hi"}]
 COMMANDS = ("chat", "configure", "demo", "doctor", "emulator", "keys", "models", "usage")
-
-Terminal = Callable[..., Any]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def in_shell(line: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +43,7 @@ def test_version_and_help(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_each_command(name: str, terminal: Terminal) -> None:
+def test_the_help_of_each_command(name: str, terminal: type[Terminal]) -> None:
     shown = terminal(name, "--help")
     assert shown.finish() == 0
     assert f"Example: requesty-adapters {name}" in shown.text
@@ -67,7 +54,7 @@ def test_the_help_of_each_command(name: str, terminal: Terminal) -> None:
 # --- demo and emulator ------------------------------------------------------------------------------------------------
 
 
-def test_demo(terminal: Terminal) -> None:
+def test_demo(terminal: type[Terminal]) -> None:
     demo = terminal("demo")
     assert demo.finish(60) == 0
     assert "eighteen sea miles" in demo.text
@@ -87,7 +74,7 @@ def test_a_failed_step_of_the_demo_is_told_and_the_other_runs(run: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_emulator(terminal: Terminal) -> None:
+def test_emulator(terminal: type[Terminal]) -> None:
     emulator = terminal("emulator", "--api-key", "rqy-test")
     url = emulator.read_until(r"base URL  (http://127\.0\.0\.1:\d+/v1)")[1]
     emulator.read_until("Ctrl-C")
@@ -102,7 +89,7 @@ def test_emulator(terminal: Terminal) -> None:
     table = emulator.text.rpartition("status")[2]
     assert "…" not in table
     assert "tokens" in table
-    emulator.type("\x03")
+    emulator.interrupt()
     assert emulator.finish() == 0
 
 
@@ -123,6 +110,7 @@ def test_emulator_in_a_pipe(tmp_path: Path, home: Path) -> None:
         told = (line for line in process.stdout if "POST /v1/chat/completions" in line)
         assert [next(told).split()[0] for _ in range(2)] == ["503", "200"]
     finally:
+        wait_until_asleep(process)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)
     assert process.returncode == 0
@@ -144,6 +132,7 @@ def test_the_emulator_goes_on_when_its_reader_has_gone(home: Path) -> None:
         client = RequestyClient(base_url=url, api_key="rqy-test", max_retries=0)
         assert [client.chat(model="openai/gpt-4o-mini", messages=USER).text for _ in range(3)]
     finally:
+        wait_until_asleep(process)
         process.send_signal(signal.SIGINT)
         process.wait(timeout=10)
     assert process.stderr.read() == ""
@@ -173,7 +162,7 @@ def test_chat_in_a_pipe(gateway: GatewayEmulator, run: Run) -> None:
     assert sent == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
 
 
-def test_chat_in_a_terminal(terminal: Terminal, gateway: GatewayEmulator) -> None:
+def test_chat_in_a_terminal(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
     gateway.say(text="Good morning.")
     gateway.say(text="Good night.")
     chat = terminal("chat")
@@ -188,7 +177,7 @@ def test_chat_in_a_terminal(terminal: Terminal, gateway: GatewayEmulator) -> Non
     assert [turn["content"] for turn in gateway.last_request.body["messages"]] == ["Hello!", "Good morning.", "Bye!"]
 
 
-def test_ctrl_c_stops_an_answer_and_closes_the_connection(terminal: Terminal, gateway: GatewayEmulator) -> None:
+def test_ctrl_c_stops_an_answer_and_closes_the_connection(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
     gateway.say(pieces=["one ", "two ", *("three " for _ in range(2000))])
     gateway.fault(chunk_delay=0.05)
     chat = terminal("chat", "Count!")
@@ -201,10 +190,10 @@ def test_ctrl_c_stops_an_answer_and_closes_the_connection(terminal: Terminal, ga
     assert gateway.last_request.disconnected
 
 
-def test_ctrl_c_at_the_prompt_ends_the_conversation(terminal: Terminal, gateway: GatewayEmulator) -> None:
+def test_ctrl_c_at_the_prompt_ends_the_conversation(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
     chat = terminal("chat")
     chat.read_until(r"> $")
-    chat.type("\x03")
+    chat.interrupt()
     assert chat.finish() == 130
     assert "Traceback" not in chat.text
     assert gateway.requests == []
@@ -241,7 +230,7 @@ def test_an_empty_question_is_not_sent(given: str, gateway: GatewayEmulator, run
 # --- models, keys, usage ----------------------------------------------------------------------------------------------
 
 
-def test_models(terminal: Terminal, gateway: GatewayEmulator, run: Run) -> None:
+def test_models(terminal: type[Terminal], gateway: GatewayEmulator, run: Run) -> None:
     shown = terminal("models", "gpt-4o-mini", "--capability", "vision", "--max-price", "1")
     assert shown.finish() == 0
     assert re.search(r"openai/gpt-4o-mini +128000 +0\.15 +0\.6", shown.text)
@@ -283,7 +272,7 @@ def test_models_of_an_unreachable_gateway_are_an_error_not_an_old_list(gateway: 
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_keys_and_usage(terminal: Terminal, gateway: GatewayEmulator, run: Run) -> None:
+def test_keys_and_usage(terminal: type[Terminal], gateway: GatewayEmulator, run: Run) -> None:
     assert "Nothing was used in the last 7 days." in run("usage").stderr
     assert run("chat", "Hello!").returncode == 0
     [key] = json.loads(run("keys", "--json").stdout)
@@ -300,7 +289,7 @@ def test_keys_and_usage(terminal: Terminal, gateway: GatewayEmulator, run: Run) 
 # --- doctor -----------------------------------------------------------------------------------------------------------
 
 
-def test_doctor(terminal: Terminal, gateway: GatewayEmulator) -> None:
+def test_doctor(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
     shown = terminal("doctor")
     assert shown.finish() == 0
     assert "Ready: the gateway answers and accepts the key." in shown.text

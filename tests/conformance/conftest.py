@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.environment import clean_environment
 
 from requesty_emulator import GatewayEmulator
+
+__all__ = ["clean_environment"]
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
 
@@ -21,11 +24,7 @@ def matrix_gateway() -> Iterator[GatewayEmulator]:
 
 
 @pytest.fixture
-def gw(matrix_gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> GatewayEmulator:
-    monkeypatch.delenv("REQUESTY_API_KEY", raising=False)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-must-not-be-used")
-    monkeypatch.setenv("OPENAI_ORG_ID", "org-must-not-be-sent")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/must-not-be-used")
+def gw(matrix_gateway: GatewayEmulator) -> GatewayEmulator:
     matrix_gateway.reset()
     return matrix_gateway
 

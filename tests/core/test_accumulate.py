@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.bodies import completion
 
 from requesty_core import (
     AnnotationDelta,
@@ -550,7 +550,7 @@ def test_json_that_is_no_completion_points_at_the_base_url(body: Any) -> None:
         {"content": "x", "tool_calls": {}, "annotations": {}, "images": "?", "refusal": 5, "reasoning_content": 7},
     ],
 )
-def test_nulls_and_odd_types_of_side_fields_do_not_cost_the_answer(kit: SimpleNamespace, message: Any) -> None:
-    reply = read_completion(json.loads(json.dumps(kit.completion(message))), "a/b", F)
+def test_nulls_and_odd_types_of_side_fields_do_not_cost_the_answer(message: Any) -> None:
+    reply = read_completion(json.loads(json.dumps(completion(message))), "a/b", F)
     assert reply.text == "x"
     assert reply.tool_calls == ()

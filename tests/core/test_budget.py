@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import socket
 import threading
@@ -14,19 +13,18 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.bodies import sse
+from tests.support.ways import FAST
 
 from requesty_core import (
     Budget,
     BudgetExceededError,
     CostLedger,
-    FallbackPolicy,
     RequestyClient,
     RequestyError,
-    RetryPolicy,
 )
 
 CALL: dict[str, Any] = {"model": "a/b", "messages": [{"role": "user", "content": "Hi"}]}
-FAST = FallbackPolicy(retry=RetryPolicy(base=1e-6, cap=1e-6))
 
 
 def answer(cost: float | None) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def stream_of(cost: float) -> bytes:
         {"choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": "stop"}]},
         {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "cost": cost}},
     ]
-    return b"".join(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks) + b"data: [DONE]\n\n"
+    return sse(*chunks)
 
 
 def client(handle: Callable[[httpx.Request], httpx.Response], **settings: Any) -> RequestyClient:

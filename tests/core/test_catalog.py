@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.support.ways import BASE_URL, KEY
+from tests.support.wire import Wire, answer, http, router_error
 
 from requesty_core import MalformedResponseError, NotFoundError, RequestyError, Usage
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, estimate, read_models
@@ -214,8 +216,8 @@ def test_an_estimate_is_marked_and_only_made_of_known_prices(usage: Usage, model
         assert (usage + estimated).estimated
 
 
-def test_nothing_is_estimated_unasked(kit: SimpleNamespace, way: Any) -> None:
-    reply = way(kit.Wire(kit.answer(usage={"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6})))
+def test_nothing_is_estimated_unasked(way: Any) -> None:
+    reply = way(Wire(answer(usage={"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6})))
     assert reply.usage.cost is None
     assert not reply.usage.estimated
 
@@ -223,46 +225,44 @@ def test_nothing_is_estimated_unasked(kit: SimpleNamespace, way: Any) -> None:
 # --- the models routes ------------------------------------------------------------------------------------------------
 
 
-def test_models_are_listed_as_the_gateway_does(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200, listed(FULL, {"id": "policy/mine"})), kit.http(200, listed({"id": "gpt-5-mini"})))
+def test_models_are_listed_as_the_gateway_does(unary: Any) -> None:
+    wire = Wire(http(200, listed(FULL, {"id": "policy/mine"})), http(200, listed({"id": "gpt-5-mini"})))
     client = unary.client(wire)
     assert [m.id for m in unary.run(client, lambda c: c.models.list())] == [FULL["id"], "policy/mine"]
     assert [m.id for m in unary.run(client, lambda c: c.models.managed(timeout=5))] == ["gpt-5-mini"]
     assert [(r.method, str(r.url)) for r in wire.requests] == [
-        ("GET", f"{kit.BASE_URL}/models"),
-        ("GET", f"{kit.BASE_URL}/models/managed"),
+        ("GET", f"{BASE_URL}/models"),
+        ("GET", f"{BASE_URL}/models/managed"),
     ]
-    assert wire.requests[0].headers["authorization"] == f"Bearer {kit.KEY}"
+    assert wire.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert wire.requests[0].content == b""
 
 
-def test_reads_are_retried_and_name_their_route(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.router_error(503, "busy"), kit.http(200, listed(FULL)))
+def test_reads_are_retried_and_name_their_route(unary: Any) -> None:
+    wire = Wire(router_error(503, "busy"), http(200, listed(FULL)))
     assert unary.run(unary.client(wire, max_retries=1), lambda c: c.models.list())
-    wire = kit.Wire(kit.router_error(404, "gone"))
+    wire = Wire(router_error(404, "gone"))
     with pytest.raises(NotFoundError) as caught:
         unary.run(unary.client(wire), lambda c: c.models.list())
     assert caught.value.requested_model == "GET /v1/models"
 
 
 @pytest.mark.parametrize("body", [[], {}, {"data": {}}, 5])
-def test_a_body_that_is_no_list_is_an_error(kit: SimpleNamespace, unary: Any, body: Any) -> None:
+def test_a_body_that_is_no_list_is_an_error(unary: Any, body: Any) -> None:
     with pytest.raises(MalformedResponseError, match="base_url"):
-        unary.run(unary.client(kit.Wire(kit.http(200, body)), max_retries=0), lambda c: c.models.list())
+        unary.run(unary.client(Wire(http(200, body)), max_retries=0), lambda c: c.models.list())
 
 
-def test_an_unknown_argument_is_a_type_error(kit: SimpleNamespace, unary: Any) -> None:
+def test_an_unknown_argument_is_a_type_error(unary: Any) -> None:
     with pytest.raises(TypeError, match="colour"):
-        unary.run(unary.client(kit.Wire()), lambda c: c.models.list(colour=1))
+        unary.run(unary.client(Wire()), lambda c: c.models.list(colour=1))
 
 
-def test_the_catalogue_is_fetched_once_in_its_time_to_live(
-    kit: SimpleNamespace, unary: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_catalogue_is_fetched_once_in_its_time_to_live(unary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(models_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    both = (kit.http(200, listed(FULL)), kit.http(200, listed({"id": "gpt-5-mini"})))
-    wire = kit.Wire(*both, *both, *both)
+    both = (http(200, listed(FULL)), http(200, listed({"id": "gpt-5-mini"})))
+    wire = Wire(*both, *both, *both)
     client = unary.client(wire)
 
     def fetch(**options: Any) -> Catalog:
@@ -286,16 +286,16 @@ def test_the_catalogue_is_fetched_once_in_its_time_to_live(
     assert len(wire.requests) == 6
 
 
-def test_without_managed_models_there_is_still_a_catalogue(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200, listed(FULL)), kit.router_error(404, "no such route"))
+def test_without_managed_models_there_is_still_a_catalogue(unary: Any) -> None:
+    wire = Wire(http(200, listed(FULL)), router_error(404, "no such route"))
     assert list(unary.run(unary.client(wire), lambda c: c.models.catalog())) == [FULL["id"]]
 
 
 def test_a_gateway_that_cannot_answer_leaves_the_last_catalogue_or_the_bundled_one(
-    kit: SimpleNamespace, unary: Any, caplog: pytest.LogCaptureFixture
+    unary: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    down = kit.router_error(403, f"down {kit.KEY}")
-    wire = kit.Wire(down, kit.http(200, listed(FULL)), kit.http(200, listed()), down)
+    down = router_error(403, f"down {KEY}")
+    wire = Wire(down, http(200, listed(FULL)), http(200, listed()), down)
     client = unary.client(wire)
     assert unary.run(client, lambda c: c.models.catalog()) is bundled()
     kept = unary.run(client, lambda c: c.models.catalog())
@@ -303,10 +303,10 @@ def test_a_gateway_that_cannot_answer_leaves_the_last_catalogue_or_the_bundled_o
     assert unary.run(client, lambda c: c.models.catalog(refresh=True)) is kept
     assert "the bundled one" in caplog.text
     assert "the last catalogue" in caplog.text
-    assert kit.KEY not in caplog.text
+    assert KEY not in caplog.text
 
 
-def test_a_client_that_fetched_a_catalogue_still_pickles(kit: SimpleNamespace, unary: Any) -> None:
+def test_a_client_that_fetched_a_catalogue_still_pickles(unary: Any) -> None:
     client = unary.client(None)
     assert unary.run(client, lambda c: c.models.catalog(offline=True)) if unary.is_async else client.models
     assert client.management is client.management
@@ -325,10 +325,10 @@ def test_against_the_emulator(gateway: Any, unary: Any) -> None:
         unary.run(client, lambda c: c.models.list(max_retries=0))
 
 
-def test_an_overflow_looks_for_a_larger_window_in_the_bundled_catalogue(kit: SimpleNamespace, way: Any) -> None:
+def test_an_overflow_looks_for_a_larger_window_in_the_bundled_catalogue(way: Any) -> None:
     # gpt-4o and its regional twin have the same window; gemini-2.5-pro has a larger one.
-    overflow = kit.router_error(400, "This model's maximum context length is 128000 tokens", "provider")
-    wire = kit.Wire(overflow, kit.answer())
+    overflow = router_error(400, "This model's maximum context length is 128000 tokens", "provider")
+    wire = Wire(overflow, answer())
     way(wire, model="openai/gpt-4o", fallbacks=["openai/gpt-4o", "openai/gpt-4o-mini@eu", "google/gemini-2.5-pro"])
     assert wire.models[0] == "openai/gpt-4o"
     assert wire.models[-1] == "google/gemini-2.5-pro"

@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import Callable
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -389,7 +388,7 @@ def test_a_cost_unknown_in_one_batch_is_unknown_in_all(unary: Any) -> None:
     assert reply.usage.input_tokens == 2
 
 
-def test_against_the_emulator(gateway: Any, unary: Any, kit: SimpleNamespace) -> None:
+def test_against_the_emulator(gateway: Any, unary: Any) -> None:
     client = unary.client(None, base_url=gateway.base_url, api_key=gateway.api_key)
     gateway.fail_next(503, times=1)
     reply = unary.run(client, lambda c: c.embeddings(model=MODEL, input=["x", "y", "x"], batch_size=2, dimensions=8))

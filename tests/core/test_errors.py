@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from tests.support.bodies import USAGE, chunk, sse
+from tests.support.ways import KEY, MESSAGES, MODEL, Way
+from tests.support.wire import Wire, answer, http, pieces, router_error
 
 import requesty_core.errors as errors_module
 from requesty_core import (
@@ -98,11 +100,9 @@ SHAPES: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("status", "origin", "text", "cls"), ROWS, ids=[f"{r[0]}-{r[3].__name__}-{i}" for i, r in enumerate(ROWS)]
 )
-def test_statuses(
-    kit: SimpleNamespace, way: Any, status: int, origin: str | None, text: str, cls: type[RequestyError], shape: str
-) -> None:
+def test_statuses(way: Any, status: int, origin: str | None, text: str, cls: type[RequestyError], shape: str) -> None:
     body = SHAPES[shape](origin, text)
-    wire = kit.Wire(kit.http(status, body, x_requesty_request_id="req-1", retry_after="7"))
+    wire = Wire(http(status, body, x_requesty_request_id="req-1", retry_after="7"))
     with pytest.raises(RequestyError) as caught:
         way(wire, {"max_retries": 0})
     error = caught.value
@@ -112,7 +112,7 @@ def test_statuses(
     assert error.origin == (origin if shape in ("gateway", "provider code") else None)
     assert error.request_id == "req-1"
     assert error.retry_after == 7.0
-    assert error.requested_model == kit.MODEL
+    assert error.requested_model == MODEL
     assert error.partial is None
     assert error.response is not None
     assert error.response.status_code == status
@@ -124,7 +124,7 @@ def test_statuses(
         assert error.response.json() == error.body == body
     assert [(a.outcome, a.status, a.error_kind) for a in error.attempts] == [("error", status, cls.kind)]
     request = wire.requests[0]
-    assert request.headers["authorization"] == f"Bearer {kit.KEY}"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.content.startswith(b'{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Hi"}]')
 
 
@@ -150,19 +150,17 @@ ODD_BODIES: list[tuple[bytes | str, str]] = [
 
 @pytest.mark.parametrize(("status", "cls"), [(401, AuthenticationError), (404, NotFoundError), (502, ServerError)])
 @pytest.mark.parametrize(("body", "text"), ODD_BODIES, ids=range(len(ODD_BODIES)))
-def test_odd_error_bodies(
-    kit: SimpleNamespace, way: Any, status: int, cls: type[RequestyError], body: bytes | str, text: str
-) -> None:
+def test_odd_error_bodies(way: Any, status: int, cls: type[RequestyError], body: bytes | str, text: str) -> None:
     with pytest.raises(cls) as caught:
-        way(kit.Wire(kit.http(status, body)), {"max_retries": 0})
+        way(Wire(http(status, body)), {"max_retries": 0})
     assert str(caught.value) == f"HTTP {status}: {text}"
     assert caught.value.response is not None
     assert caught.value.response.content == (body.encode() if isinstance(body, str) else body)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
-def test_a_redirect_is_not_followed_because_the_key_would_go_along(kit: SimpleNamespace, way: Any, status: int) -> None:
-    wire = kit.Wire(kit.http(status, "Moved", location="https://elsewhere.test/v1"))
+def test_a_redirect_is_not_followed_because_the_key_would_go_along(way: Any, status: int) -> None:
+    wire = Wire(http(status, "Moved", location="https://elsewhere.test/v1"))
     words = rf"HTTP {status} is a redirect to 'https://elsewhere.test/v1', which is not followed; check base_url"
     with pytest.raises(BadRequestError, match=words) as caught:
         way(wire, {"max_retries": 2, "fallbacks": ["b/2"]})
@@ -178,10 +176,8 @@ def test_a_redirect_is_not_followed_because_the_key_would_go_along(kit: SimpleNa
         ({"X_Requesty_Request_Id": "req-1", "fly_request_id": "fly-1"}, "req-1"),
     ],
 )
-def test_the_id_for_support(kit: SimpleNamespace, way: Any, headers: dict[str, str], request_id: str | None) -> None:
-    wire = kit.Wire(
-        kit.http(500, "x", **headers), kit.answer(headers={k.replace("_", "-"): v for k, v in headers.items()})
-    )
+def test_the_id_for_support(way: Any, headers: dict[str, str], request_id: str | None) -> None:
+    wire = Wire(http(500, "x", **headers), answer(headers={k.replace("_", "-"): v for k, v in headers.items()}))
     reply = way(wire, {"max_retries": 1})
     assert reply.request_id == request_id
     assert [a.request_id for a in reply.attempts] == [request_id, request_id]
@@ -192,10 +188,10 @@ def test_the_id_for_support(kit: SimpleNamespace, way: Any, headers: dict[str, s
 
 @pytest.mark.parametrize(("status", "origin", "text", "cls"), ROWS, ids=[f"{r[0]}-{i}" for i, r in enumerate(ROWS)])
 def test_retryable_failures_are_retried_as_often_as_asked_and_others_never(
-    kit: SimpleNamespace, unary: Any, status: int, origin: str | None, text: str, cls: type[RequestyError]
+    unary: Any, status: int, origin: str | None, text: str, cls: type[RequestyError]
 ) -> None:
-    scripted = kit.router_error(status, text, origin or "")
-    wire = kit.Wire(scripted, scripted, scripted)
+    scripted = router_error(status, text, origin or "")
+    wire = Wire(scripted, scripted, scripted)
     with pytest.raises(cls) as caught:
         unary(wire, {"max_retries": 2})
     retryable = status in (408, 424, 429) or status >= 500
@@ -206,12 +202,12 @@ def test_retryable_failures_are_retried_as_often_as_asked_and_others_never(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_max_retries_is_literal(kit: SimpleNamespace, way: Any, retries: int) -> None:
-    wire = kit.Wire(*[kit.http(503)] * (retries + 1))
+def test_max_retries_is_literal(way: Any, retries: int) -> None:
+    wire = Wire(*[http(503)] * (retries + 1))
     with pytest.raises(OverloadedError):
         way(wire, {"max_retries": retries})
     assert len(wire.requests) == retries + 1
-    wire = kit.Wire(*[kit.http(503)] * (retries + 1))
+    wire = Wire(*[http(503)] * (retries + 1))
     with pytest.raises(OverloadedError):
         way(wire, max_retries=retries)
     assert len(wire.requests) == retries + 1
@@ -239,18 +235,18 @@ BROKEN_200: list[tuple[str, Any, type[RequestyError], type[RequestyError]]] = [
 
 @pytest.mark.parametrize(("what", "body", "cls", "stream_cls"), BROKEN_200, ids=[b[0] for b in BROKEN_200])
 def test_200_without_an_answer(
-    kit: SimpleNamespace, way: Any, what: str, body: Any, cls: type[RequestyError], stream_cls: type[RequestyError]
+    way: Any, what: str, body: Any, cls: type[RequestyError], stream_cls: type[RequestyError]
 ) -> None:
-    scripted = kit.http(200, body, x_requesty_request_id="r", retry_after="3")
+    scripted = http(200, body, x_requesty_request_id="r", retry_after="3")
     with pytest.raises(RequestyError) as caught:
-        way(kit.Wire(scripted), {"max_retries": 0})
+        way(Wire(scripted), {"max_retries": 0})
     error = caught.value
     assert type(error) is (stream_cls if way.streams else cls)
     assert (error.request_id, error.retry_after) == ("r", 3.0)
     assert error.response is not None
     assert error.response.status_code == 200
     assert error.attempts[0].status in (200, 429, None)
-    recovered = way(kit.Wire(scripted, kit.answer("ok")), {"max_retries": 1})
+    recovered = way(Wire(scripted, answer("ok")), {"max_retries": 1})
     assert recovered.text == "ok"
     if what == "no choices":
         assert error.partial is not None
@@ -268,13 +264,11 @@ IN_STREAM: list[tuple[str, Any, type[RequestyError]]] = [
 
 
 @pytest.mark.parametrize("done", [True, False])
-@pytest.mark.parametrize(("what", "chunk", "cls"), IN_STREAM, ids=[i[0] for i in IN_STREAM])
-def test_an_error_inside_a_stream(
-    kit: SimpleNamespace, streaming: Any, what: str, chunk: Any, cls: type[RequestyError], done: bool
-) -> None:
-    body = kit.sse(kit.chunk({"content": "Hel"}), chunk, done=done)
+@pytest.mark.parametrize(("what", "broken", "cls"), IN_STREAM, ids=[i[0] for i in IN_STREAM])
+def test_an_error_inside_a_stream(streaming: Any, what: str, broken: Any, cls: type[RequestyError], done: bool) -> None:
+    body = sse(chunk({"content": "Hel"}), broken, done=done)
     with pytest.raises(RequestyError) as caught:
-        streaming(kit.Wire(kit.http(200, body, x_requesty_request_id="r")), {"max_retries": 3})
+        streaming(Wire(http(200, body, x_requesty_request_id="r")), {"max_retries": 3})
     error = caught.value
     assert type(error) is cls
     assert str(error).startswith("error inside the stream: ")
@@ -304,27 +298,25 @@ TRANSPORT: list[tuple[Exception, type[RequestyError], str]] = [
 @pytest.mark.parametrize(
     ("exc", "cls", "text"), TRANSPORT, ids=lambda x: type(x).__name__ if isinstance(x, Exception) else ""
 )
-def test_failures_of_the_transport(
-    kit: SimpleNamespace, way: Any, exc: Exception, cls: type[RequestyError], text: str
-) -> None:
+def test_failures_of_the_transport(way: Any, exc: Exception, cls: type[RequestyError], text: str) -> None:
     with pytest.raises(cls, match=text) as caught:
-        way(kit.Wire(exc), {"max_retries": 0})
+        way(Wire(exc), {"max_retries": 0})
     assert caught.value.response is None
     assert caught.value.status is None
     assert caught.value.attempts[0].status is None
     assert isinstance(caught.value, TimeoutError) == (cls is RequestTimeoutError)
-    assert way(kit.Wire(exc, kit.answer("ok")), {"max_retries": 1}).text == "ok"
+    assert way(Wire(exc, answer("ok")), {"max_retries": 1}).text == "ok"
 
 
-def test_a_body_that_breaks_off(kit: SimpleNamespace, way: Any) -> None:
-    scripted = kit.pieces(b'{"choices": [', httpx.ReadError("reset"))
+def test_a_body_that_breaks_off(way: Any) -> None:
+    scripted = pieces(b'{"choices": [', httpx.ReadError("reset"))
     with pytest.raises(TruncatedStreamError, match="the connection broke while the answer was arriving"):
-        way(kit.Wire(scripted), {"max_retries": 0})
+        way(Wire(scripted), {"max_retries": 0})
 
 
-def test_an_error_body_that_breaks_off(kit: SimpleNamespace, way: Any) -> None:
-    scripted = kit.pieces(b'{"err', httpx.ReadError("reset"), status=503)
-    reply = way(kit.Wire(scripted, kit.answer("ok")), {"max_retries": 1})
+def test_an_error_body_that_breaks_off(way: Any) -> None:
+    scripted = pieces(b'{"err', httpx.ReadError("reset"), status=503)
+    reply = way(Wire(scripted, answer("ok")), {"max_retries": 1})
     assert reply.text == "ok"
 
 
@@ -347,17 +339,17 @@ def test_every_kind_has_one_class_of_its_own_and_every_class_advice() -> None:
     assert missing <= {"ResponseError"}
 
 
-def _full_error(kit: SimpleNamespace) -> RequestyError:
-    way = kit.Way(False, True)
-    body = kit.sse(kit.chunk({"content": "Hel"}, usage=kit.USAGE), {"error": {"origin": "router", "message": "no"}})
+def _full_error() -> RequestyError:
+    way = Way(False, True)
+    body = sse(chunk({"content": "Hel"}, usage=USAGE), {"error": {"origin": "router", "message": "no"}})
     with pytest.raises(StreamError) as caught:
-        way(kit.Wire(kit.http(200, body, x_requesty_request_id="r")), {"max_retries": 0})
+        way(Wire(http(200, body, x_requesty_request_id="r")), {"max_retries": 0})
     return caught.value
 
 
 @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
-def test_errors_travel_whole(kit: SimpleNamespace, copier: Any) -> None:
-    error = _full_error(kit)
+def test_errors_travel_whole(copier: Any) -> None:
+    error = _full_error()
     twin = copier(error)
     assert type(twin) is type(error)
     assert str(twin) == str(error)
@@ -367,9 +359,9 @@ def test_errors_travel_whole(kit: SimpleNamespace, copier: Any) -> None:
     assert twin.response == error.response
 
 
-def test_a_chain_error_travels_with_its_parts(kit: SimpleNamespace) -> None:
+def test_a_chain_error_travels_with_its_parts() -> None:
     with pytest.raises(FallbackExhaustedError) as caught:
-        kit.Way(False, False)(kit.Wire(kit.http(429), kit.http(503)), {"fallbacks": ["b/2"]})
+        Way(False, False)(Wire(http(429), http(503)), {"fallbacks": ["b/2"]})
     twin = pickle.loads(pickle.dumps(caught.value))
     assert [type(e) for e in twin.errors] == [RateLimitError, OverloadedError]
 
@@ -378,12 +370,12 @@ class TheirRateLimit(RateLimitError, KeyError):
     """As an adapter would write it: ours, and their framework's."""
 
 
-def test_recasting_keeps_every_detail(kit: SimpleNamespace) -> None:
+def test_recasting_keeps_every_detail() -> None:
     with pytest.raises(KeyError) as caught, raising_as({ErrorKind.RATE_LIMIT: TheirRateLimit}):
-        kit.Way(False, False)(kit.Wire(kit.router_error(429, "slow", "provider", retry_after="2")), {"max_retries": 0})
+        Way(False, False)(Wire(router_error(429, "slow", "provider", retry_after="2")), {"max_retries": 0})
     error = caught.value
     assert isinstance(error, TheirRateLimit)
-    assert (error.status, error.origin, error.retry_after, error.requested_model) == (429, "provider", 2.0, kit.MODEL)
+    assert (error.status, error.origin, error.retry_after, error.requested_model) == (429, "provider", 2.0, MODEL)
     assert len(error.attempts) == 1
     cause = RuntimeError("cause")
     original = RateLimitError("x")
@@ -415,8 +407,8 @@ HEADERS = {
 }
 
 
-def test_a_good_answer_by_every_way_is_the_same(kit: SimpleNamespace, way: Any) -> None:
-    wire = kit.Wire(kit.answer("Hello", headers=HEADERS, system_fingerprint="fp", extra_field=1))
+def test_a_good_answer_by_every_way_is_the_same(way: Any) -> None:
+    wire = Wire(answer("Hello", headers=HEADERS, system_fingerprint="fp", extra_field=1))
     reply = way(wire, model="policy/mine")
     assert (reply.text, reply.finish_reason, reply.message.raw_finish_reason) == ("Hello", "stop", "stop")
     assert (reply.requested_model, reply.served_model, reply.provider) == ("policy/mine", "gpt-4o-mini", "openai")
@@ -438,11 +430,11 @@ def test_a_good_answer_by_every_way_is_the_same(kit: SimpleNamespace, way: Any) 
     assert metadata["cost"] == 0.001
     assert metadata["attempts"][0]["cost"] == 0.001
     assert set(metadata) == {"requested_model", "served_model", "provider", "request_id", "cost", "attempts"}
-    bare = way(kit.Wire(kit.answer("Hello", usage=None)))
+    bare = way(Wire(answer("Hello", usage=None)))
     assert set(reply_metadata(bare)) == {"requested_model", "served_model", "attempts"}
 
 
-def test_a_rich_message_by_every_way_is_the_same(kit: SimpleNamespace, way: Any) -> None:
+def test_a_rich_message_by_every_way_is_the_same(way: Any) -> None:
     tool_call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
     message = {
         "content": None,
@@ -453,7 +445,7 @@ def test_a_rich_message_by_every_way_is_the_same(kit: SimpleNamespace, way: Any)
         "images": [{"type": "image_url", "image_url": {"url": "data:,"}}],
     }
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
-    reply = way(kit.Wire(kit.answer(message, finish="tool_calls")), tools=tools)
+    reply = way(Wire(answer(message, finish="tool_calls")), tools=tools)
     assert (reply.text, reply.reasoning, reply.reasoning_signature) == ("", "Hm", "sig")
     assert [(c.name, c.arguments, c.id) for c in reply.tool_calls] == [("f", '{"x":1}', "call_1")]
     assert reply.finish_reason == "tool_calls"
@@ -461,34 +453,34 @@ def test_a_rich_message_by_every_way_is_the_same(kit: SimpleNamespace, way: Any)
     assert len(reply.message.images) == 1
 
 
-def test_several_choices_by_every_way(kit: SimpleNamespace, way: Any) -> None:
+def test_several_choices_by_every_way(way: Any) -> None:
     unary = {"choices": [{"index": i, "message": {"content": f"c{i}"}, "finish_reason": "stop"} for i in (1, 0)]}
     chunks = [{"choices": [{"index": i, "delta": {"content": f"c{i}"}, "finish_reason": "stop"}]} for i in (1, 0)]
-    scripted = kit.http(200, kit.sse(*chunks) if way.streams else unary)
-    reply = way(kit.Wire(scripted), n=2)
+    scripted = http(200, sse(*chunks) if way.streams else unary)
+    reply = way(Wire(scripted), n=2)
     assert [m.text for m in reply.choices] == ["c0", "c1"]
 
 
-def test_the_text_stream_is_that_of_the_first_choice(kit: SimpleNamespace) -> None:
+def test_the_text_stream_is_that_of_the_first_choice() -> None:
     chunks = [{"choices": [{"index": i, "delta": {"content": f"c{i}"}, "finish_reason": "stop"}]} for i in (0, 1)]
-    client = kit.Way(False, True).client(kit.Wire(kit.http(200, kit.sse(*chunks))))
-    assert list(client.stream(model=kit.MODEL, messages=kit.MESSAGES).text_stream) == ["c0"]
+    client = Way(False, True).client(Wire(http(200, sse(*chunks))))
+    assert list(client.stream(model=MODEL, messages=MESSAGES).text_stream) == ["c0"]
 
 
-async def test_the_async_text_stream(kit: SimpleNamespace) -> None:
-    client = kit.Way(True, True).client(kit.Wire(kit.answer("Hello")))
-    stream = client.stream(model=kit.MODEL, messages=kit.MESSAGES)
+async def test_the_async_text_stream() -> None:
+    client = Way(True, True).client(Wire(answer("Hello")))
+    stream = client.stream(model=MODEL, messages=MESSAGES)
     assert [text async for text in stream.text_stream] == ["Hello"]
     assert stream.message.text == "Hello"
 
 
-def test_a_compressed_stream_is_read(kit: SimpleNamespace, way: Any) -> None:
+def test_a_compressed_stream_is_read(way: Any) -> None:
     import gzip
 
-    plain = kit.answer("Grüße")(way.streams)
+    plain = answer("Grüße")(way.streams)
     body = gzip.compress(plain.content)
     parts = [body[i : i + 7] for i in range(0, len(body), 7)]
     headers = {"content-encoding": "gzip"}
-    assert way(kit.Wire(kit.pieces(*parts, headers=headers))).text == "Grüße"
+    assert way(Wire(pieces(*parts, headers=headers))).text == "Grüße"
     with pytest.raises(MalformedResponseError, match="the body cannot be read"):
-        way(kit.Wire(kit.pieces(b"not gzip at all", headers=headers)), {"max_retries": 0})
+        way(Wire(pieces(b"not gzip at all", headers=headers)), {"max_retries": 0})

@@ -7,11 +7,13 @@ import contextlib
 import gc
 import time
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from tests.support.bodies import USAGE, chunk, completion, sse
+from tests.support.ways import MESSAGES, MODEL, Way
+from tests.support.wire import Wire, answer, http, pieces, router_error
 
 from requesty_core import (
     Attempt,
@@ -64,32 +66,30 @@ PREFIXES: dict[str, tuple[list[dict[str, Any]], bool]] = {
     "a citation": ([{"annotations": [{"type": "url_citation"}]}], True),
 }
 FAILURES = {
-    "error object": lambda kit: [kit.sse(ERROR, done=False)],
-    "error string": lambda kit: [kit.sse({"error": "boom"}, done=False)],
-    "error event": lambda kit: [b'event: error\ndata: {"message": "boom"}\n\n'],
-    "end without [DONE]": lambda kit: [],
-    "connection lost": lambda kit: [httpx.RemoteProtocolError("peer closed connection")],
-    "silence": lambda kit: [httpx.ReadTimeout("timed out")],
-    "finish reason error": lambda kit: [kit.sse(kit.chunk(finish="error"))],
-    "broken JSON": lambda kit: [b"data: {broken\n\n"],
-    "cut inside an event": lambda kit: [b'data: {"choices": [{"delta": {"con'],
+    "error object": lambda: [sse(ERROR, done=False)],
+    "error string": lambda: [sse({"error": "boom"}, done=False)],
+    "error event": lambda: [b'event: error\ndata: {"message": "boom"}\n\n'],
+    "end without [DONE]": list,
+    "connection lost": lambda: [httpx.RemoteProtocolError("peer closed connection")],
+    "silence": lambda: [httpx.ReadTimeout("timed out")],
+    "finish reason error": lambda: [sse(chunk(finish="error"))],
+    "broken JSON": lambda: [b"data: {broken\n\n"],
+    "cut inside an event": lambda: [b'data: {"choices": [{"delta": {"con'],
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_a_failure_is_invisible_until_something_was_delivered(
-    kit: SimpleNamespace, streaming: Any, prefix: str, failure: str
-) -> None:
+def test_a_failure_is_invisible_until_something_was_delivered(streaming: Any, prefix: str, failure: str) -> None:
     deltas, visible = PREFIXES[prefix]
-    first = kit.pieces(kit.sse(*map(kit.chunk, deltas), done=False), *FAILURES[failure](kit))
-    wire = kit.Wire(first, kit.answer("Hello"))
+    first = pieces(sse(*map(chunk, deltas), done=False), *FAILURES[failure]())
+    wire = Wire(first, answer("Hello"))
     client = streaming.client(wire, max_retries=0, fallbacks=["anthropic/claude-sonnet-4-5"])
     if not visible:
         reply = streaming.ask(client, tools=TOOLS)
         assert reply.text == "Hello"
         assert [type(e) for e in streaming.events] == [MessageStart, TextDelta, MessageEnd]
-        assert wire.models == [kit.MODEL, "anthropic/claude-sonnet-4-5"]
+        assert wire.models == [MODEL, "anthropic/claude-sonnet-4-5"]
         assert [a.outcome for a in reply.attempts] == ["error", "ok"]
         assert reply.requested_model == "anthropic/claude-sonnet-4-5"
         return
@@ -115,20 +115,20 @@ def test_a_failure_is_invisible_until_something_was_delivered(
     ],
     ids=["reasoning", "tool name"],
 )
-def test_reasoning_and_a_tool_name_commit(kit: SimpleNamespace, streaming: Any, delta: Any, event: Any) -> None:
+def test_reasoning_and_a_tool_name_commit(streaming: Any, delta: Any, event: Any) -> None:
     seen: list[CallEvent] = []
-    body = [kit.chunk({"role": "assistant"}), kit.chunk(delta), kit.chunk(finish="stop")]
-    streaming(kit.Wire(kit.pieces(kit.sse(*body))), {"on_event": seen.append}, tools=TOOLS)
+    body = [chunk({"role": "assistant"}), chunk(delta), chunk(finish="stop")]
+    streaming(Wire(pieces(sse(*body))), {"on_event": seen.append}, tools=TOOLS)
     assert streaming.events[1] == event
-    assert CallCommitted(kit.MODEL, 1) in seen
+    assert CallCommitted(MODEL, 1) in seen
 
 
-def test_an_error_after_text_carries_what_had_arrived_and_its_usage(kit: SimpleNamespace, streaming: Any) -> None:
+def test_an_error_after_text_carries_what_had_arrived_and_its_usage(streaming: Any) -> None:
     ledger = CostLedger()
     usage = {"prompt_tokens": 5, "completion_tokens": 1, "cost": "0.02"}
-    body = kit.sse(kit.chunk({"content": "Hel"}, usage=usage), ERROR, done=False)
+    body = sse(chunk({"content": "Hel"}, usage=usage), ERROR, done=False)
     with pytest.raises(StreamError, match="problem with the provider stream") as caught:
-        streaming(kit.Wire(kit.pieces(body)), {"ledger": ledger})
+        streaming(Wire(pieces(body)), {"ledger": ledger})
     error = caught.value
     assert error.partial is not None
     assert error.partial.text == "Hel"
@@ -140,41 +140,39 @@ def test_an_error_after_text_carries_what_had_arrived_and_its_usage(kit: SimpleN
     assert ledger.total.cost == Decimal("0.02")
 
 
-def test_a_finish_reason_error_before_the_connection_breaks_is_an_attempt_like_any_other(
-    kit: SimpleNamespace, streaming: Any
-) -> None:
-    first = kit.pieces(kit.sse(kit.chunk(finish="error"), done=False), httpx.RemoteProtocolError("cut"))
-    reply = streaming(kit.Wire(first, kit.answer("ok")), {"max_retries": 1})
+def test_a_finish_reason_error_before_the_connection_breaks_is_an_attempt_like_any_other(streaming: Any) -> None:
+    first = pieces(sse(chunk(finish="error"), done=False), httpx.RemoteProtocolError("cut"))
+    reply = streaming(Wire(first, answer("ok")), {"max_retries": 1})
     assert reply.text == "ok"
     assert [a.error_class for a in reply.attempts] == ["StreamError", None]
 
 
-def test_an_answer_that_had_ended_survives_a_bad_goodbye(kit: SimpleNamespace, streaming: Any) -> None:
-    body = kit.sse(kit.chunk({"content": "Hi"}, usage=kit.USAGE), kit.chunk(finish="stop"), done=False)
-    reply = streaming(kit.Wire(kit.pieces(body, httpx.RemoteProtocolError("cut"))), {"max_retries": 0})
+def test_an_answer_that_had_ended_survives_a_bad_goodbye(streaming: Any) -> None:
+    body = sse(chunk({"content": "Hi"}, usage=USAGE), chunk(finish="stop"), done=False)
+    reply = streaming(Wire(pieces(body, httpx.RemoteProtocolError("cut"))), {"max_retries": 0})
     assert reply.text == "Hi"
     assert reply.usage is not None
     assert reply.usage.cost == Decimal("0.001")
 
 
 @pytest.mark.parametrize("body", [b"data: [DONE]\n\n", b'data: {"choices": []}\n\ndata: [DONE]\n\n', b"data: {}\n\n"])
-def test_a_stream_without_choices_is_recovered_unseen(kit: SimpleNamespace, streaming: Any, body: bytes) -> None:
-    reply = streaming(kit.Wire(kit.pieces(body), kit.answer("ok")), {"max_retries": 1})
+def test_a_stream_without_choices_is_recovered_unseen(streaming: Any, body: bytes) -> None:
+    reply = streaming(Wire(pieces(body), answer("ok")), {"max_retries": 1})
     assert [type(e) for e in streaming.events] == [MessageStart, TextDelta, MessageEnd]
     assert len(reply.attempts) == 2
 
 
 @pytest.mark.parametrize("cut", [1, 5, 6, 7, 8, 20])
-def test_a_stream_cut_before_its_first_brace_is_still_a_stream(kit: SimpleNamespace, streaming: Any, cut: int) -> None:
-    body = kit.sse(kit.chunk({"content": "Hi"}), kit.chunk(finish="stop"))
-    assert streaming(kit.Wire(kit.pieces(b"\n", body[:cut], body[cut:])), {"max_retries": 0}).text == "Hi"
+def test_a_stream_cut_before_its_first_brace_is_still_a_stream(streaming: Any, cut: int) -> None:
+    body = sse(chunk({"content": "Hi"}), chunk(finish="stop"))
+    assert streaming(Wire(pieces(b"\n", body[:cut], body[cut:])), {"max_retries": 0}).text == "Hi"
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_a_whole_completion_in_answer_to_a_stream_is_streamed(kit: SimpleNamespace, streaming: Any, parts: int) -> None:
-    body = httpx.Response(200, json=kit.completion({"content": "Whole"}, usage=kit.USAGE)).content
+def test_a_whole_completion_in_answer_to_a_stream_is_streamed(streaming: Any, parts: int) -> None:
+    body = httpx.Response(200, json=completion({"content": "Whole"}, usage=USAGE)).content
     step = len(body) // parts + 1
-    reply = streaming(kit.Wire(kit.pieces(b" ", *(body[i : i + step] for i in range(0, len(body), step)))))
+    reply = streaming(Wire(pieces(b" ", *(body[i : i + step] for i in range(0, len(body), step)))))
     assert reply.text == "Whole"
     assert [type(e) for e in streaming.events] == [MessageStart, TextDelta, MessageEnd]
 
@@ -182,39 +180,39 @@ def test_a_whole_completion_in_answer_to_a_stream_is_streamed(kit: SimpleNamespa
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-def test_failed_attempts_that_were_billed_are_booked(kit: SimpleNamespace, way: Any) -> None:
+def test_failed_attempts_that_were_billed_are_booked(way: Any) -> None:
     ledger, budget = CostLedger(), Budget("1")
-    billed = kit.http(502, {"error": {"message": "down"}, "usage": {"prompt_tokens": 9, "cost": 0.25}})
-    wire = kit.Wire(billed, kit.answer("ok", usage={"prompt_tokens": 1, "cost": 0.5}))
+    billed = http(502, {"error": {"message": "down"}, "usage": {"prompt_tokens": 9, "cost": 0.25}})
+    wire = Wire(billed, answer("ok", usage={"prompt_tokens": 1, "cost": 0.5}))
     reply = way(wire, {"ledger": ledger, "budget": budget, "options": {"tags": ["t"], "trace_id": "x"}}, max_retries=1)
     assert [a.cost for a in reply.attempts] == [Decimal("0.25"), Decimal("0.5")]
     assert ledger.total.cost == budget.spent == Decimal("0.75")
     assert ledger.total.calls == 2
     snapshot = ledger.snapshot()
-    assert snapshot.by_model[kit.MODEL].input_tokens == 10
+    assert snapshot.by_model[MODEL].input_tokens == 10
     assert snapshot.by_tag["t"] == snapshot.by_trace["x"] == snapshot.total
     assert reply.usage is not None
     assert reply.usage.cost == Decimal("0.5"), "the reply's own usage is that of its own attempt"
 
 
-def test_an_answer_without_usage_is_unknown_not_free(kit: SimpleNamespace, way: Any) -> None:
+def test_an_answer_without_usage_is_unknown_not_free(way: Any) -> None:
     ledger = CostLedger()
-    reply = way(kit.Wire(kit.answer("ok", usage=None)), {"ledger": ledger})
+    reply = way(Wire(answer("ok", usage=None)), {"ledger": ledger})
     assert reply.usage is None
     assert (ledger.total.cost, ledger.total.unknown, ledger.total.calls) == (0, 1, 1)
 
 
-def test_a_free_answer_is_free_not_unknown(kit: SimpleNamespace, way: Any) -> None:
+def test_a_free_answer_is_free_not_unknown(way: Any) -> None:
     ledger = CostLedger()
-    reply = way(kit.Wire(kit.answer("ok", usage={"prompt_tokens": 1, "cost": 0})), {"ledger": ledger})
+    reply = way(Wire(answer("ok", usage={"prompt_tokens": 1, "cost": 0})), {"ledger": ledger})
     assert reply.usage is not None
     assert reply.usage.cost == 0
     assert ledger.total.unknown == 0
 
 
-def test_a_spent_budget_refuses_before_any_request(kit: SimpleNamespace, way: Any) -> None:
+def test_a_spent_budget_refuses_before_any_request(way: Any) -> None:
     budget = Budget("0.001")
-    wire = kit.Wire(kit.answer("ok"))
+    wire = Wire(answer("ok"))
     client = way.client(wire, budget=budget)
     way.ask(client)
     with pytest.raises(BudgetExceededError, match=r"budget: 0.001 of 0.001 USD is spent; raise the limit"):
@@ -222,12 +220,12 @@ def test_a_spent_budget_refuses_before_any_request(kit: SimpleNamespace, way: An
     assert len(wire.requests) == 1
 
 
-def test_a_stream_given_up_books_what_was_told(kit: SimpleNamespace, streaming: Any) -> None:
+def test_a_stream_given_up_books_what_was_told(streaming: Any) -> None:
     ledger = CostLedger()
     seen: list[CallEvent] = []
-    body = kit.sse(kit.chunk({"content": "a"}, usage=kit.USAGE), kit.chunk({"content": "b"}), kit.chunk(finish="stop"))
-    client = streaming.client(kit.Wire(kit.pieces(body)), ledger=ledger, on_event=seen.append)
-    stream = client.stream(model=kit.MODEL, messages=kit.MESSAGES)
+    body = sse(chunk({"content": "a"}, usage=USAGE), chunk({"content": "b"}), chunk(finish="stop"))
+    client = streaming.client(Wire(pieces(body)), ledger=ledger, on_event=seen.append)
+    stream = client.stream(model=MODEL, messages=MESSAGES)
 
     async def main() -> None:
         async for event in stream:
@@ -263,9 +261,9 @@ def _shape(event: CallEvent) -> tuple[Any, ...]:
     raise AssertionError(event)
 
 
-def test_observers_hear_of_everything_in_order(kit: SimpleNamespace, way: Any) -> None:
+def test_observers_hear_of_everything_in_order(way: Any) -> None:
     seen: list[CallEvent] = []
-    wire = kit.Wire(kit.http(503), kit.http(429), kit.answer("ok"))
+    wire = Wire(http(503), http(429), answer("ok"))
     way(wire, {"on_event": seen.append}, model="a/1", fallbacks=[{"model": "b/2", "retries": 1}])
     committed = [("committed", "b/2", 3)] if way.streams else []
     assert [_shape(e) for e in seen] == [
@@ -291,14 +289,12 @@ HOOK_ERRORS = [
 
 @pytest.mark.parametrize("raised", HOOK_ERRORS, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("at", [AttemptStarted, CallCommitted, AttemptFinished], ids=lambda c: c.__name__)
-def test_an_error_of_the_callers_hook_ends_the_call_and_is_not_retried(
-    kit: SimpleNamespace, way: Any, raised: Exception, at: type
-) -> None:
+def test_an_error_of_the_callers_hook_ends_the_call_and_is_not_retried(way: Any, raised: Exception, at: type) -> None:
     def hook(event: CallEvent) -> None:
         if isinstance(event, at):
             raise raised
 
-    wire = kit.Wire(kit.answer("ok"))
+    wire = Wire(answer("ok"))
     if at is CallCommitted and not way.streams:
         assert way(wire, {"on_event": hook}).text == "ok", "only streams commit"
         return
@@ -309,11 +305,11 @@ def test_an_error_of_the_callers_hook_ends_the_call_and_is_not_retried(
 
 
 @pytest.mark.parametrize("raised", HOOK_ERRORS, ids=lambda e: type(e).__name__)
-def test_an_error_of_the_callers_key_function_is_not_retried(kit: SimpleNamespace, way: Any, raised: Exception) -> None:
+def test_an_error_of_the_callers_key_function_is_not_retried(way: Any, raised: Exception) -> None:
     def key() -> str:
         raise raised
 
-    wire = kit.Wire()
+    wire = Wire()
     with pytest.raises(type(raised)) as caught:
         way(wire, {"api_key": key, "max_retries": 3, "fallbacks": ["b/2"]})
     assert caught.value is raised
@@ -325,7 +321,7 @@ def test_an_error_of_the_callers_key_function_is_not_retried(kit: SimpleNamespac
 BRIEF = FallbackPolicy(retry=RetryPolicy(base=1e-6), cooldown=0.01)
 
 
-def _half_open(kit: SimpleNamespace, way: Any, wire: Any, **settings: Any) -> Any:
+def _half_open(way: Any, wire: Any, **settings: Any) -> Any:
     """A client whose first model has just come out of its cool-down."""
     client = way.client(wire, fallbacks=["b/2"], fallback_policy=BRIEF, **settings)
     client.settings.health.failed("a/1", time.monotonic() - 1, BRIEF, RateLimitError("busy"))
@@ -338,9 +334,9 @@ def _state(client: Any) -> str:
     return state
 
 
-def test_a_stream_that_is_never_read_takes_no_probe(kit: SimpleNamespace, streaming: Any) -> None:
-    client = _half_open(kit, streaming, kit.Wire())
-    stream = client.stream(model="a/1", messages=kit.MESSAGES)
+def test_a_stream_that_is_never_read_takes_no_probe(streaming: Any) -> None:
+    client = _half_open(streaming, Wire())
+    stream = client.stream(model="a/1", messages=MESSAGES)
     assert _state(client) == "half_open"
     if isinstance(stream, ChatStream):
         stream.close()
@@ -351,22 +347,22 @@ def test_a_stream_that_is_never_read_takes_no_probe(kit: SimpleNamespace, stream
     assert _state(client) == "half_open"
 
 
-def test_a_call_that_cannot_be_sent_gives_its_probe_back(kit: SimpleNamespace, way: Any) -> None:
-    client = _half_open(kit, way, kit.Wire(), api_key=None)
+def test_a_call_that_cannot_be_sent_gives_its_probe_back(way: Any) -> None:
+    client = _half_open(way, Wire(), api_key=None)
     with pytest.raises(MissingKeyError):
         way.ask(client, model="a/1")
     assert _state(client) == "half_open"
 
 
-def test_a_failure_after_commitment_takes_no_probe_of_the_next_step(kit: SimpleNamespace, streaming: Any) -> None:
-    body = kit.sse(kit.chunk({"content": "Hel"}), ERROR, done=False)
-    client = _half_open(kit, streaming, kit.Wire(kit.pieces(body)))
+def test_a_failure_after_commitment_takes_no_probe_of_the_next_step(streaming: Any) -> None:
+    body = sse(chunk({"content": "Hel"}), ERROR, done=False)
+    client = _half_open(streaming, Wire(pieces(body)))
     with pytest.raises(StreamError):
         streaming.ask(client, model="b/2", fallbacks=["a/1"])
     assert _state(client) == "half_open"
 
 
-def test_a_cancelled_call_gives_its_probe_back_and_is_recorded(kit: SimpleNamespace) -> None:
+def test_a_cancelled_call_gives_its_probe_back_and_is_recorded() -> None:
     seen: list[CallEvent] = []
 
     async def hang(request: httpx.Request) -> httpx.Response:
@@ -374,9 +370,9 @@ def test_a_cancelled_call_gives_its_probe_back_and_is_recorded(kit: SimpleNamesp
         raise AssertionError
 
     async def main(stream: bool) -> None:
-        way = kit.Way(True, stream)
-        client = _half_open(kit, way, httpx.MockTransport(hang), on_event=seen.append)
-        params = {"model": "a/1", "messages": kit.MESSAGES}
+        way = Way(True, stream)
+        client = _half_open(way, httpx.MockTransport(hang), on_event=seen.append)
+        params = {"model": "a/1", "messages": MESSAGES}
 
         async def call() -> None:
             if stream:
@@ -402,10 +398,10 @@ def test_a_cancelled_call_gives_its_probe_back_and_is_recorded(kit: SimpleNamesp
 # --- what the caller gets when nothing worked -------------------------------------------------------------------------
 
 
-def test_when_every_step_failed_the_error_holds_each_of_them(kit: SimpleNamespace, way: Any) -> None:
-    wire = kit.Wire(
-        kit.router_error(429, "Too many requests", "provider", x_requesty_request_id="r1"),
-        kit.router_error(502, "Provider is down: Bad Gateway", "provider", x_requesty_request_id="r2"),
+def test_when_every_step_failed_the_error_holds_each_of_them(way: Any) -> None:
+    wire = Wire(
+        router_error(429, "Too many requests", "provider", x_requesty_request_id="r1"),
+        router_error(502, "Provider is down: Bad Gateway", "provider", x_requesty_request_id="r2"),
     )
     with pytest.raises(FallbackExhaustedError, match="all 2 attempts on 2 model") as caught:
         way(wire, {"fallbacks": ["b/2"]}, model="a/1")
@@ -417,39 +413,39 @@ def test_when_every_step_failed_the_error_holds_each_of_them(kit: SimpleNamespac
     assert (error.status, error.origin, error.request_id) == (502, "provider", "r2")
 
 
-def test_an_error_no_other_model_can_mend_is_raised_as_itself(kit: SimpleNamespace, way: Any) -> None:
-    wire = kit.Wire(kit.router_error(503, "The provider timed out"), kit.router_error(400, "bad field"))
+def test_an_error_no_other_model_can_mend_is_raised_as_itself(way: Any) -> None:
+    wire = Wire(router_error(503, "The provider timed out"), router_error(400, "bad field"))
     with pytest.raises(BadRequestError, match="bad field") as caught:
         way(wire, {"fallbacks": ["b/2", "c/3"]}, model="a/1")
     assert [a.status for a in caught.value.attempts] == [503, 400]
 
 
-def test_silence_in_one_model_is_answered_by_the_next(kit: SimpleNamespace, way: Any) -> None:
-    wire = kit.Wire(httpx.ReadTimeout("timed out"), httpx.ConnectError("refused"), kit.answer("ok"))
+def test_silence_in_one_model_is_answered_by_the_next(way: Any) -> None:
+    wire = Wire(httpx.ReadTimeout("timed out"), httpx.ConnectError("refused"), answer("ok"))
     reply = way(wire, {"fallbacks": ["b/2", "c/3"]}, model="a/1")
     assert reply.served_model == "gpt-4o-mini"
     assert [a.error_class for a in reply.attempts] == ["RequestTimeoutError", "ConnectionFailedError", None]
     assert wire.models == ["a/1", "b/2", "c/3"]
 
 
-def test_partial_of_a_truncated_stream_counts_every_choice(kit: SimpleNamespace, streaming: Any) -> None:
+def test_partial_of_a_truncated_stream_counts_every_choice(streaming: Any) -> None:
     two = {"id": "x", "choices": [{"index": 1, "delta": {"content": "B"}}, {"index": 0, "delta": {"content": "A"}}]}
     with pytest.raises(TruncatedStreamError) as caught:
-        streaming(kit.Wire(kit.pieces(kit.sse(two, done=False))))
+        streaming(Wire(pieces(sse(two, done=False))))
     assert caught.value.partial is not None
     assert [m.text for m in caught.value.partial.choices] == ["A", "B"]
 
 
-def test_a_first_token_limit_does_not_hide_as_another_error(kit: SimpleNamespace, streaming: Any) -> None:
+def test_a_first_token_limit_does_not_hide_as_another_error(streaming: Any) -> None:
     with pytest.raises(RequestTimeoutError):
-        streaming(kit.Wire(httpx.ReadTimeout("timed out")), {"max_retries": 0})
+        streaming(Wire(httpx.ReadTimeout("timed out")), {"max_retries": 0})
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r"])
-def test_a_last_line_without_its_blank_line_is_delivered_too(kit: SimpleNamespace, streaming: Any, end: bytes) -> None:
-    first = kit.sse(kit.chunk({"content": "Hel"}), done=False)
-    last = kit.sse(kit.chunk({"content": "lo"}, finish="stop"), done=False).rstrip() + end
-    reply = streaming(kit.Wire(kit.pieces(first, last)))
+def test_a_last_line_without_its_blank_line_is_delivered_too(streaming: Any, end: bytes) -> None:
+    first = sse(chunk({"content": "Hel"}), done=False)
+    last = sse(chunk({"content": "lo"}, finish="stop"), done=False).rstrip() + end
+    reply = streaming(Wire(pieces(first, last)))
     assert "".join(e.text for e in streaming.events if isinstance(e, TextDelta)) == reply.text == "Hello"
-    done = kit.sse(kit.chunk({"content": "lo"})).rstrip() + end
-    assert streaming(kit.Wire(kit.pieces(first, done))).text == "Hello"
+    done = sse(chunk({"content": "lo"})).rstrip() + end
+    assert streaming(Wire(pieces(first, done))).text == "Hello"

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.ways import BASE_URL, KEY
+from tests.support.wire import Wire, answer, http, router_error
 
 from requesty_core import (
     AuthenticationError,
@@ -310,42 +312,38 @@ def client_of(way: Any, wire: Any, **settings: Any) -> Any:
     ROUTES,
     ids=[f"{i}-{r[1]}-{r[2][:45]}" for i, r in enumerate(ROUTES)],
 )
-def test_routes(
-    kit: SimpleNamespace, unary: Any, call: Call, method: str, path: str, body: Any, result: Any, holds: Any
-) -> None:
-    wire = kit.Wire(kit.http(204) if result is None else kit.http(200, result))
+def test_routes(unary: Any, call: Call, method: str, path: str, body: Any, result: Any, holds: Any) -> None:
+    wire = Wire(http(204) if result is None else http(200, result))
     answer = unary.run(client_of(unary, wire), lambda c: call(c.management))
     (request,) = wire.requests
     assert (request.method, str(request.url)) == (method, HOST + path)
     assert (json.loads(request.content) if request.content else None) == body
-    assert request.headers["authorization"] == f"Bearer {kit.KEY}"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
     assert answer is None if holds is None else holds(answer)
 
 
-def test_the_older_form_of_a_role_change_is_tried_where_the_newer_does_not_exist(
-    kit: SimpleNamespace, unary: Any
-) -> None:
+def test_the_older_form_of_a_role_change_is_tried_where_the_newer_does_not_exist(unary: Any) -> None:
     for status in (404, 405):
-        wire = kit.Wire(kit.http(status), kit.http(204))
+        wire = Wire(http(status), http(204))
         unary.run(client_of(unary, wire), lambda c: c.management.groups.set_role("g1", "u1", "member"))
         assert [r.url.path for r in wire.requests] == [
             "/v1/manage/group/g1/member/u1/role",
             "/v1/manage/group/g1/member",
         ]
         assert wire.body() == {"user_id": "u1", "role": "member"}
-    wire = kit.Wire(kit.router_error(403, "manage write permission required"))
+    wire = Wire(router_error(403, "manage write permission required"))
     with pytest.raises(PermissionDeniedError):
         unary.run(client_of(unary, wire), lambda c: c.management.groups.set_role("g1", "u1", "member"))
-    wire = kit.Wire(kit.http(404), kit.http(405))
+    wire = Wire(http(404), http(405))
     with pytest.raises(RequestyError) as caught:
         unary.run(client_of(unary, wire), lambda c: c.management.groups.set_role("g1", "u1", "member"))
     assert caught.value.status == 405
 
 
-def test_reads_are_retried_and_writes_are_sent_once(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(503), kit.http(200, {"keys": []}))
+def test_reads_are_retried_and_writes_are_sent_once(unary: Any) -> None:
+    wire = Wire(http(503), http(200, {"keys": []}))
     assert unary.run(client_of(unary, wire, max_retries=1), lambda c: c.management.keys.list()) == []
-    wire = kit.Wire(kit.http(503))
+    wire = Wire(http(503))
     with pytest.raises(RequestyError):
         unary.run(client_of(unary, wire, max_retries=5), lambda c: c.management.keys.delete("k1"))
     assert len(wire.requests) == 1
@@ -362,16 +360,16 @@ def test_reads_are_retried_and_writes_are_sent_once(kit: SimpleNamespace, unary:
         ((200, "<html>"), MalformedResponseError, "not JSON"),
     ],
 )
-def test_refusals(kit: SimpleNamespace, unary: Any, answer: Any, cls: type[Exception], words: str) -> None:
+def test_refusals(unary: Any, answer: Any, cls: type[Exception], words: str) -> None:
     with pytest.raises(cls) as caught:
-        unary.run(client_of(unary, kit.Wire(kit.http(*answer)), max_retries=0), lambda c: c.management.keys.list())
+        unary.run(client_of(unary, Wire(http(*answer)), max_retries=0), lambda c: c.management.keys.list())
     assert words in str(caught.value)
 
 
-def test_an_answer_without_the_new_id_is_an_error(kit: SimpleNamespace, unary: Any) -> None:
+def test_an_answer_without_the_new_id_is_an_error(unary: Any) -> None:
     for body in ({}, {"group_id": 5}, {"group_id": ""}):
         with pytest.raises(MalformedResponseError, match="group_id"):
-            unary.run(client_of(unary, kit.Wire(kit.http(200, body))), lambda c: c.management.groups.create("g"))
+            unary.run(client_of(unary, Wire(http(200, body))), lambda c: c.management.groups.create("g"))
 
 
 BAD: list[tuple[Call, str]] = [
@@ -387,19 +385,19 @@ BAD: list[tuple[Call, str]] = [
 
 
 @pytest.mark.parametrize(("call", "words"), BAD)
-def test_bad_arguments_are_refused_before_any_request(kit: SimpleNamespace, unary: Any, call: Call, words: str) -> None:
+def test_bad_arguments_are_refused_before_any_request(unary: Any, call: Call, words: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        unary.run(client_of(unary, kit.Wire()), lambda c: call(c.management))
+        unary.run(client_of(unary, Wire()), lambda c: call(c.management))
     assert words in str(caught.value)
 
 
-def test_the_key_is_blotted_out_of_an_echo(kit: SimpleNamespace, unary: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_is_blotted_out_of_an_echo(unary: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "requesty")
-    wire = kit.Wire(kit.router_error(403, f"unknown key {kit.KEY}"))
+    wire = Wire(router_error(403, f"unknown key {KEY}"))
     with pytest.raises(PermissionDeniedError) as caught:
         unary.run(client_of(unary, wire), lambda c: c.management.check_auth())
-    assert kit.KEY not in str(caught.value)
-    assert kit.KEY not in caplog.text
+    assert KEY not in str(caught.value)
+    assert KEY not in caplog.text
 
 
 def test_a_days_work_against_the_emulator(gateway: Any, unary: Any) -> None:
@@ -458,8 +456,8 @@ def send(way: Any, wire: Any, *args: Any, **feedback: Any) -> bool:
     return result
 
 
-def test_the_first_form(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200))
+def test_the_first_form(unary: Any) -> None:
+    wire = Wire(http(200))
     sent = {"message": "good", "rating": 5, "helpful": True, "user_id": "u", "tags": ["a"], "mood": {"any": 1}}
     assert send(unary, wire, "rqsty-cmpl-1/x", **sent)
     assert str(wire.requests[0].url) == f"{HOST}/feedback/rqsty-cmpl-1%2Fx"
@@ -479,44 +477,44 @@ def test_the_first_form(kit: SimpleNamespace, unary: Any) -> None:
 )
 @pytest.mark.parametrize("status", [404, 405])
 def test_the_second_form_is_tried_where_the_first_does_not_exist(
-    kit: SimpleNamespace, unary: Any, feedback: dict[str, Any], thumbs: str, status: int
+    unary: Any, feedback: dict[str, Any], thumbs: str, status: int
 ) -> None:
-    wire = kit.Wire(kit.answer(headers={"x-requesty-request-id": "req-7"}), kit.http(status), kit.http(200))
+    wire = Wire(answer(headers={"x-requesty-request-id": "req-7"}), http(status), http(200))
     client = client_of(unary, wire)
     reply = unary.ask(client)
     assert unary.run(client, lambda c: c.feedback.send(reply, **feedback))
     assert str(wire.requests[1].url) == f"{HOST}/feedback/rqsty-cmpl-1"
-    assert str(wire.requests[2].url) == f"{kit.BASE_URL}/feedback"
+    assert str(wire.requests[2].url) == f"{BASE_URL}/feedback"
     assert wire.body() == {"request_id": "req-7", "rating": thumbs}
 
 
-def test_what_the_second_form_cannot_say_is_not_sent_by_it(kit: SimpleNamespace, unary: Any) -> None:
-    assert not send(unary, kit.Wire(kit.http(404)), "id", message="words only")
+def test_what_the_second_form_cannot_say_is_not_sent_by_it(unary: Any) -> None:
+    assert not send(unary, Wire(http(404)), "id", message="words only")
 
 
 FAILURES: list[tuple[str, Any, Any]] = [
-    ("refused", lambda kit: [kit.http(403)], "id"),
-    ("a server error is not sent twice", lambda kit: [kit.http(500)], "id"),
-    ("both forms missing", lambda kit: [kit.http(404), kit.http(404)], "id"),
-    ("no connection", lambda kit: [httpx.ConnectError("down")], "id"),
-    ("no id", lambda kit: [], ""),
-    ("no reply", lambda kit: [], None),
-    ("a reply without an id", lambda kit: [], SimpleNamespace(id=None, request_id=None)),
+    ("refused", lambda: [http(403)], "id"),
+    ("a server error is not sent twice", lambda: [http(500)], "id"),
+    ("both forms missing", lambda: [http(404), http(404)], "id"),
+    ("no connection", lambda: [httpx.ConnectError("down")], "id"),
+    ("no id", list, ""),
+    ("no reply", list, None),
+    ("a reply without an id", list, SimpleNamespace(id=None, request_id=None)),
 ]
 
 
 @pytest.mark.parametrize(("what", "answers", "reply"), FAILURES, ids=[f[0] for f in FAILURES])
 def test_feedback_never_breaks_a_chat(
-    kit: SimpleNamespace, unary: Any, caplog: pytest.LogCaptureFixture, what: str, answers: Any, reply: Any
+    unary: Any, caplog: pytest.LogCaptureFixture, what: str, answers: Any, reply: Any
 ) -> None:
-    wire = kit.Wire(*answers(kit))
+    wire = Wire(*answers())
     assert send(unary, wire, reply, rating="up") is False
     assert "feedback was not sent" in caplog.text
-    assert kit.KEY not in caplog.text
+    assert KEY not in caplog.text
 
 
-def test_feedback_that_is_no_json_does_not_break_a_chat_either(kit: SimpleNamespace, unary: Any) -> None:
-    assert send(unary, kit.Wire(), "id", what=object()) is False
+def test_feedback_that_is_no_json_does_not_break_a_chat_either(unary: Any) -> None:
+    assert send(unary, Wire(), "id", what=object()) is False
 
 
 def test_both_forms_reach_the_emulator(gateway: Any, unary: Any) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from tests.support.ways import BASE_URL
+from tests.support.wire import Wire, http
 
 from requesty_core import (
     Budget,
@@ -137,15 +138,13 @@ def call(way: Any, client: Any, route: str, **params: Any) -> tuple[Any, list[An
 
 
 @pytest.mark.parametrize(("route", "fields", "body", "events"), ROUTES, ids=["messages", "responses"])
-def test_a_call_as_sent_and_answered(
-    kit: SimpleNamespace, way: Any, route: str, fields: Any, body: Any, events: Any
-) -> None:
+def test_a_call_as_sent_and_answered(way: Any, route: str, fields: Any, body: Any, events: Any) -> None:
     ledger = CostLedger()
-    answer = stream(events_of(*events)) if way.streams else kit.http(200, body, x_requesty_provider="anthropic")
-    wire = kit.Wire(answer)
+    answer = stream(events_of(*events)) if way.streams else http(200, body, x_requesty_provider="anthropic")
+    wire = Wire(answer)
     client = way.client(wire, ledger=ledger, options={"tags": ["t"]})
     reply, got = call(way, client, route, **fields, temperature=0, extra_body={"x": 1}, thinking=None)
-    assert str(wire.requests[0].url) == f"{kit.BASE_URL}/{route}"
+    assert str(wire.requests[0].url) == f"{BASE_URL}/{route}"
     sent = {"model": MODEL, **fields, "temperature": 0, "x": 1, "requesty": {"tags": ["t"]}}
     assert wire.body() == {**sent, **({"stream": True} if way.streams else {})}
     assert reply.text == "Hello"
@@ -161,8 +160,8 @@ def test_a_call_as_sent_and_answered(
         assert reply.attempts[0].time_to_first_token is not None
 
 
-def test_streamed_messages_are_put_together(kit: SimpleNamespace, streaming: Any) -> None:
-    wire = kit.Wire(stream(events_of(*message_events())))
+def test_streamed_messages_are_put_together(streaming: Any) -> None:
+    wire = Wire(stream(events_of(*message_events())))
     reply, _ = call(streaming, streaming.client(wire), "messages", max_tokens=5, messages=MESSAGES)
     assert reply.body["content"] == [
         {"type": "thinking", "thinking": "hm", "signature": "s1"},
@@ -175,8 +174,8 @@ def test_streamed_messages_are_put_together(kit: SimpleNamespace, streaming: Any
     assert reply.body["usage"] == {"input_tokens": 10, "output_tokens": 7, "cost": "0.5"}
 
 
-def test_usage_details_of_responses(kit: SimpleNamespace, unary: Any) -> None:
-    reply, _ = call(unary, unary.client(kit.Wire(kit.http(200, RESPONSE))), "responses", input=[{"role": "user"}])
+def test_usage_details_of_responses(unary: Any) -> None:
+    reply, _ = call(unary, unary.client(Wire(http(200, RESPONSE))), "responses", input=[{"role": "user"}])
     usage = reply.usage
     assert (usage.input_tokens, usage.cached_tokens, usage.reasoning_tokens, usage.total_tokens) == (9, 3, 1, 13)
 
@@ -210,8 +209,8 @@ ODD_STREAMS: list[tuple[str, list[Any], str]] = [
 
 
 @pytest.mark.parametrize(("what", "events", "text"), ODD_STREAMS, ids=[o[0] for o in ODD_STREAMS])
-def test_odd_streams_of_messages(kit: SimpleNamespace, streaming: Any, what: str, events: list[Any], text: str) -> None:
-    wire = kit.Wire(stream(events_of(*events, {"type": "message_stop"})))
+def test_odd_streams_of_messages(streaming: Any, what: str, events: list[Any], text: str) -> None:
+    wire = Wire(stream(events_of(*events, {"type": "message_stop"})))
     reply, got = call(streaming, streaming.client(wire), "messages", max_tokens=1, messages=MESSAGES)
     assert reply.text == text
     assert reply.usage is None
@@ -273,9 +272,9 @@ FAILURES: list[tuple[str, str, Any, type[RequestyError], str]] = [
     ("route", "what", "events", "cls", "words"), FAILURES, ids=[f"{f[0]}-{f[1]}" for f in FAILURES]
 )
 def test_a_failure_after_the_first_word_carries_what_had_arrived(
-    kit: SimpleNamespace, streaming: Any, route: str, what: str, events: Any, cls: type[RequestyError], words: str
+    streaming: Any, route: str, what: str, events: Any, cls: type[RequestyError], words: str
 ) -> None:
-    wire = kit.Wire(stream(events_of(*events)))
+    wire = Wire(stream(events_of(*events)))
     fields = ROUTES[0 if route == "messages" else 1][1]
     with pytest.raises(cls) as caught:
         call(streaming, streaming.client(wire, fallbacks=["b/2"]), route, **fields)
@@ -287,11 +286,11 @@ def test_a_failure_after_the_first_word_carries_what_had_arrived(
 
 @pytest.mark.parametrize(("route", "fields", "body", "events"), ROUTES, ids=["messages", "responses"])
 def test_a_failure_before_the_first_word_is_recovered_unseen(
-    kit: SimpleNamespace, way: Any, route: str, fields: Any, body: Any, events: Any
+    way: Any, route: str, fields: Any, body: Any, events: Any
 ) -> None:
     broken = stream(events_of(events[0], {"type": "error", "error": {"message": "no"}}))
-    good = stream(events_of(*events)) if way.streams else kit.http(200, body)
-    wire = kit.Wire(broken if way.streams else kit.http(503), good)
+    good = stream(events_of(*events)) if way.streams else http(200, body)
+    wire = Wire(broken if way.streams else http(503), good)
     reply, got = call(way, way.client(wire), route, **fields, fallbacks=["b/2"])
     assert wire.models == [MODEL, "b/2"]
     assert reply.requested_model == "b/2"
@@ -308,41 +307,37 @@ BODIES: list[tuple[Any, type[RequestyError], str]] = [
 
 
 @pytest.mark.parametrize(("body", "cls", "words"), BODIES)
-def test_a_200_that_is_no_answer(
-    kit: SimpleNamespace, way: Any, body: Any, cls: type[RequestyError], words: str
-) -> None:
+def test_a_200_that_is_no_answer(way: Any, body: Any, cls: type[RequestyError], words: str) -> None:
     with pytest.raises(cls) as caught:
-        call(way, way.client(kit.Wire(kit.http(200, body)), max_retries=0), "messages", max_tokens=1, messages=MESSAGES)
+        call(way, way.client(Wire(http(200, body)), max_retries=0), "messages", max_tokens=1, messages=MESSAGES)
     assert words in str(caught.value)
 
 
-def test_a_failed_response_without_an_error_is_one(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200, {**RESPONSE, "status": "failed", "error": None}))
+def test_a_failed_response_without_an_error_is_one(unary: Any) -> None:
+    wire = Wire(http(200, {**RESPONSE, "status": "failed", "error": None}))
     with pytest.raises(ErrorBodyError, match="failed"):
         call(unary, unary.client(wire, max_retries=0), "responses", input="Hi")
 
 
 @pytest.mark.parametrize(("route", "fields", "body", "events"), ROUTES, ids=["messages", "responses"])
-def test_a_whole_body_in_answer_to_a_stream(
-    kit: SimpleNamespace, streaming: Any, route: str, fields: Any, body: Any, events: Any
-) -> None:
-    reply, got = call(streaming, streaming.client(kit.Wire(kit.http(200, body))), route, **fields)
+def test_a_whole_body_in_answer_to_a_stream(streaming: Any, route: str, fields: Any, body: Any, events: Any) -> None:
+    reply, got = call(streaming, streaming.client(Wire(http(200, body))), route, **fields)
     assert reply.text == "Hello"
     assert [e.type for e in got] == ["whole"]
     assert got[0].data == body
 
 
-def test_a_response_given_up_before_any_text_is_partial_all_the_same(kit: SimpleNamespace, streaming: Any) -> None:
+def test_a_response_given_up_before_any_text_is_partial_all_the_same(streaming: Any) -> None:
     events = [response_events()[0], {"type": "response.output_item.added", "item": {"type": "function_call"}}]
     with pytest.raises(TruncatedStreamError) as caught:
-        call(streaming, streaming.client(kit.Wire(stream(events_of(*events))), max_retries=0), "responses", input="Hi")
+        call(streaming, streaming.client(Wire(stream(events_of(*events))), max_retries=0), "responses", input="Hi")
     partial: Any = caught.value.partial
     assert (partial.id, partial.text) == ("resp_1", "")
 
 
-def test_text_of_odd_bodies(kit: SimpleNamespace, unary: Any) -> None:
+def test_text_of_odd_bodies(unary: Any) -> None:
     body = {"id": 5, "output": [{"content": 7}, {"content": [{"type": "output_text", "text": None}]}], "model": ""}
-    reply, _ = call(unary, unary.client(kit.Wire(kit.http(200, body))), "responses", input="Hi")
+    reply, _ = call(unary, unary.client(Wire(http(200, body))), "responses", input="Hi")
     assert (reply.text, reply.id, reply.served_model, reply.usage) == ("", None, None, None)
 
 
@@ -362,20 +357,20 @@ def test_native_routes_of_the_emulator(gateway: Any, way: Any) -> None:
 IMAGES = {"created": 1, "data": [{"b64_json": "AAAA"}, "odd"], "usage": {"input_tokens": 3, "output_tokens": 4}}
 
 
-def test_images(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200, IMAGES, x_requesty_request_id="r1"))
+def test_images(unary: Any) -> None:
+    wire = Wire(http(200, IMAGES, x_requesty_request_id="r1"))
     ledger = CostLedger()
     client = unary.client(wire, ledger=ledger, fallbacks=["chat/model"])
     reply = unary.run(client, lambda c: c.images.generate(model="openai/gpt-image-1", prompt="a cat", n=2))
-    assert str(wire.requests[0].url) == f"{kit.BASE_URL}/images/generations"
+    assert str(wire.requests[0].url) == f"{BASE_URL}/images/generations"
     assert wire.body() == {"model": "openai/gpt-image-1", "prompt": "a cat", "n": 2}
     assert reply.data == [{"b64_json": "AAAA"}]
     assert (reply.request_id, reply.usage.output_tokens, reply.usage.cost) == ("r1", 4, None)
     assert (ledger.total.calls, ledger.total.unknown) == (1, 1)
 
 
-def test_an_image_edit_is_a_form(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200, IMAGES), kit.http(200, IMAGES))
+def test_an_image_edit_is_a_form(unary: Any) -> None:
+    wire = Wire(http(200, IMAGES), http(200, IMAGES))
     client = unary.client(wire)
     image = ("cat.png", b"\x89PNG", "image/png")
     unary.run(client, lambda c: c.images.edit(model="m/x", prompt="hat", image=image, n=2))
@@ -391,25 +386,25 @@ def test_an_image_edit_is_a_form(kit: SimpleNamespace, unary: Any) -> None:
     assert b'name="mask"; filename="m.png"' in wire.requests[1].content
 
 
-def test_speech(kit: SimpleNamespace, unary: Any) -> None:
-    wire = kit.Wire(kit.http(200, b"ID3...", content_type="audio/mpeg"))
+def test_speech(unary: Any) -> None:
+    wire = Wire(http(200, b"ID3...", content_type="audio/mpeg"))
     spoken = unary.run(
         unary.client(wire), lambda c: c.audio.speech(model="openai/tts-1", input="Hi", voice="alloy", speed=2)
     )
-    assert str(wire.requests[0].url) == f"{kit.BASE_URL}/audio/speech"
+    assert str(wire.requests[0].url) == f"{BASE_URL}/audio/speech"
     assert wire.requests[0].headers["accept"] == "*/*"
     assert wire.body() == {"model": "openai/tts-1", "input": "Hi", "voice": "alloy", "speed": 2}
     assert (spoken.content, spoken.media_type) == (b"ID3...", "audio/mpeg")
 
 
-def test_transcription(kit: SimpleNamespace, unary: Any) -> None:
+def test_transcription(unary: Any) -> None:
     body = {"text": "Hi", "usage": {"type": "duration", "seconds": 2}, "segments": [1]}
-    wire = kit.Wire(kit.http(503), kit.http(200, body))
+    wire = Wire(http(503), http(200, body))
     client = unary.client(wire, max_retries=1)
     heard = unary.run(
         client, lambda c: c.audio.transcribe(model="openai/whisper-1", file=("a.mp3", b"snd"), language="en")
     )
-    assert str(wire.requests[1].url) == f"{kit.BASE_URL}/audio/transcriptions"
+    assert str(wire.requests[1].url) == f"{BASE_URL}/audio/transcriptions"
     assert wire.requests[0].content == wire.requests[1].content
     assert b'name="language"\r\n\r\nen' in wire.requests[1].content
     assert (heard.text, heard.raw["segments"], heard.usage.cost) == ("Hi", [1], None)
@@ -439,36 +434,32 @@ MEDIA: list[tuple[str, Any, Any, type[RequestyError], str]] = [
 
 
 @pytest.mark.parametrize(("what", "ask", "answer", "cls", "words"), MEDIA, ids=[m[0] for m in MEDIA])
-def test_media_failures(
-    kit: SimpleNamespace, unary: Any, what: str, ask: Any, answer: Any, cls: Any, words: str
-) -> None:
+def test_media_failures(unary: Any, what: str, ask: Any, answer: Any, cls: Any, words: str) -> None:
     with pytest.raises(cls) as caught:
-        unary.run(unary.client(kit.Wire(kit.http(*answer)), max_retries=0), ask)
+        unary.run(unary.client(Wire(http(*answer)), max_retries=0), ask)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("body", "cls"), [({"error": {"message": "no voice"}}, ErrorBodyError), ({"ok": 1}, MalformedResponseError)]
 )
-def test_json_is_no_speech(kit: SimpleNamespace, unary: Any, body: Any, cls: Any) -> None:
-    wire = kit.Wire(kit.http(200, body, content_type="application/json"))
+def test_json_is_no_speech(unary: Any, body: Any, cls: Any) -> None:
+    wire = Wire(http(200, body, content_type="application/json"))
     with pytest.raises(cls):
         unary.run(unary.client(wire, max_retries=0), ask_speech)
 
 
-def test_media_calls_count_against_the_budget_and_may_name_a_chain(kit: SimpleNamespace, unary: Any) -> None:
+def test_media_calls_count_against_the_budget_and_may_name_a_chain(unary: Any) -> None:
     with pytest.raises(BudgetExceededError):
-        unary.run(unary.client(kit.Wire(), budget=Budget(0)), ask_images)
-    wire = kit.Wire(kit.http(503), kit.http(200, IMAGES))
+        unary.run(unary.client(Wire(), budget=Budget(0)), ask_images)
+    wire = Wire(http(503), http(200, IMAGES))
     unary.run(unary.client(wire), lambda c: c.images.generate(model="m/x", prompt="p", fallbacks=["m/y"]))
     assert wire.models == ["m/x", "m/y"]
-    wire = kit.Wire(kit.http(503), kit.http(503))
+    wire = Wire(http(503), http(503))
     with pytest.raises(FallbackExhaustedError):
         unary.run(unary.client(wire), lambda c: c.images.generate(model="m/x", prompt="p", fallbacks=["m/y"]))
     with pytest.raises(ConfigurationError, match="file upload names one model"):
-        unary.run(
-            unary.client(kit.Wire()), lambda c: c.audio.transcribe(model="m/x", file=("a", b"b"), fallbacks=["m/y"])
-        )
+        unary.run(unary.client(Wire()), lambda c: c.audio.transcribe(model="m/x", file=("a", b"b"), fallbacks=["m/y"]))
 
 
 def test_media_of_the_emulator(gateway: Any, unary: Any) -> None:

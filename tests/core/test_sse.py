@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.bodies import USAGE, chunk, sse
+from tests.support.wire import Wire, pieces
 
 from requesty_core import MalformedResponseError
 from requesty_core.network.sse import ServerSentEvent, SSEDecoder
@@ -143,14 +144,12 @@ def test_what_is_kept_is_bounded(size: int, end: bytes) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 17, 1000])
-def test_a_chat_stream_reads_the_same_however_it_is_cut(
-    kit: SimpleNamespace, streaming: Any, end: bytes, step: int
-) -> None:
-    chunks = [kit.chunk({"content": "Grüße "}), kit.chunk({"content": "🙂"}), kit.chunk(finish="stop", usage=kit.USAGE)]
-    body = b"\xef\xbb\xbf: hi\n\nevent: message\n" + kit.sse(*chunks[:2], b": ping\n\n", b"data:\n\n", chunks[2])
+def test_a_chat_stream_reads_the_same_however_it_is_cut(streaming: Any, end: bytes, step: int) -> None:
+    chunks = [chunk({"content": "Grüße "}), chunk({"content": "🙂"}), chunk(finish="stop", usage=USAGE)]
+    body = b"\xef\xbb\xbf: hi\n\nevent: message\n" + sse(*chunks[:2], b": ping\n\n", b"data:\n\n", chunks[2])
     body = body.replace(b"\n", end)
     parts = [body[i : i + step] for i in range(0, len(body), step)]
-    reply = streaming(kit.Wire(kit.pieces(*parts)), {"max_retries": 0})
+    reply = streaming(Wire(pieces(*parts)), {"max_retries": 0})
     assert reply.text == "Grüße 🙂"
     assert reply.usage is not None
     assert reply.usage.output_tokens == 3

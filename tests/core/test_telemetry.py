@@ -11,24 +11,17 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.support.bodies import USAGE, completion
+from tests.support.ways import FAST, KEY
 
 from requesty_core import (
     AsyncRequestyClient,
     ConfigurationError,
-    FallbackPolicy,
     RequestyClient,
     RequestyError,
-    RetryPolicy,
 )
 
-KEY = "rqy_SECRET-key-0123456789"
-FAST = FallbackPolicy(retry=RetryPolicy(base=1e-6, cap=1e-6))
-BODY = {
-    "id": "rqsty-cmpl-1",
-    "model": "gpt-4o-mini",
-    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}],
-    "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10, "cost": 0.001},
-}
+BODY = completion({"content": "Hi"}, usage=USAGE)
 CALL = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
 
 

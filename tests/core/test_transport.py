@@ -20,7 +20,6 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from requesty_core.routes.requests import path_join
 
 from requesty_core import (
     AsyncRequestyClient,
@@ -42,6 +41,7 @@ from requesty_core.network.http11 import ResponseParser, encode_head
 from requesty_core.network.pool import Pool, default_limit
 from requesty_core.network.shared import shared_transport
 from requesty_core.network.sync import SocketTransport
+from requesty_core.routes.requests import path_join
 
 MODEL = "openai/gpt-4o-mini"
 MESSAGES = [{"role": "user", "content": "Hi"}]

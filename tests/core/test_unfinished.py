@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +23,9 @@ CALL: dict[str, Any] = {"model": "openai/gpt-4o-mini", "messages": [{"role": "us
 
 
 @pytest.fixture
-def gw() -> Iterator[GatewayEmulator]:
-    with GatewayEmulator() as gateway:
-        gateway.say(text="one two three four")
-        yield gateway
+def gw(gateway: GatewayEmulator) -> GatewayEmulator:
+    gateway.say(text="one two three four")
+    return gateway
 
 
 def settings(gw: GatewayEmulator, **more: Any) -> dict[str, Any]:

@@ -6,16 +6,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.support.gateway import gateway, gw, requesty_gateway, requesty_gateway_server
 
 from requesty_emulator import GatewayEmulator
-from requesty_emulator.pytest_plugin import requesty_gateway, requesty_gateway_server
 
-__all__ = ["requesty_gateway", "requesty_gateway_server"]
-
-
-@pytest.fixture
-def gw(requesty_gateway: GatewayEmulator) -> GatewayEmulator:
-    return requesty_gateway
+__all__ = ["gateway", "gw", "requesty_gateway", "requesty_gateway_server"]
 
 
 @pytest.fixture(scope="session")

@@ -7,26 +7,29 @@ import os
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from haystack.dataclasses import ChatMessage, StreamingChunk
 from haystack.utils import Secret
+from tests.support.gateway import gateway, requesty_gateway, requesty_gateway_server
+from tests.support.wire import Wire
+from tests.support.wire import canned as canned_wire
 
 from haystack_integrations.components.generators.requesty import RequestyChatGenerator
 from requesty_emulator import GatewayEmulator
+
+__all__ = ["gateway", "requesty_gateway", "requesty_gateway_server"]
 
 MODEL = "openai/gpt-4o-mini"
 
 
 @pytest.fixture
-def gw(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayEmulator]:
-    with GatewayEmulator() as gateway:
-        monkeypatch.setenv("REQUESTY_API_KEY", gateway.api_key)
-        yield gateway
+def gw(gateway: GatewayEmulator, monkeypatch: pytest.MonkeyPatch) -> GatewayEmulator:
+    """A gateway whose key is in the environment, where components look for it."""
+    monkeypatch.setenv("REQUESTY_API_KEY", gateway.api_key)
+    return gateway
 
 
 @pytest.fixture
@@ -39,34 +42,12 @@ def make(gw: GatewayEmulator) -> Callable[..., RequestyChatGenerator]:
     return build
 
 
-class Canned:
-    """A mock gateway: answers with the given bodies in turn, the last one for good, and keeps the requests."""
-
-    def __init__(self, *bodies: Any) -> None:
-        self._bodies = list(bodies)
-        self.requests: list[httpx.Request] = []
-        self.transport = httpx.MockTransport(self._answer)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        body = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
-        if isinstance(body, list):
-            lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in body) + "data: [DONE]\n\n"
-            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=lines.encode())
-        return httpx.Response(200, json=body)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The last request's body."""
-        return dict(json.loads(self.requests[-1].content))
-
-
 @pytest.fixture
-def canned() -> Callable[..., tuple[RequestyChatGenerator, Canned]]:
+def canned() -> Callable[..., tuple[RequestyChatGenerator, Wire]]:
     """A generator whose gateway answers with the given bodies (a list is a stream), and that gateway."""
 
-    def build(*bodies: Any, **settings: Any) -> tuple[RequestyChatGenerator, Canned]:
-        wire = Canned(*bodies)
+    def build(*bodies: Any, **settings: Any) -> tuple[RequestyChatGenerator, Wire]:
+        wire = canned_wire(*bodies)
         generator = RequestyChatGenerator(
             model=MODEL,
             api_key=Secret.from_token("k"),

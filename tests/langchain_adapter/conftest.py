@@ -10,25 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.gateway import gateway, requesty_gateway, requesty_gateway_server
 
 from requesty_emulator import GatewayEmulator
+
+__all__ = ["gateway", "requesty_gateway", "requesty_gateway_server"]
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-
-
-@pytest.fixture(scope="session")
-def shared_gateway() -> Iterator[GatewayEmulator]:
-    with GatewayEmulator(seed=7) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(shared_gateway: GatewayEmulator) -> GatewayEmulator:
-    """A fresh state on a running server."""
-    shared_gateway.reset()
-    return shared_gateway
 
 
 @pytest.fixture

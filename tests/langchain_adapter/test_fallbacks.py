@@ -7,20 +7,14 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.tools import tool
 from pydantic import BaseModel
+from tests.support.langchain_tools import weather
 
 import langchain_requesty as lr
 from langchain_requesty import ChatRequesty, ChatRequestyFallback, CostLedger, FallbackPolicy, Step
 from requesty_emulator import Fault, GatewayEmulator
 
 FIRST, SECOND = "openai/gpt-4o", "anthropic/claude-sonnet-4-5"
-
-
-@tool
-def weather(city: str) -> str:
-    """Tell the weather."""
-    return f"Sunny in {city}"
 
 
 class City(BaseModel):

@@ -9,19 +9,13 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
-from langchain_core.tools import tool
+from tests.support.langchain_tools import weather
 
 from langchain_requesty import ChatRequesty, CostLedger
 from requesty_emulator import Fault, GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"
 Ask = Callable[..., AIMessage]
-
-
-@tool
-def weather(city: str) -> str:
-    """Tell the weather."""
-    return f"Sunny in {city}"
 
 
 def whole(chunks: list[AIMessageChunk]) -> AIMessageChunk:

@@ -15,20 +15,14 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
-from langchain_core.tools import tool
 from pydantic import BaseModel
+from tests.support.langchain_tools import weather
 
 from langchain_requesty import ChatRequesty, RequestyConfigurationError, RequestyOptions
 from requesty_emulator import GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"
 CACHE = {"type": "ephemeral"}
-
-
-@tool
-def weather(city: str) -> str:
-    """Tell the weather."""
-    return f"Sunny in {city}"
 
 
 class Person(BaseModel):

@@ -115,11 +115,10 @@ class _ChatIntegration(_Everything, ChatModelIntegrationTests):
 @pytest.mark.usefixtures("no_downloads")
 class TestChatOverSockets(_ChatIntegration):
     @pytest.fixture(autouse=True)
-    def _point(self, shared_gateway: GatewayEmulator) -> None:
-        shared_gateway.reset()
-        shared_gateway.settings.echo_model = True
-        self.emulator = shared_gateway
-        type(self).connection = {"base_url": shared_gateway.base_url, "api_key": shared_gateway.api_key}
+    def _point(self, gateway: GatewayEmulator) -> None:
+        gateway.settings.echo_model = True
+        self.emulator = gateway
+        type(self).connection = {"base_url": gateway.base_url, "api_key": gateway.api_key}
 
 
 @pytest.fixture

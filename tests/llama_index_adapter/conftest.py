@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from llama_index.core import Settings
 from llama_index.core.bridge.pydantic import Field
@@ -14,40 +12,17 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers import BaseEventHandler
 from llama_index_instrumentation.span_handlers import SimpleSpanHandler
+from tests.support.gateway import gateway, gw, requesty_gateway, requesty_gateway_server
+from tests.support.wire import Wire
+from tests.support.wire import canned as canned_wire
 
 from llama_index.embeddings.requesty import RequestyEmbedding
 from llama_index.llms.requesty import Requesty, RequestyFallback
 from requesty_emulator import GatewayEmulator
 
+__all__ = ["gateway", "gw", "requesty_gateway", "requesty_gateway_server"]
+
 MODEL = "openai/gpt-4o-mini"
-
-
-class Canned:
-    """A mock gateway: answers with the given bodies in turn, the last one for good, and keeps the requests."""
-
-    def __init__(self, *bodies: Any) -> None:
-        self._bodies = list(bodies)
-        self.requests: list[httpx.Request] = []
-        self.transport = httpx.MockTransport(self._answer)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        body = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
-        if isinstance(body, list):
-            lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in body) + "data: [DONE]\n\n"
-            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=lines.encode())
-        return httpx.Response(200, json=body)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The last request's body."""
-        return dict(json.loads(self.requests[-1].content))
-
-
-@pytest.fixture
-def gw() -> Iterator[GatewayEmulator]:
-    with GatewayEmulator() as gateway:
-        yield gateway
 
 
 @pytest.fixture
@@ -67,11 +42,11 @@ def embed_model(gw: GatewayEmulator) -> RequestyEmbedding:
 
 
 @pytest.fixture
-def canned() -> Callable[..., tuple[Requesty, Canned]]:
+def canned() -> Callable[..., tuple[Requesty, Wire]]:
     """A model whose gateway answers with the given bodies (a list is a stream), and that gateway."""
 
-    def build(*bodies: Any, **kwargs: Any) -> tuple[Requesty, Canned]:
-        wire = Canned(*bodies)
+    def build(*bodies: Any, **kwargs: Any) -> tuple[Requesty, Wire]:
+        wire = canned_wire(*bodies)
         settings: dict[str, Any] = {"model": MODEL, "api_key": "k", "base_url": "http://gateway.test/v1", **kwargs}
         return Requesty(http_client=wire.transport, async_http_client=wire.transport, **settings), wire
 

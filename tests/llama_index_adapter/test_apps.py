@@ -449,7 +449,7 @@ def test_auto_asks_in_the_best_way_the_model_knows(
         message = {"content": None, "tool_calls": [{"id": "a", "type": "function", "function": function}]}
     llm, wire = canned({"choices": [{"message": message, "finish_reason": "stop"}]}, model=model, **settings_)
     assert llm.structured_predict(Person, PromptTemplate("Ada, json")) == Person(name="Ada", age=36)
-    assert wire.body.keys() - {"model", "messages"} == sent
+    assert wire.body().keys() - {"model", "messages"} == sent
 
 
 class Team(BaseModel):
@@ -471,7 +471,7 @@ def test_schemas_are_closed_for_strict_mode_or_sent_open(canned: Any) -> None:
     native = {"structured_output": "json_schema"}
     llm, wire = canned({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}, **native)
     assert llm.structured_predict(Team, PromptTemplate("json")).lead.name == "Ada"
-    sent = wire.body["response_format"]["json_schema"]
+    sent = wire.body()["response_format"]["json_schema"]
     assert sent["strict"] is True
     assert sent["schema"]["required"] == ["lead", "members", "motto"]
     for node in (sent["schema"], sent["schema"]["$defs"]["Person"]):
@@ -479,7 +479,7 @@ def test_schemas_are_closed_for_strict_mode_or_sent_open(canned: Any) -> None:
     assert "default" not in str(sent["schema"])
     llm, wire = canned({"choices": [{"message": {"content": '{"ages": {"a": 1}}'}, "finish_reason": "stop"}]}, **native)
     assert llm.structured_predict(Ages, PromptTemplate("json")).ages == {"a": 1}
-    assert wire.body["response_format"]["json_schema"]["strict"] is False
+    assert wire.body()["response_format"]["json_schema"]["strict"] is False
 
 
 def test_partial_objects_grow(make: Any, gw: Any) -> None:

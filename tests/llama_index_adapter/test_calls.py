@@ -81,7 +81,7 @@ async def test_sync_and_async_streams_are_the_same_sequence(make: Any, gw: Any, 
 def test_exact_body_and_no_foreign_headers(canned: Any) -> None:
     llm, wire = canned(reply({"content": "ok"}), temperature=0.5, max_tokens=9, additional_kwargs={"user": "u"})
     llm.chat([ChatMessage("Hi", role="system"), ChatMessage("yo")], seed=3, temperature=None)
-    assert wire.body == {
+    assert wire.body() == {
         "model": "openai/gpt-4o-mini",
         "messages": [{"role": "system", "content": "Hi"}, {"role": "user", "content": "yo"}],
         "max_tokens": 9,
@@ -99,8 +99,8 @@ def test_reasoning_effort_goes_out_for_any_id(effort: str, canned: Any) -> None:
     for model in ("anthropic/claude-sonnet-4-5", "policy/mine"):
         llm, wire = canned(reply({"content": "ok"}), model=model, reasoning_effort=effort)
         llm.complete("x")
-        assert wire.body["reasoning_effort"] == effort
-        assert "max_tokens" not in wire.body
+        assert wire.body()["reasoning_effort"] == effort
+        assert "max_tokens" not in wire.body()
 
 
 def test_counters_of_every_kind_reach_additional_kwargs(canned: Any) -> None:
@@ -147,7 +147,7 @@ def test_everything_the_model_sent_arrives(canned: Any) -> None:
     # The signature goes back with its reasoning, after a round trip through JSON.
     kept = ChatMessage.model_validate_json(response.message.model_dump_json())
     llm.chat([ChatMessage("x"), kept, ChatMessage("y")])
-    turn = wire.body["messages"][1]
+    turn = wire.body()["messages"][1]
     assert (turn["reasoning_content"], turn["reasoning_signature"]) == ("because", "sig")
     assert turn["content"][0] == {"type": "text", "text": "text and more"}
 
@@ -158,7 +158,7 @@ def test_refusal_is_kept_apart_from_text(canned: Any) -> None:
     assert message.additional_kwargs["refusal"] == "no"
     assert not message.content
     llm.chat([ChatMessage("x"), message, ChatMessage("y")])
-    assert wire.body["messages"][1] == {"role": "assistant", "content": None, "refusal": "no"}
+    assert wire.body()["messages"][1] == {"role": "assistant", "content": None, "refusal": "no"}
 
 
 def test_logprobs(canned: Any) -> None:
@@ -254,7 +254,7 @@ def test_extra_settings_of_the_gateway_reach_the_wire(canned: Any) -> None:
         extra_headers={"X-Requesty-Trace": "z"},
     )
     llm.complete("x", options={"user_id": "u"})
-    assert wire.body["x"] == 1
-    assert wire.body["requesty"] == {"tags": ["t"], "user_id": "u"}
+    assert wire.body()["x"] == 1
+    assert wire.body()["requesty"] == {"tags": ["t"], "user_id": "u"}
     assert wire.requests[0].headers["x-requesty-trace"] == "z"
     assert json.loads(wire.requests[0].content)["model"] == "openai/gpt-4o-mini"

@@ -1,36 +1,59 @@
-"""An emulated gateway and clients bound to it, with an environment that must not leak in."""
+"""Clients of the emulated gateway, with an environment that must not leak in."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.support.environment import clean_environment
+from tests.support.gateway import gateway, gw, requesty_gateway, requesty_gateway_server
 
 from openai_requesty import AsyncRequestyOpenAI, RequestyOpenAI
 from requesty_emulator import GatewayEmulator
 
-
-@pytest.fixture
-def gw(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayEmulator]:
-    monkeypatch.delenv("REQUESTY_API_KEY", raising=False)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-must-not-be-used")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/must-not-be-used")
-    with GatewayEmulator() as gateway:
-        yield gateway
+__all__ = ["clean_environment", "gateway", "gw", "requesty_gateway", "requesty_gateway_server"]
 
 
 class Way:
-    """The same steps with the sync or the async client."""
+    """The same calls on the sync or the async client.
 
-    def __init__(self, gw: GatewayEmulator, kind: str) -> None:
+    Called with a function, or asked to ``read`` one's stream, it runs an event loop of its own where it needs one;
+    ``get``, ``all`` and ``helper`` are for tests that are coroutines.
+    """
+
+    def __init__(self, gw: GatewayEmulator, *, is_async: bool) -> None:
         self.gw = gw
-        self.kind = kind
+        self.is_async = is_async
 
     def client(self, **settings: Any) -> Any:
-        make = RequestyOpenAI if self.kind == "sync" else AsyncRequestyOpenAI
+        """A client of the emulated gateway."""
+        make = AsyncRequestyOpenAI if self.is_async else RequestyOpenAI
         return make(**{"base_url": self.gw.base_url, "api_key": self.gw.api_key, "max_retries": 0, **settings})
+
+    def __call__(self, call: Callable[[], Any]) -> Any:
+        """The result of a call, awaited if there is something to await."""
+        if not self.is_async:
+            return call()
+
+        async def run() -> Any:
+            return await self.get(call())
+
+        return asyncio.run(run())
+
+    def read(self, call: Callable[[], Any]) -> tuple[list[Any], Any]:
+        """The items of a stream, and the stream."""
+        if not self.is_async:
+            stream = call()
+            return list(stream), stream
+
+        async def run() -> tuple[list[Any], Any]:
+            stream = await call()
+            return await self.all(stream), stream
+
+        return asyncio.run(run())
 
     async def get(self, value: Any) -> Any:
         """The result of a call."""
@@ -38,13 +61,13 @@ class Way:
 
     async def all(self, stream: Any) -> list[Any]:
         """Every item of a stream or of all pages."""
-        if self.kind == "async" and not hasattr(stream, "__aiter__"):
+        if self.is_async and not hasattr(stream, "__aiter__"):
             stream = await stream
-        return list(stream) if self.kind == "sync" else [item async for item in stream]
+        return [item async for item in stream] if self.is_async else list(stream)
 
     async def helper(self, manager: Any) -> tuple[list[Any], Any, Any]:
         """Events, final answer and stream of a stream helper."""
-        if self.kind == "sync":
+        if not self.is_async:
             with manager as stream:
                 events = list(stream)
                 return events, _final(stream)(), stream
@@ -57,6 +80,6 @@ def _final(stream: Any) -> Any:
     return getattr(stream, "get_final_completion", None) or stream.get_final_response
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
 def way(request: pytest.FixtureRequest, gw: GatewayEmulator) -> Way:
-    return Way(gw, request.param)
+    return Way(gw, is_async=request.param)

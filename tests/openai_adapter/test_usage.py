@@ -76,8 +76,8 @@ async def test_create_streamed(way: Any, gw: Any) -> None:
             model=MODEL, messages=ASK, stream=True, stream_options={"include_usage": True}
         )
     )
-    assert isinstance(stream, RequestyStream if way.kind == "sync" else AsyncRequestyStream)
-    assert isinstance(stream, openai.Stream if way.kind == "sync" else openai.AsyncStream)
+    assert isinstance(stream, AsyncRequestyStream if way.is_async else RequestyStream)
+    assert isinstance(stream, openai.AsyncStream if way.is_async else openai.Stream)
     chunks = await way.all(stream)
     assert {type(chunk) for chunk in chunks} == {ChatCompletionChunk}
     text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
@@ -266,7 +266,7 @@ async def test_streaming_response(way: Any, gw: Any) -> None:
     client = way.client()
     gw.say("Hello.", times=3)
     manager = client.chat.completions.with_streaming_response.create(model=MODEL, messages=ASK)
-    if way.kind == "sync":
+    if not way.is_async:
         with manager as response:
             assert response.headers["content-type"].startswith("application/json")
             assert json.loads(b"".join(response.iter_bytes()))["choices"][0]["message"]["content"] == "Hello."

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.messages import ModelRequest, ModelResponse
+from tests.support.gateway import gateway, gw, requesty_gateway, requesty_gateway_server
+from tests.support.wire import Wire
+from tests.support.wire import canned as canned_wire
 
 from pydantic_ai_requesty import RequestyModel, RequestyProvider
 from requesty_emulator import GatewayEmulator
 
+__all__ = ["gateway", "gw", "requesty_gateway", "requesty_gateway_server"]
+
 MODEL = "openai/gpt-4o-mini"
-
-
-class Canned:
-    """A mock gateway: answers with the given bodies in turn, the last one for good, and keeps the requests."""
-
-    def __init__(self, *bodies: Any) -> None:
-        self._bodies = list(bodies)
-        self.requests: list[httpx.Request] = []
-        self.transport = httpx.MockTransport(self._answer)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        body = self._bodies.pop(0) if len(self._bodies) > 1 else self._bodies[0]
-        if isinstance(body, list):
-            lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in body) + "data: [DONE]\n\n"
-            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=lines.encode())
-        return httpx.Response(200, json=body)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The last request's body."""
-        return dict(json.loads(self.requests[-1].content))
-
-
-@pytest.fixture
-def gw() -> Iterator[GatewayEmulator]:
-    with GatewayEmulator() as gateway:
-        yield gateway
 
 
 @pytest.fixture
@@ -71,11 +46,11 @@ def make(provider: Callable[..., RequestyProvider]) -> Callable[..., RequestyMod
 
 
 @pytest.fixture
-def canned() -> Callable[..., tuple[RequestyModel, Canned]]:
+def canned() -> Callable[..., tuple[RequestyModel, Wire]]:
     """A model whose gateway answers with the given bodies (a list is a stream), and that gateway."""
 
-    def build(*bodies: Any, model: str = MODEL, **settings: Any) -> tuple[RequestyModel, Canned]:
-        wire = Canned(*bodies)
+    def build(*bodies: Any, model: str = MODEL, **settings: Any) -> tuple[RequestyModel, Wire]:
+        wire = canned_wire(*bodies)
         source = RequestyProvider(
             api_key="k", base_url="http://gateway.test/v1", max_retries=0, http_client=wire.transport, **settings
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from requesty_emulator.models.catalogue import Model, variant_effort
 from requesty_emulator.validation import content
+from requesty_emulator.validation.chat import OTHER_TOOLS
 
 _ENDS = 10_000
 
@@ -53,6 +54,8 @@ class Ask:
     blocks: list[tuple[str, int]] = field(default_factory=list)
     cache_marks: tuple[int, ...] = ()
     auto_cache: bool | None = None
+    #: Whether shell, file-writing and network tools may be chosen unasked.
+    risky_tools: bool = False
 
     @property
     def last(self) -> Turn:
@@ -85,6 +88,8 @@ def from_chat(body: dict[str, Any], model: Model) -> Ask:
     ask.cache_marks = tuple(marks)
     for tool in body.get("tools") or ():
         function = tool.get("function")
+        if tool["type"] in OTHER_TOOLS:
+            continue
         if function is None:
             ask.web_search = True
             continue
@@ -147,17 +152,18 @@ def budget(body: dict[str, Any], model: Model) -> int | None:
     effort = body.get("reasoning_effort") or variant_effort(model.id)
     if effort is None and isinstance(body.get("reasoning"), dict):
         inner = body["reasoning"]
-        effort = inner.get("effort") or (str(inner["max_tokens"]) if inner.get("max_tokens") else None)
+        effort = inner.get("effort") or inner.get("max_tokens")
     if effort is None:
         return None
     top = max((model.max_output or 64_000) - 1, 1)
-    if str(effort).isdigit():
-        return min(int(effort), top)
+    word = str(effort)
+    if word.isdecimal():
+        return min(int(word[:12]), top)
     if model.family == "google" and model.provider == "vertex":
-        if effort in ("none", "min", "minimal"):
+        if word in ("none", "min", "minimal"):
             return 0 if "flash" in model.id else 128
-        return _VERTEX.get(effort, top)
-    return min(_BUDGETS.get(effort, top), top)
+        return _VERTEX.get(word, top)
+    return min(_BUDGETS.get(word, top), top)
 
 
 @dataclass(slots=True)

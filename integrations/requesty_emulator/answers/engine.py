@@ -12,9 +12,11 @@ from requesty_emulator.answers import retrieve
 from requesty_emulator.answers.ask import Answer, Ask, ToolCall
 from requesty_emulator.answers.choose import choose
 from requesty_emulator.answers.react import react_reply
+from requesty_emulator.answers.risk import fill_call
 from requesty_emulator.answers.schema_fill import fill
 from requesty_emulator.answers.words import Hints, quoted
 from requesty_emulator.gateway.billing import tokens
+from requesty_emulator.gateway.bounds import MAX_NESTING, too_deep
 from requesty_emulator.gateway.scripted import Scripted
 from requesty_emulator.models.catalogue import Model
 
@@ -23,6 +25,12 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 #: Families whose reasoning text comes back (documented); OpenAI's never does.
 _SHOWS_REASONING = frozenset({"anthropic", "deepseek", "google", "alibaba", "zai", "xai", "moonshot", "minimaxi"})
 _SIGNS_REASONING = frozenset({"anthropic", "google"})
+#: Characters of a prompt, and opening braces in them, where a schema is looked for.
+_SCHEMA_LOOK = 100_000
+_SCHEMA_TRIES = 100
+#: Characters of all answers of one reply, and keys of an object that a prompt asks for.
+_LONGEST = 1_000_000
+_MAX_KEYS = 50
 _THINKS_UNASKED = re.compile(r"deepseek-r1|deepseek-reasoner|qwq|[-/]r1\b", re.I)
 _OPENAI_REASONER = re.compile(r"(?:^|/)(?:o[134]|gpt-5)", re.I)
 
@@ -51,9 +59,7 @@ def _answer(ask: Ask, model: Model, seed: int, index: int) -> Answer:
     if calls:
         made = []
         for position, (tool, text) in enumerate(calls):
-            arguments = fill(tool.schema, text or ask.question)
-            if not isinstance(arguments, dict):
-                arguments = {}
+            arguments = fill_call(tool, text or ask.question, ask.risky_tools)
             identity = _digest(f"{seed}:{tool.name}:{len(ask.turns)}:{index}:{position}:{ask.question}", 18)
             made.append(ToolCall(f"call_{_plain(identity)}", tool.name, json.dumps(arguments, ensure_ascii=False)))
         return Answer(text=None, calls=made, finish="tool_calls")
@@ -93,6 +99,7 @@ def _json_object(ask: Ask) -> dict[str, Any]:
         asked = [key for turn in ask.turns for key in quoted(turn.text) if re.fullmatch(r"[A-Za-z_]\w{0,39}", key)]
     if not asked:
         return {"answer": retrieve.answer(ask.turns)}
+    asked = asked[:_MAX_KEYS]
     hints = Hints.of(re.sub("|".join(rf"[\"'`“]{re.escape(key)}[\"'`”]" for key in asked), " ", ask.question))
     return {key: hints.labelled(key) or hints.phrase(key) for key in dict.fromkeys(asked)}
 
@@ -103,17 +110,19 @@ def _prompt_schema(ask: Ask) -> dict[str, Any] | None:
         if turn.role in ("assistant", "tool") or "schema" not in turn.text.lower():
             continue
         found: dict[str, Any] | None = None
-        decoder = json.JSONDecoder()
-        at = turn.text.find("{")
-        while at >= 0:
+        decoder, text = json.JSONDecoder(), turn.text[-_SCHEMA_LOOK:]
+        at = text.find("{")
+        for _ in range(_SCHEMA_TRIES):
+            if at < 0:
+                break
             try:
-                value, end = decoder.raw_decode(turn.text, at)
-            except ValueError:
+                value, end = decoder.raw_decode(text, at)
+            except (ValueError, RecursionError):
                 end = at + 1
             else:
-                if isinstance(value, dict) and isinstance(value.get("properties"), dict):
+                if isinstance(value.get("properties"), dict) and not too_deep(value, MAX_NESTING):
                     found = value if "foo" not in value["properties"] else found
-            at = turn.text.find("{", end)
+            at = text.find("{", end)
         if found is not None:
             return found
     return None
@@ -142,6 +151,8 @@ def _citation(question: str, text: str) -> dict[str, Any]:
 
 
 def _stop_and_length(answer: Answer, ask: Ask) -> None:
+    if answer.text and len(answer.text) * ask.n > _LONGEST:
+        answer.text, answer.finish = answer.text[: _LONGEST // ask.n], "length"
     if answer.text and not answer.calls:
         hits = [(at, word) for word in ask.stop if (at := answer.text.find(word)) >= 0]
         if hits:

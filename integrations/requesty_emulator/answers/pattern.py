@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import re
 
+from requesty_emulator.answers.words import quoted
+
+#: Steps that looking for a pattern may take, longest pattern that is looked for, longest string that is built.
+_STEPS = 1e6
+_MAX_PATTERN = 500
+_LONGEST_PATTERN = 20_000
+_MAX_LENGTH = 10_000
+_MAX_NESTING = 50
+_REPEAT = re.compile(r"(?<!\\)[*+]|\{\d*,\d*\}")
+_GROUP_REPEAT = re.compile(r"\)(?:[*+]|\{)")
 _CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _SIMPLE = re.compile(r"\{(\d+)(?:,(\d*))?\}")
@@ -15,18 +25,37 @@ def matching(pattern: str, text: str) -> str:
     Patterns beyond the common subset (look-around, back-references) may yield a string that does not
     match; an invalid pattern yields the text's first word.
     """
+    if len(pattern) > _LONGEST_PATTERN:
+        return (text.split() or ["text"])[0]
     try:
         compiled = re.compile(pattern)
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return (text.split() or ["text"])[0]
     inner = pattern.removeprefix("^").removesuffix("$")
     try:
-        found = re.search(rf"(?<!\w)(?:{inner})(?!\w)", text)
-    except re.error:
-        found = None
-    if found and found.group() and compiled.search(found.group()):
-        return found.group()
-    return _Builder(pattern).build()
+        search = re.compile(rf"(?<!\w)(?:{inner})(?!\w)").search
+    except (re.error, RecursionError, OverflowError):
+        search = None
+    for piece in _pieces(pattern, text) if search else ():
+        found = search(piece) if search else None
+        if found and found.group() and compiled.search(found.group()):
+            return found.group()
+    return _Builder(pattern).build()[:_MAX_LENGTH]
+
+
+def _pieces(pattern: str, text: str) -> list[str]:
+    """Parts of the text to look for the pattern in, so short that backtracking cannot stall the server.
+
+    A pattern with ``k`` open-ended repeats takes up to ``n ** (k + 1)`` steps on ``n`` characters, one
+    with a repeated group up to ``2 ** n``.
+    """
+    if len(pattern) > _MAX_PATTERN:
+        return []
+    repeats = len(_REPEAT.findall(pattern))
+    length = 12 if _GROUP_REPEAT.search(pattern) else int(_STEPS ** (1 / (repeats + 1)))
+    if length >= 1_000:
+        return [text[:2_000]]
+    return [word for word in [*quoted(text[:2_000]), *text[:2_000].split()] if len(word) <= length][:100]
 
 
 class _Builder:
@@ -35,6 +64,7 @@ class _Builder:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
+        self.nesting = 0
 
     def build(self) -> str:
         return self.alternatives()
@@ -58,8 +88,8 @@ class _Builder:
         result = ""
         while self.peek() and self.peek() not in "|)":
             unit = self.atom()
-            result += unit * self.repeats()
-        return result
+            result += unit[:_MAX_LENGTH] * min(self.repeats(), _MAX_LENGTH // max(len(unit), 1) + 1)
+        return result[:_MAX_LENGTH]
 
     def repeats(self) -> int:
         char, count = self.peek(), 1
@@ -86,7 +116,12 @@ class _Builder:
                 self.at += 2
             elif match := re.compile(r"\?P?<\w+>").match(self.pattern, self.at):
                 self.at = match.end()
+            if self.nesting >= _MAX_NESTING:
+                self.at = len(self.pattern)
+                return ""
+            self.nesting += 1
             inner = self.alternatives()
+            self.nesting -= 1
             self.take()
             return inner
         if char == "[":

@@ -6,10 +6,13 @@ import json
 import re
 
 from requesty_emulator.answers.ask import Ask, Tool
-from requesty_emulator.answers.choose import score
-from requesty_emulator.answers.schema_fill import fill
+from requesty_emulator.answers.choose import fitting
+from requesty_emulator.answers.retrieve import answer
+from requesty_emulator.answers.risk import fill_call, risky
 
 _TOOL = re.compile(r"Tool Name:\s*(\S+)\s*\n\s*Tool Description:\s*(.*?)\n\s*Tool Args:\s*(\{.*\})", re.S)
+#: Characters of one tool's description in a prompt.
+_LONGEST = 8_000
 _OBSERVATION = re.compile(r"^\s*Observation:\s*(.*)", re.S)
 
 
@@ -27,8 +30,11 @@ def react_reply(ask: Ask) -> str | None:
     tools = _tools(prompt)
     if not tools:
         return None
-    best = max(tools, key=lambda tool: score(tool, ask.question))
-    arguments = json.dumps(fill(best.schema, ask.question), ensure_ascii=False)
+    safe = tools if ask.risky_tools else [tool for tool in tools if not risky(tool)]
+    best = fitting(safe, ask.question)
+    if best is None:
+        return f"Thought: I can answer without using any tools.\nAnswer: {answer(ask.turns)}"
+    arguments = json.dumps(fill_call(best, ask.question, ask.risky_tools), ensure_ascii=False)
     return (
         "Thought: The current language of the user is: English. I need to use a tool to help me answer the question.\n"
         f"Action: {best.name}\nAction Input: {arguments}"
@@ -38,12 +44,12 @@ def react_reply(ask: Ask) -> str | None:
 def _tools(prompt: str) -> list[Tool]:
     tools = []
     for block in re.split(r"(?=Tool Name:)", prompt):
-        match = _TOOL.search(block)
+        match = _TOOL.search(block[:_LONGEST])
         if not match:
             continue
         try:
             schema, _ = json.JSONDecoder().raw_decode(match.group(3))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         tools.append(Tool(match.group(1), match.group(2).strip(), schema))
     return tools

@@ -14,6 +14,8 @@ from requesty_emulator.answers.words import quoted, sentences, stem, terms
 
 #: Patterns look at this many characters at most, so that a huge prompt cannot stall the server.
 _LOOK = 2_000
+#: Characters of a conversation that are read for an answer, the newest first.
+_READ = 400_000
 _LABEL = re.compile(
     r"^[^\w\n]*(?:the original query is as follows|query|question|user|human|follow[- ]?up(?: question| input)?)"
     r"\s*:\s*(.+)$",
@@ -65,7 +67,7 @@ def answer(turns: list[Turn]) -> str:
     if last.role == "tool":
         return from_tools(turns)
     question_turn = next((turn for turn in reversed(turns) if turn.role == "user"), last)
-    question = find_question(question_turn.text)[-_LOOK:]
+    question = find_question(question_turn.text[-_READ:])[-_LOOK:]
     if question_turn.attachments and not question.strip():
         question = "Describe the attachment"
     quick = direct(question_turn.text[-_LOOK:], question)
@@ -174,10 +176,13 @@ def best_sentence(question: str, turns: list[Turn], question_turn: Turn) -> str 
     if not wanted:
         return None
     candidates: list[str] = []
-    for turn in turns:
-        if turn.role == "assistant":
+    left = _READ
+    for turn in reversed(turns):
+        if turn.role == "assistant" or left <= 0:
             continue
-        for line in sentences(turn.text[-200_000:]):
+        text = turn.text[-left:]
+        left -= len(text)
+        for line in sentences(text):
             same = turn is question_turn and (line in question or question in line)
             if not same and not _INSTRUCTION.match(line) and not line.endswith("?"):
                 candidates.append(line)

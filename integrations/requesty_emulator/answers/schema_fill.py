@@ -1,56 +1,28 @@
 """Instances for JSON schemas, filled from a prompt.
 
 The result is deterministic and satisfies ``type``, ``required``, ``enum``, ``const``, bounds and
-lengths; ``$ref``, ``$defs``, ``anyOf``, ``oneOf`` and ``allOf`` are followed.
+lengths; ``$ref``, ``$defs``, ``anyOf``, ``oneOf`` and ``allOf`` are followed. Depth and number of
+values are bounded: a schema that requires itself has no finite instance and is cut off, empty, where
+the bound is reached.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
-from requesty_emulator.answers.pattern import matching
+from requesty_emulator.answers.schema_values import ValueFiller, count
 from requesty_emulator.answers.words import Hints, name_terms, terms
 
+#: Optional parts are left out below this depth, required ones below the second.
 _MAX_DEPTH = 8
-_PLACE_WORDS = (
-    *(
-        "city",
-        "location",
-        "place",
-        "country",
-        "town",
-        "destination",
-        "origin",
-        "region",
-        "capital",
-        "harbour",
-        "harbor",
-    ),
-    *("port", "station", "address", "island", "street"),
-)
-#: Fields that want a whole sentence; any other text field is taken for a short value.
-_LONG = re.compile(
-    r"query|question|text|content|prompt|message|summary|descr|input|search|request|answer|reason|note|body", re.I
-)
-_JOKE = {
-    "setup": "Why did the cat sit on the gateway?",
-    "punchline": "It wanted to keep an eye on the mouse traffic.",
-}
-_FORMATS = {
-    "date": (r"\d{4}-\d\d-\d\d", "2025-01-15"),
-    "date-time": (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*", "2025-01-15T12:00:00Z"),
-    "time": (r"\b\d\d:\d\d:\d\dZ?\b", "12:00:00Z"),
-    "email": (r"[\w.+-]+@[\w-]+\.[\w.]*\w", "user@example.com"),
-    "uri": (r"https?://[^\s\"'<>)]+", "https://example.com/"),
-    "url": (r"https?://[^\s\"'<>)]+", "https://example.com/"),
-    "uuid": (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "00000000-0000-4000-8000-000000000000"),
-    "ipv4": (r"\b\d{1,3}(?:\.\d{1,3}){3}\b", "127.0.0.1"),
-    "ipv6": (r"\b[0-9a-f:]*::[0-9a-f:]*\b", "::1"),
-    "hostname": (r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\b", "example.com"),
-    "duration": (r"\bP(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?\b", "PT1H"),
-}
+_DEEPEST = 32
+#: Values of one instance, and steps to resolve one schema.
+_MAX_VALUES = 2_000
+_MAX_STEPS = 64
+_MAX_ITEMS = 1_000
+#: Choices and alternatives that are compared with the prompt.
+_MAX_CHOICES = 200
 
 
 def fill(schema: dict[str, Any], prompt: str, *, everything: bool = False) -> Any:
@@ -62,22 +34,26 @@ def fill(schema: dict[str, Any], prompt: str, *, everything: bool = False) -> An
     return _Filler(schema, Hints.of(prompt), everything).value(schema, "", 0)
 
 
-class _Filler:
+class _Filler(ValueFiller):
     def __init__(self, root: dict[str, Any], hints: Hints, everything: bool) -> None:
+        super().__init__(hints)
         self.root = root
-        self.hints = hints
         self.everything = everything
+        self.left = _MAX_VALUES
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
+        self.left -= 1
         if not isinstance(schema, dict):
-            return self.hints.phrase(name)
+            return self.hints.phrase(name) if self.left > 0 else ""
         schema = self.resolve(schema)
+        if self.left <= 0 or depth > _DEEPEST:
+            return _EMPTY.get(_type(schema, depth))
         if "const" in schema:
             return schema["const"]
         if isinstance(schema.get("enum"), list) and schema["enum"]:
             return self.pick(schema["enum"])
         for union in ("anyOf", "oneOf"):
-            if schema.get(union):
+            if isinstance(schema.get(union), list) and schema[union]:
                 return self.branch(schema, schema[union], name, depth)
         word = _type(schema, depth)
         if word == "object":
@@ -91,15 +67,21 @@ class _Filler:
         return None if word == "null" else self.string(schema, name)
 
     def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(32):
+        return self.resolved(schema, [_MAX_STEPS])
+
+    def resolved(self, schema: dict[str, Any], steps: list[int]) -> dict[str, Any]:
+        """``schema`` with references and ``allOf`` merged in; ``steps`` counts down over all parts."""
+        while "$ref" in schema or isinstance(schema.get("allOf"), list):
+            rest = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+            steps[0] -= 1
+            if steps[0] <= 0:
+                return rest
             if "$ref" in schema:
-                rest = {key: value for key, value in schema.items() if key != "$ref"}
-                schema = {**self.pointer(schema["$ref"]), **rest}
-            elif schema.get("allOf"):
-                parts = [self.resolve(part) for part in schema["allOf"] if isinstance(part, dict)]
-                schema = _merge([*parts, {key: value for key, value in schema.items() if key != "allOf"}])
+                inner = {key: value for key, value in schema.items() if key != "$ref"}
+                schema = {**self.pointer(schema["$ref"]), **inner}
             else:
-                break
+                parts = [self.resolved(part, steps) for part in schema["allOf"] if isinstance(part, dict)]
+                schema = _merge([*parts, rest])
         return schema
 
     def pointer(self, ref: object) -> dict[str, Any]:
@@ -114,7 +96,7 @@ class _Filler:
 
     def branch(self, schema: dict[str, Any], options: list[Any], name: str, depth: int) -> Any:
         base = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
-        known = [self.resolve(option) for option in options if isinstance(option, dict)]
+        known = [self.resolve(option) for option in options[:_MAX_CHOICES] if isinstance(option, dict)]
         real = [option for option in known if option.get("type") != "null"]
         if (depth >= _MAX_DEPTH and len(real) < len(known)) or not real:
             return None
@@ -126,20 +108,16 @@ class _Filler:
         words = set(terms(self.hints.text))
 
         def score(option: dict[str, Any]) -> int:
-            about = (
-                f"{option.get('title', '')} {option.get('description', '')} {' '.join(option.get('properties', {}))}"
-            )
-            constants = " ".join(
-                str(inner["const"]) for inner in option.get("properties", {}).values() if "const" in inner
-            )
-            return len(words.intersection([*terms(constants), *name_terms(about)]))
+            properties = _object(option.get("properties"))
+            about = f"{option.get('title', '')} {option.get('description', '')} {' '.join(properties)}"
+            constants = [str(inner["const"]) for inner in properties.values() if "const" in _object(inner)]
+            return len(words.intersection([*terms(" ".join(constants)), *name_terms(about)]))
 
         return max(options, key=score)
 
     def object(self, schema: dict[str, Any], name: str, depth: int) -> dict[str, Any]:
-        properties = schema.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
-        required = [key for key in schema.get("required") or () if isinstance(key, str)]
+        properties = _object(schema.get("properties"))
+        required = {key: None for key in _list(schema.get("required")) if isinstance(key, str)}
         result: dict[str, Any] = {}
         for key, inner in properties.items():
             free = depth < _MAX_DEPTH
@@ -148,7 +126,7 @@ class _Filler:
         for key in required:
             if key not in result:
                 result[key] = self.value(schema.get("additionalProperties"), key, depth + 1)
-        for index in range(max(0, int(schema.get("minProperties") or 0) - len(result))):
+        for index in range((count(schema, "minProperties", _MAX_ITEMS) or 0) - len(result)):
             result[f"key{index + 1}"] = self.value(schema.get("additionalProperties"), name, depth + 1)
         return result
 
@@ -159,25 +137,25 @@ class _Filler:
         if self.hints.labelled(name) is not None:
             return True
         text = self.hints.text.lower()
-        options = [inner, *[self.resolve(option) for option in inner.get("anyOf") or () if isinstance(option, dict)]]
-        choices = [str(choice) for option in options for choice in option.get("enum") or () if isinstance(choice, str)]
-        return any(re.search(rf"\b{re.escape(choice.lower())}\b", text) for choice in choices)
+        branches = _list(inner.get("anyOf"))[:_MAX_CHOICES]
+        options = [inner, *[self.resolve(option) for option in branches if isinstance(option, dict)]]
+        choices = [choice for option in options for choice in _list(option.get("enum")) if isinstance(choice, str)]
+        return any(re.search(rf"\b{re.escape(choice.lower())}\b", text) for choice in choices[:_MAX_CHOICES])
 
     def array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
-        low = max(0, int(schema.get("minItems") or 0))
-        high = schema.get("maxItems")
+        low, high = count(schema, "minItems", _MAX_ITEMS) or 0, count(schema, "maxItems")
         fixed = schema.get("prefixItems")
         if isinstance(fixed, list) and fixed:
-            result = [self.value(inner, name, depth + 1) for inner in fixed]
+            result = [self.value(inner, name, depth + 1) for inner in fixed[:_MAX_ITEMS]]
         elif depth >= _MAX_DEPTH:
             result = []
         else:
             result = self.items(schema.get("items"), name, depth)
         rest = schema.get("items")
-        while len(result) < low and len(result) < 1000:
+        while len(result) < low:
             result.append(self.value(rest, name, depth + 1))
-        if isinstance(high, int):
-            result = result[: max(high, 0)]
+        if high is not None:
+            result = result[:high]
         return _unique(result) if schema.get("uniqueItems") else result
 
     def items(self, schema: Any, name: str, depth: int) -> list[Any]:
@@ -194,109 +172,25 @@ class _Filler:
             return [self.fit(inner, value) for value in self.hints.quoted]
         if isinstance(inner.get("enum"), list) and inner["enum"]:
             text = self.hints.text.lower()
-            named = [choice for choice in inner["enum"] if re.search(rf"\b{re.escape(str(choice).lower())}\b", text)]
+            named = [
+                choice
+                for choice in inner["enum"][:_MAX_CHOICES]
+                if re.search(rf"\b{re.escape(str(choice).lower())}\b", text)
+            ]
             return named or [inner["enum"][0]]
         return [self.value(inner, name, depth + 1)]
 
-    def number(self, schema: dict[str, Any], name: str, *, whole: bool = True) -> float | int:
-        label = self.hints.labelled(name)
-        match = re.search(r"-?\d+(?:\.\d+)?", label) if label else None
-        value = float(match.group()) if match else self.hints.next_number(whole=whole)
-        return self.clamp(schema, 1.0 if value is None else value, whole=whole)
 
-    def clamp(self, schema: dict[str, Any], value: float, *, whole: bool) -> float | int:
-        low, high = _limits(schema, whole)
-        step = schema.get("multipleOf")
-        value = min(max(value, low), high)
-        if isinstance(step, (int, float)) and not isinstance(step, bool) and step > 0 and math.isfinite(value):
-            value = math.floor(value / step + 1e-9) * step
-            if value < low:
-                value += step
-        if whole:
-            return math.ceil(value) if value < low + 1 else int(value)
-        return int(value) if value == int(value) and abs(value) < 1e15 else value
+#: What stands in for a value that is cut off; ``None`` for types without an empty value.
+_EMPTY: dict[str, Any] = {"object": {}, "array": [], "string": "", "boolean": False, "integer": 0, "number": 0}
 
-    def boolean(self, name: str) -> bool:
-        label = (self.hints.labelled(name) or "").lower()
-        if label:
-            return not label.startswith(("false", "no", "off", "0"))
-        plain = " ".join(name_terms(name))
-        return not (
-            plain and re.search(rf"\b(?:not|no|without|never)\s+(?:\w+\s+)?{re.escape(plain)}", self.hints.text, re.I)
-        )
 
-    def pick(self, choices: list[Any]) -> Any:
-        text = self.hints.text.lower()
-        for choice in choices:
-            if isinstance(choice, str) and choice and re.search(rf"(?<!\w){re.escape(choice.lower())}(?!\w)", text):
-                return choice
-        found = set(self.hints.numbers)
-        for choice in choices:
-            if isinstance(choice, (int, float)) and not isinstance(choice, bool) and float(choice) in found:
-                return choice
-        return choices[0]
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
-    def string(self, schema: dict[str, Any], name: str) -> str:
-        pattern = schema.get("pattern")
-        if isinstance(pattern, str) and pattern:
-            return matching(pattern, self.hints.text)
-        known = _FORMATS.get(str(schema.get("format") or ""))
-        if known:
-            match = re.search(known[0], self.hints.text)
-            return match.group() if match else known[1]
-        return self.fit(schema, self.words(schema, name))
 
-    def words(self, schema: dict[str, Any], name: str) -> str:
-        lower = name.lower()
-        parts = name_terms(name) or [lower]
-        if "email" in lower or "url" in lower or lower == "link":
-            expression, fallback = _FORMATS["email" if "email" in lower else "url"]
-            match = re.search(expression, self.hints.text)
-            return match.group() if match else fallback
-        if "date" in parts or lower in ("day", "dat"):
-            match = re.search(_FORMATS["date"][0], self.hints.text)
-            if match:
-                return match.group()
-        if (label := self.hints.labelled(name)) is not None and len(label) < 80:
-            return label
-        if any(word in lower for word in _PLACE_WORDS):
-            place = (self.hints.places or self.hints.names or [""])[0]
-            if place:
-                if len(self.hints.places) > 1:
-                    self.hints.places.pop(0)
-                return place
-        if lower.endswith("name") or lower in ("title", "who", "person"):
-            found = self.hints.next_quoted() or self.hints.next_name()
-            if found:
-                return found
-        if lower in ("job", "role", "profession", "occupation") and (
-            match := re.search(r"\bas an? (\w[\w -]*?)(?: (?:in|at|for)\b|[.,;]|$)", self.hints.text)
-        ):
-            return match.group(1)
-        if lower in ("expression", "equation", "formula"):
-            match = re.search(r"[\d(][\d\s.+\-*/%^()]*[\d)]", self.hints.text)
-            if match:
-                return match.group()
-        if (text := self.hints.next_quoted()) is not None:
-            return text
-        if lower in _JOKE and "joke" in self.hints.text.lower():
-            return _JOKE[lower]
-        if not _LONG.search(name) and (short := self.short()) is not None:
-            return short
-        return self.hints.phrase(f"{name} {schema.get('description') or ''}")
-
-    def short(self) -> str | None:
-        """A short value: a place, a name, or what the prompt says it is about."""
-        found = self.hints.places[:1] or self.hints.names[:1]
-        return found[0] if found else self.hints.about()
-
-    def fit(self, schema: dict[str, Any], text: str) -> str:
-        low, high = int(schema.get("minLength") or 0), schema.get("maxLength")
-        while len(text) < low:
-            text = f"{text} {text}" if text else "text"
-        if isinstance(high, int) and len(text) > high:
-            text = text[: max(high, low, 0)]
-        return text
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _type(schema: dict[str, Any], depth: int) -> str:
@@ -317,23 +211,6 @@ def _type(schema: dict[str, Any], depth: int) -> str:
 
 def _optional(schema: Any) -> bool:
     return isinstance(schema, dict) and "default" in schema and schema["default"] is None
-
-
-def _limits(schema: dict[str, Any], whole: bool) -> tuple[float, float]:
-    def bound(name: str, default: float) -> float:
-        value = schema.get(name)
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default
-
-    low, high = bound("minimum", -math.inf), bound("maximum", math.inf)
-    nudge = 1.0 if whole else 1e-6
-    if (above := bound("exclusiveMinimum", -math.inf)) > -math.inf:
-        low = max(low, (math.floor(above) + 1.0) if whole else above + nudge * max(1.0, abs(above)))
-    if (below := bound("exclusiveMaximum", math.inf)) < math.inf:
-        high = min(high, (math.ceil(below) - 1.0) if whole else below - nudge * max(1.0, abs(below)))
-    if whole:
-        low = float(math.ceil(low)) if math.isfinite(low) else low
-        high = float(math.floor(high)) if math.isfinite(high) else high
-    return low, high
 
 
 def _merge(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w*\d)")
-_QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|「([^」\n]+)」|『([^』\n]+)』|(?<!\w)'([^'\n]+)'(?!\w)|`([^`\n]+)`")
+# Repeats are bounded so that no prompt takes quadratic time.
+_NUMBER = re.compile(r"(?<![\w.])-?\d{1,16}(?:\.\d{1,16})?(?!\w{0,64}\d)")
+_QUOTED = re.compile(
+    r"\"([^\"\n]{1,1000})\"|“([^”\n]{1,1000})”|「([^」\n]{1,1000})」|『([^』\n]{1,1000})』"
+    r"|(?<!\w)'([^'\n]{1,1000})'(?!\w)|`([^`\n]{1,1000})`"
+)
 _CAPITAL = re.compile(r"\b[A-Z][\w'’-]*(?:\s+[A-Z][\w'’-]*)*(?:,\s*[A-Z]{2}\b)?")
 _PLACE = re.compile(r"\b(?:in|at|for|from|to|of|near)\s+([A-Z][\w'’-]*(?:\s+[A-Z][\w'’-]*)*(?:,\s*[A-Z][\w]+)?)")
 _STOP = (
@@ -19,6 +23,8 @@ _STOP = (
     "only given following answer question query context using"
 )
 _ABOUT = re.compile(r"\b(?:about|of|for|on)\s+(?:(?:a|an|the|my|our)\s+)?([^\W_][\w-]*(?: [\w-]+){0,2})", re.I)
+#: Characters of a text that are looked through for quotations.
+_LOOK = 100_000
 STOPWORDS = frozenset(_STOP.split())
 _STARTERS = (
     "What Who When Where Why How Which Is Are Was Were Do Does Did Can Could Would Should Will Please Tell Give Use "
@@ -53,8 +59,9 @@ def sentences(text: str) -> list[str]:
 
 
 def quoted(text: str) -> list[str]:
-    """Everything in quotation marks, in order."""
-    return [next(group for group in match.groups() if group) for match in _QUOTED.finditer(text)]
+    """Everything in quotation marks (up to 1,000 characters each), in order; a huge text is read to its bound."""
+    found = _QUOTED.finditer(text[:_LOOK])
+    return [next(group for group in match.groups() if group) for match in found]
 
 
 def numbers(text: str) -> list[float]:
@@ -88,6 +95,7 @@ class Hints:
     quoted: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
+    _lines: list[tuple[str, frozenset[str]]] | None = None
 
     @classmethod
     def of(cls, text: str) -> Hints:
@@ -130,10 +138,11 @@ class Hints:
 
     def phrase(self, about: str = "") -> str:
         """The sentence of the prompt that is most about something; the whole prompt if it is short."""
-        lines = sentences(self.text)
-        if not lines:
+        if self._lines is None:
+            self._lines = [(line, frozenset(terms(line))) for line in sentences(self.text)]
+        if not self._lines:
             return "text"
         wanted = set(terms(about))
-        scores = [len(wanted.intersection(terms(line))) for line in lines]
+        scores = [len(wanted & words) for _, words in self._lines]
         best = scores.index(max(scores)) if any(scores) else -1
-        return lines[best][:200]
+        return self._lines[best][0][:200]

@@ -10,6 +10,8 @@ from typing import Any
 
 from requesty_emulator.models.catalogue import Model
 
+#: Prompt prefixes that are remembered, the newest.
+_MAX_PREFIXES = 100_000
 _PLACES = Decimal("0.0000000001")
 
 
@@ -111,7 +113,7 @@ class PromptCache:
 
     def __init__(self, min_tokens: int) -> None:
         self.min_tokens = min_tokens
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, None] = {}
 
     def clear(self) -> None:
         """Forget every prefix."""
@@ -137,7 +139,9 @@ class PromptCache:
                 cached = total
             if index in wanted and total >= self.min_tokens:
                 written = total
-                self._seen.add(key)
+                self._seen[key] = None
+                if len(self._seen) > _MAX_PREFIXES:
+                    del self._seen[next(iter(self._seen))]
         usage.cached = min(cached, usage.prompt) if cached >= self.min_tokens else 0
         if breakpoints is not None and written > usage.cached:
             usage.caching = min(written, usage.prompt) - usage.cached

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from requesty_emulator.errors import GatewayError
@@ -34,6 +35,8 @@ class Core:
         self.faults = FaultQueue()
         self.scripts = ScriptQueue()
         self.requests: list[RecordedRequest] = []
+        self.forgotten = 0
+        self._kept_bytes = 0
         self.on_request = on_request
         self.streams = 0
         self.open_requests = 0
@@ -41,7 +44,9 @@ class Core:
 
     def clear(self) -> None:
         """Forget requests, faults, scripted answers and what was billed."""
-        self.requests.clear()
+        with self.idle:
+            self.requests.clear()
+            self.forgotten = self._kept_bytes = 0
         self.faults.clear()
         self.scripts.clear()
         self.state.clear_ledger()
@@ -50,7 +55,23 @@ class Core:
         """A request arrived."""
         with self.idle:
             self.open_requests += 1
-        self.requests.append(record)
+            self.requests.append(record)
+            self._kept_bytes += record.size
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop the oldest requests beyond the stated number and size; the newest always stays."""
+        number, size = self.settings.keep_requests, self.settings.keep_bytes
+        drop, left = 0, self._kept_bytes
+        for record in islice(self.requests, max(len(self.requests) - 1, 0)):
+            over = number is not None and len(self.requests) - drop > number
+            if not over and (size is None or left <= size):
+                break
+            left -= record.size
+            drop += 1
+        if drop:
+            del self.requests[:drop]
+            self._kept_bytes, self.forgotten = left, self.forgotten + drop
 
     def closed(self, record: RecordedRequest) -> None:
         """A request is over, however it ended."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from starlette.types import Send
 
 from requesty_emulator.errors import GatewayError
+from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.faults import Fault
 from requesty_emulator.gateway.guardrails import mask_json
-
-if TYPE_CHECKING:
-    from requesty_emulator.gateway.call import Call
 
 _HTML = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\n"

@@ -7,20 +7,22 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class RecordedRequest:
     """One request as received and how it was answered.
 
     ``started`` and ``finished`` are Unix seconds; ``cost`` is USD actually billed, ``None`` when the
-    request was not billed; ``attempts`` lists ``(model, status)`` of a routing policy's tries.
+    request was not billed; ``attempts`` lists ``(model, status)`` of a routing policy's tries. Only the
+    ``raw`` bytes of a body are kept; ``body`` is read from them anew each time.
     """
 
     method: str
     path: str
     headers: dict[str, str]
     raw: bytes
-    body: Any = None
     query: dict[str, str] = field(default_factory=dict)
     model: str | None = None
     status: int | None = None
@@ -37,10 +39,23 @@ class RecordedRequest:
     response_id: str | None = None
     unknown_fields: tuple[str, ...] = ()
     attempts: list[tuple[str, int]] = field(default_factory=list)
+    #: Fields and file names of a multipart body; for JSON, whether it was read.
+    form: dict[str, Any] | None = None
+    is_json: bool = False
 
     def __repr__(self) -> str:
         # Headers hold the key, bodies hold whole prompts: neither belongs into a log line.
         return f"<{self.method} {self.path} model={self.model!r} status={self.status} cost={self.cost}>"
+
+    @property
+    def body(self) -> Any:
+        """The JSON body, the fields of a multipart one, ``None`` where no route read it."""
+        return msgspec.json.decode(self.raw) if self.is_json else self.form
+
+    @property
+    def size(self) -> int:
+        """Bytes that keeping the request takes, about: its body, its headers and 2,000 for the rest."""
+        return len(self.raw) + sum(len(name) + len(value) for name, value in self.headers.items()) + 2_000
 
     @property
     def duration(self) -> float | None:
@@ -50,7 +65,8 @@ class RecordedRequest:
     @property
     def requesty(self) -> dict[str, Any]:
         """The ``requesty`` metadata object of the body, or an empty dict."""
-        value = self.body.get("requesty") if isinstance(self.body, dict) else None
+        body = self.body
+        value = body.get("requesty") if isinstance(body, dict) else None
         return value if isinstance(value, dict) else {}
 
 

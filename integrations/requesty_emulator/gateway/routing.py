@@ -61,7 +61,7 @@ def _fits(call: Call, model: Model, kind: str, needs: int) -> None:
 async def _policy(call: Call, policy: Policy, kind: str, needs: int, depth: int) -> Model:
     if depth > 4:
         raise GatewayError(400, "policies are nested too deeply")
-    meta = call.record.requesty
+    meta = call.requesty
     sticky = meta.get("trace_id") or meta.get("user_id") or call.record.request_id
     error = GatewayError(404, "Model and/or policy not supported")
     waited = 0.0

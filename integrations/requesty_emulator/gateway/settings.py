@@ -26,7 +26,7 @@ USAGE_STYLES: tuple[str, ...] = get_args(UsageStyle)
 
 @dataclass(slots=True, kw_only=True)
 class Settings:
-    """All switches with their defaults (contract, sections 20 and 21).
+    """All switches with their defaults (docs/contract.md, sections 20 and 21).
 
     Delays are seconds. ``time_scale`` multiplies the back-off of emulated routing policies.
     """
@@ -59,13 +59,19 @@ class Settings:
     guardrails: bool = False
     #: Return server-side web searches as undeclared ``tool_calls`` (observed with Claude, not streamed).
     server_tools: bool = False
+    #: Let the emulated model choose shell, file-writing and network tools on prompts that no test scripted.
+    risky_tools: bool = False
     #: Answer 400 when the prompt exceeds the model's context window.
     check_context: bool = True
     #: Largest request body in bytes.
     max_body_bytes: int = 32 * 1024 * 1024
+    #: Requests that ``requests`` keeps, the newest; ``None`` keeps all.
+    keep_requests: int | None = 10_000
+    #: Bytes that kept requests may take, bodies and headers together; ``None`` is without a limit.
+    keep_bytes: int | None = 64 * 1024 * 1024
     #: Organisation balance in USD; ``None`` is unlimited, and 402 follows once it is spent.
     balance: Decimal | None = None
-    #: Answer an unknown key on ``GET /v1/models`` with 403 instead of the public catalogue (contract, conflict 3).
+    #: Answer an unknown key on ``GET /v1/models`` with 403, not the public catalogue (docs/contract.md, section 19).
     models_need_valid_key: bool = False
     #: ``Retry-After`` in seconds on 429 and 503 answers that do not set their own.
     retry_after: float | None = None
@@ -86,6 +92,10 @@ class Settings:
     def _check(self) -> None:
         for field in fields(self):
             value, default = getattr(self, field.name), field.default
+            if field.name in ("keep_requests", "keep_bytes"):
+                if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                    raise ConfigError(f"switch {field.name!r} must be a whole number from 1 or null, not {value!r}")
+                continue
             if isinstance(default, bool):
                 if not isinstance(value, bool):
                     raise ConfigError(f"switch {field.name!r} must be true or false, not {value!r}")

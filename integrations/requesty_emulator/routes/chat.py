@@ -37,7 +37,7 @@ async def chat_completions(call: Call) -> Reply:
     model = await route(call, needs=sum(count for _, count in blocks))
     provider_rules(body, model)
     ask = from_chat(body, model)
-    ask.blocks = blocks
+    ask.blocks, ask.risky_tools = blocks, call.settings.risky_tools
     scripted = call.core.scripts.take(call.record.model, call.record.path)
     answers, usage = answer(call, ask, model, scripted)
     frame = envelope(call, model, scripted)

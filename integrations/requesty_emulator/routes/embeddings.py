@@ -22,6 +22,8 @@ from requesty_emulator.validation.chat import unknown_fields, validate_requesty
 _FIELDS = frozenset({"model", "input", "dimensions", "encoding_format", "user", "requesty"})
 _MAX_ITEMS = 2048
 _MAX_TOKENS = 8192
+#: Tokens of all inputs together, as OpenAI limits them.
+_MAX_TOTAL = 300_000
 
 
 async def create_embeddings(call: Call) -> Reply:
@@ -31,6 +33,8 @@ async def create_embeddings(call: Call) -> Reply:
     call.record.unknown_fields = unknown_fields(body, _FIELDS)
     inputs = _validate(body, strict=call.settings.strict_fields)
     counts = [len(item) if isinstance(item, tuple) else tokens(item) for item in inputs]
+    if sum(counts) > _MAX_TOTAL:
+        raise bad_request(f"input must have at most {_MAX_TOTAL} tokens in all, not {sum(counts)}", "provider")
     model = await route(call, "embedding", needs=max(counts))
     size = model.dimensions
     if (asked := body.get("dimensions")) is not None:

@@ -1,4 +1,4 @@
-"""Both official forms of feedback (contract, section 11)."""
+"""Both official forms of feedback (docs/contract.md, section 11)."""
 
 from __future__ import annotations
 

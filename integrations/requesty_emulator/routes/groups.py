@@ -1,4 +1,4 @@
-"""Groups and access lists of the management API (contract, section 12)."""
+"""Groups and access lists of the management API (docs/contract.md, section 12)."""
 
 from __future__ import annotations
 

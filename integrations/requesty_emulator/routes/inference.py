@@ -33,7 +33,7 @@ async def infer(call: Call, chat: dict[str, Any]) -> Outcome:
     model = await route(call, needs=sum(count for _, count in blocks))
     provider_rules(chat, model)
     ask = from_chat(chat, model)
-    ask.blocks = blocks
+    ask.blocks, ask.risky_tools = blocks, call.settings.risky_tools
     scripted = call.core.scripts.take(call.record.model, call.record.path)
     answers, usage = answer(call, ask, model, scripted)
     shown = shown_model(call, model, scripted)

@@ -1,4 +1,4 @@
-"""Keys and the organisation of the management API (contract, section 12)."""
+"""Keys and the organisation of the management API (docs/contract.md, section 12)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from requesty_emulator.routes.usage_report import KEY_GROUPS, ORG_GROUPS, money,
 from requesty_emulator.validation import checks
 
 _CREATOR = {"id": "user-root", "email": "owner@example.com"}
+#: Largest amount in USD and most characters of one.
+_MOST = 10**12
+_DIGITS = 40
 _LEVELS = ("none", "read", "write")
 
 ManageHandler = Callable[[Call], Awaitable[Reply]]
@@ -42,13 +45,13 @@ async def auth_check(call: Call) -> Reply:
 def amount(value: object, where: str) -> Decimal:
     """Money sent as a number or a decimal string (both occur)."""
     if not isinstance(value, str):
-        return Decimal(str(checks.number(value, where, 0)))
+        return Decimal(str(checks.number(value, where, 0, _MOST)))
     try:
         parsed = Decimal(value)
     except ArithmeticError as exc:
         raise bad_request(f"{where} must be a decimal number, not {value!r}") from exc
-    if not parsed.is_finite() or parsed < 0:
-        raise bad_request(f"{where} must be a non-negative number, not {value!r}")
+    if not parsed.is_finite() or not 0 <= parsed <= _MOST or len(value) > _DIGITS or parsed.adjusted() < -_DIGITS:
+        raise bad_request(f"{where} must be a number from 0 to {_MOST}, not {value!r}"[:300])
     return parsed
 
 

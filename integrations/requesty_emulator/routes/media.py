@@ -1,4 +1,4 @@
-"""Images and audio, as far as clients need an answer of the right shape (contract, section 10)."""
+"""Images and audio, as far as clients need an answer of the right shape (docs/contract.md, section 10)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import wave
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import HTTP
+from email.policy import compat32
 from typing import Any
 
 from requesty_emulator.answers.engine import PIXEL
@@ -40,7 +40,7 @@ async def generate_images(call: Call) -> Reply:
     checks.string(checks.required(body, "model"), "model", empty=False)
     prompt = checks.string(checks.required(body, "prompt"), "prompt", empty=False)
     count = body.get("n") or 1
-    if isinstance(count, str) and multipart and count.isdecimal():
+    if isinstance(count, str) and multipart and count.isdecimal() and len(count) < 9:
         count = int(count)
     count = checks.integer(count, "n", 1, 10)
     if body.get("quality") is not None:
@@ -153,12 +153,17 @@ def _silence(form: str, characters: int) -> bytes:
 def _form(call: Call) -> tuple[dict[str, Any], dict[str, tuple[str, bytes]]]:
     """Fields and files of a multipart body, read with the standard library's MIME parser."""
     head = f"content-type: {call.headers['content-type']}\r\n\r\n".encode("latin-1")
-    message = BytesParser(policy=HTTP).parsebytes(head + call.record.raw)
+    try:
+        message = BytesParser(policy=compat32).parsebytes(head + call.record.raw)
+    except RecursionError as exc:
+        raise bad_request("the multipart body is nested too deeply") from exc
     fields: dict[str, Any] = {}
     files: dict[str, tuple[str, bytes]] = {}
-    if not message.is_multipart():
+    parts = message.get_payload()
+    if not isinstance(parts, list):
         raise bad_request("the multipart body is malformed")
-    for part in message.iter_parts():
+    for part in parts:
+        assert isinstance(part, Message)
         name = _parameter(part, "name")
         if name is None:
             raise bad_request("a multipart part has no name")
@@ -169,7 +174,7 @@ def _form(call: Call) -> tuple[dict[str, Any], dict[str, tuple[str, bytes]]]:
             fields[name] = data.decode("utf-8", "replace").strip()
         else:
             files[name.removesuffix("[]")] = (filename, data)
-    call.record.body = {**fields, **{name: filename for name, (filename, _) in files.items()}}
+    call.body = call.record.form = {**fields, **{name: filename for name, (filename, _) in files.items()}}
     model = fields.get("model")
     call.record.model = model if isinstance(model, str) else None
     return fields, files

@@ -22,7 +22,7 @@ _NAMES = (
 )
 _FIELDS = frozenset(_NAMES.split())
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-_SERVER_TOOL = re.compile(r"^(?:web_search|web_fetch|code_execution|text_editor|bash|computer)(?:_\d{8})?$")
+_WEB_SEARCH = re.compile(r"^web_search(?:_\d{8})?$")
 
 
 async def create_message(call: Call) -> Reply:
@@ -133,16 +133,12 @@ def _message(message: dict[str, Any], where: str, pending: set[str], out: list[d
                 }
             )
         elif kind == "tool_use" and role == "assistant":
-            arguments = checks.obj(block.get("input"), f"{spot}.input")
-            call_id = checks.string(block.get("id"), f"{spot}.id", empty=False)
-            name = checks.string(block.get("name"), f"{spot}.name", empty=False)
-            function = {"name": name, "arguments": encode(arguments).decode()}
-            calls.append({"id": call_id, "type": "function", "function": function})
+            calls.append(_tool_use(block, spot))
         elif kind in ("thinking", "redacted_thinking") and role == "assistant":
             if kind == "thinking":
                 checks.string(block.get("thinking"), f"{spot}.thinking")
                 checks.string(block.get("signature"), f"{spot}.signature")
-        elif kind in ("server_tool_use", "web_search_tool_result") and role == "assistant":
+        elif role == "assistant" and str(kind).endswith(("_tool_use", "_tool_result")):
             continue
         else:
             parts.append(_part(block, spot))
@@ -155,6 +151,13 @@ def _message(message: dict[str, Any], where: str, pending: set[str], out: list[d
     if parts or calls:
         out.append(turn)
     return {item["id"] for item in calls}
+
+
+def _tool_use(block: dict[str, Any], where: str) -> dict[str, Any]:
+    arguments = checks.obj(block.get("input"), f"{where}.input")
+    call_id = checks.string(block.get("id"), f"{where}.id", empty=False)
+    name = checks.string(block.get("name"), f"{where}.name", empty=False)
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": encode(arguments).decode()}}
 
 
 def _result(content: object, where: str) -> Any:
@@ -190,13 +193,15 @@ def _tools(body: dict[str, Any], chat: dict[str, Any]) -> None:
         where = f"tools[{index}]"
         tool = checks.obj(raw, where)
         kind = tool.get("type")
-        if isinstance(kind, str) and _SERVER_TOOL.match(kind):
-            tools.append({"type": "web_search"})
+        if kind is not None and kind != "custom":
+            # Of the maker's own kinds (shells, editors, searches of tools, MCP servers, …) the model calls none.
+            if _WEB_SEARCH.match(checks.string(kind, f"{where}.type", empty=False)):
+                tools.append({"type": "web_search"})
             continue
-        if kind is not None:
-            checks.one_of(kind, f"{where}.type", ("custom",))
         names.append(checks.string(tool.get("name"), f"{where}.name", empty=False))
         schema = checks.obj(tool.get("input_schema"), f"{where}.input_schema")
+        if tool.get("description") is not None:
+            checks.string(tool["description"], f"{where}.description")
         function = {"name": names[-1], "description": tool.get("description") or "", "parameters": schema}
         tools.append({"type": "function", "function": function})
     if tools:
@@ -205,16 +210,20 @@ def _tools(body: dict[str, Any], chat: dict[str, Any]) -> None:
         return
     choice = checks.obj(body["tool_choice"], "tool_choice")
     kind = checks.one_of(choice.get("type"), "tool_choice.type", ("auto", "any", "tool", "none"))
-    if not tools:
+    if not body.get("tools"):
         raise bad_request("tool_choice needs tools")
+    if not tools:
+        return
     if choice.get("disable_parallel_tool_use"):
         chat["parallel_tool_calls"] = False
     if kind == "tool":
         if choice.get("name") not in names:
+            if any(tool.get("name") == choice.get("name") for tool in body["tools"]):
+                return
             raise bad_request(f"tool_choice.name {choice.get('name')!r} is not one of the tools")
         chat["tool_choice"] = {"type": "function", "function": {"name": choice["name"]}}
     else:
-        chat["tool_choice"] = "required" if kind == "any" else kind
+        chat["tool_choice"] = kind if kind != "any" else "required" if names else "auto"
 
 
 # response

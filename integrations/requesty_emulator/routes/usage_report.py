@@ -1,4 +1,4 @@
-"""Usage reports of the management API (contract, section 12)."""
+"""Usage reports of the management API (docs/contract.md, section 12)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ ORG_GROUPS = (
     *("group_name", "group_id", "user_id", "api_key_id", "model_requested", "model_used"),
     *("provider_used", "is_byok", "origin_title"),
 )
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 _MAX_RANGE = timedelta(days=100)
 
 
@@ -63,7 +64,7 @@ def _query(call: Call, allowed: tuple[str, ...]) -> tuple[datetime, datetime, st
         # An older docs page puts the range into a JSON body on GET.
         try:
             body = msgspec.json.decode(call.record.raw)
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise bad_request("the body is not valid JSON") from exc
         for name, raw in checks.obj(body, "body").items():
             pairs += [(name, str(item)) for item in (raw if isinstance(raw, list) else [raw])]
@@ -71,7 +72,7 @@ def _query(call: Call, allowed: tuple[str, ...]) -> tuple[datetime, datetime, st
     if not values.get("start"):
         raise bad_request("missing required query parameter 'start'")
     start = _time(values["start"], "start")
-    end = _time(values["end"], "end") if values.get("end") else start + timedelta(hours=24)
+    end = _time(values["end"], "end") if values.get("end") else min(start, _LATEST) + timedelta(hours=24)
     if end < start:
         raise bad_request("end must not be before start")
     if end - start > _MAX_RANGE:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from requesty_emulator.errors import GatewayError
-from requesty_emulator.gateway.call import Call, Endpoint, Handler
+from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.delivery import Reply, encode
+from requesty_emulator.gateway.endpoint import Endpoint, Handler
 from requesty_emulator.routes import groups, management, media
 from requesty_emulator.routes.chat import chat_completions
 from requesty_emulator.routes.embeddings import create_embeddings
@@ -25,14 +26,17 @@ from requesty_emulator.routes.responses import create_response
 def build_app(core: Core) -> Starlette:
     """All routes of the inference and the management host on one application."""
 
+    app = Starlette(routes=[*_inference(core), *_management(core)], exception_handlers={HTTPException: _refused})
+    # Unknown paths are recorded too, so that a test sees a client calling a wrong one.
+    app.router.default = Endpoint(core, _missing)
+    return app
+
+
+def _inference(core: Core) -> list[Route]:
     def at(path: str, method: str, handler: Handler, style: str = "openai") -> Route:
         return Route(path, Endpoint(core, handler, style), methods=[method])
 
-    def manage(path: str, method: str, handler: Handler) -> Route:
-        level = "read" if method == "GET" else "write"
-        return at(f"/v1/manage{path}", method, guarded(level, handler), "manage")
-
-    routes = [
+    return [
         at("/v1/chat/completions", "POST", chat_completions),
         at("/v1/messages", "POST", create_message, "anthropic"),
         at("/v1/responses", "POST", create_response),
@@ -46,6 +50,16 @@ def build_app(core: Core) -> Starlette:
         at("/v1/feedback", "POST", feedback_by_request),
         at("/feedback/{id}", "POST", feedback_by_id),
         at("/v1/auth/check", "GET", management.auth_check, "manage"),
+    ]
+
+
+def _management(core: Core) -> list[Route]:
+    def manage(path: str, method: str, handler: Handler) -> Route:
+        level = "read" if method == "GET" else "write"
+        endpoint = Endpoint(core, guarded(level, handler), "manage")
+        return Route(f"/v1/manage{path}", endpoint, methods=[method])
+
+    return [
         manage("/apikey", "GET", management.list_keys),
         manage("/apikey", "POST", management.create_key),
         manage("/apikey/{id}", "GET", management.get_key),
@@ -72,10 +86,6 @@ def build_app(core: Core) -> Starlette:
         manage("/access-list/{id}", "PATCH", groups.patch_access_list),
         manage("/access-list/{id}", "DELETE", groups.delete_access_list),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-    # Unknown paths are recorded too, so that a test sees a client calling a wrong one.
-    app.router.default = Endpoint(core, _missing)
-    return app
 
 
 async def _missing(call: Call) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,9 +15,6 @@ from requesty_emulator.errors import ConfigError
 from requesty_emulator.gateway.faults import make_fault
 from requesty_emulator.gateway.policy import Policy
 from requesty_emulator.gateway.settings import Settings
-
-if TYPE_CHECKING:
-    from requesty_emulator.server.server import GatewayEmulator
 
 _SECTIONS = ("api_key", "switches", "keys", "policies", "faults", "answers")
 _RULE = ("model", "nth", "key", "path", "times")
@@ -39,16 +36,6 @@ class Scenario:
     policies: dict[str, Policy] = field(default_factory=dict)
     faults: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
-
-    def apply(self, emulator: GatewayEmulator) -> None:
-        """Put keys, policies, faults and answers into an emulator."""
-        for key in self.keys:
-            emulator.add_key(**key)
-        emulator.policies.update(self.policies)
-        for fault in self.faults:
-            emulator.fault(**fault)
-        for answer in self.answers:
-            emulator.say(**answer)
 
 
 def load_scenario(source: str | Path | Mapping[str, Any]) -> Scenario:

@@ -1,1 +1,4 @@
-"""The strict reading of requests; every refusal names the field."""
+"""The strict reading of requests; every refusal names the field.
+
+Here belong checks that raise the gateway's 400. They read, they never rewrite and never answer.
+"""

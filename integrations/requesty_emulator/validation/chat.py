@@ -1,4 +1,4 @@
-"""Strict reading of a chat-completions body (contract, section 3); every refusal names the field."""
+"""Strict reading of a chat-completions body (docs/contract.md, section 3); every refusal names the field."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _FIELDS = (
 CHAT_FIELDS = frozenset(_FIELDS.split())
 #: Tools that run on the provider's side, by their spelling on the three routes.
 SERVER_TOOLS = ("web_search", "web_search_preview")
+#: Kinds that agents offer besides functions; the emulated model passes them over.
+OTHER_TOOLS = ("custom", "mcp", "image_generation", "code_interpreter", "file_search", "local_shell", "namespace")
 _MESSAGE_FIELDS = {
     "system": {"role", "content", "name", "cache_control"},
     "developer": {"role", "content", "name", "cache_control"},
@@ -191,7 +193,7 @@ def validate_tools(tools: object) -> list[str]:
     """Names of the offered functions; an empty array is refused (seen by clients)."""
     if tools is None:
         return []
-    names: list[str] = []
+    names: dict[str, None] = {}
     for index, item in enumerate(checks.array(tools, "tools", empty=False)):
         where = f"tools[{index}]"
         tool = checks.obj(item, where)
@@ -200,14 +202,16 @@ def validate_tools(tools: object) -> list[str]:
             r"web_search_(preview_)?\d{8}|web_search_preview_\d{4}_\d\d_\d\d", word
         ):
             continue
-        checks.one_of(word, f"{where}.type", ("function", *SERVER_TOOLS))
+        if word in OTHER_TOOLS:
+            continue
+        checks.one_of(word, f"{where}.type", ("function", *SERVER_TOOLS, *OTHER_TOOLS))
         function = checks.obj(tool.get("function"), f"{where}.function")
         name = checks.string(function.get("name"), f"{where}.function.name", empty=False)
         if not _TOOL_NAME.match(name):
             raise bad_request(f"{where}.function.name {name!r} must match {_TOOL_NAME.pattern}"[:300])
         if name in names:
             raise bad_request(f"{where}.function.name {name!r} is used twice")
-        names.append(name)
+        names[name] = None
         if function.get("description") is not None:
             checks.string(function["description"], f"{where}.function.description")
         if function.get("strict") is not None:
@@ -215,8 +219,8 @@ def validate_tools(tools: object) -> list[str]:
         if function.get("parameters") is not None:
             schema = checks.obj(function["parameters"], f"{where}.function.parameters")
             if schema.get("type", "object") != "object":
-                raise bad_request(f"{where}.function.parameters.type must be 'object', not {schema['type']!r}")
-    return names
+                raise bad_request(f"{where}.function.parameters.type must be 'object', not {schema['type']!r}"[:300])
+    return list(names)
 
 
 def _tool_choice(choice: object, names: list[str], tools: object) -> None:
@@ -264,10 +268,14 @@ def _reasoning(body: dict[str, Any]) -> None:
     effort = body.get("reasoning_effort")
     if effort is not None:
         word = checks.string(effort, "reasoning_effort")
-        if word not in EFFORTS and word != "minimal" and not word.isdigit():
+        if word not in EFFORTS and word != "minimal" and not (word.isdecimal() and len(word) <= 9):
             raise bad_request(f"reasoning_effort must be one of {', '.join(EFFORTS)} or a numeric string, not {word!r}")
     if body.get("reasoning") is not None:
-        checks.obj(body["reasoning"], "reasoning")
+        reasoning = checks.obj(body["reasoning"], "reasoning")
+        if reasoning.get("effort") is not None:
+            checks.string(reasoning["effort"], "reasoning.effort")
+        if reasoning.get("max_tokens") is not None:
+            checks.integer(reasoning["max_tokens"], "reasoning.max_tokens", 0)
     validate_thinking(body.get("thinking"))
 
 

@@ -66,7 +66,10 @@ def number(value: object, where: str, low: float | None = None, high: float | No
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise bad_request(f"{where} must be a number, not {kind(value)}")
     _bounds(value, where, low, high)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise bad_request(f"{where} is too large a number") from None
 
 
 def one_of(value: object, where: str, allowed: Iterable[str]) -> str:
@@ -87,6 +90,6 @@ def required(body: Mapping[str, Any], name: str) -> Any:
 
 def _bounds(value: float, where: str, low: float | None, high: float | None) -> None:
     if low is not None and value < low:
-        raise bad_request(f"{where} must be at least {low}, not {value}")
+        raise bad_request(f"{where} must be at least {low}, not {value}"[:300])
     if high is not None and value > high:
-        raise bad_request(f"{where} must be at most {high}, not {value}")
+        raise bad_request(f"{where} must be at most {high}, not {value}"[:300])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 import pickle
-import traceback
 from concurrent.futures import ThreadPoolExecutor
-from io import StringIO
-from typing import Any
+
+from tests.support.secrets import everything_logged, shown_of
 
 from ..model import STREAMS, UNARY, Ask, Case, Mode, Outcome, run, scenario
 
@@ -94,31 +92,14 @@ def serialised(case: Case) -> None:
     assert case.ask_of(again).text
 
 
-class _Keep(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.out = StringIO()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.out.write(self.format(record) + "\n")
-
-
 @scenario(GROUP, "the key is in no repr, log, error or traceback")
 def secret(case: Case) -> None:
-    keep, root = _Keep(), logging.getLogger()
-    level = root.level
-    root.addHandler(keep)
-    root.setLevel(logging.DEBUG)
-    try:
+    with everything_logged() as logged:
         built = case.build(max_retries=0)
         case.ask_of(built)
         case.gw.fail_next(500, message=f"you sent Bearer {case.gw.api_key}")
         failure = case.fail_of(built)
-    finally:
-        root.removeHandler(keep)
-        root.setLevel(level)
-    lines = "".join(traceback.format_exception(failure.error))
-    shown: list[Any] = [repr(built), str(failure.error), repr(failure.error), lines, keep.out.getvalue()]
+    shown = [repr(built), shown_of(failure.error), logged.getvalue()]
     for text in shown:
         assert case.gw.api_key not in text
 

@@ -1,0 +1,81 @@
+"""What a test reads from a running emulator: requests, bills, feedback."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from requesty_emulator.gateway.core import Core
+from requesty_emulator.gateway.policy import Policy
+from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest
+from requesty_emulator.gateway.state import State
+
+
+class Inspection:
+    """The reading half of :class:`~requesty_emulator.server.server.GatewayEmulator`."""
+
+    _core: Core
+
+    @property
+    def state(self) -> State:
+        """Keys, groups, ledger and feedback behind the routes."""
+        return self._core.state
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """Routing policies by the name after ``policy/``."""
+        return self.state.policies
+
+    @property
+    def feedback(self) -> dict[str, dict[str, Any]]:
+        """Feedback received, merged by response id."""
+        return self.state.feedback
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """Every billed call with its user, trace, tags, labels and costs, as the usage reports see it."""
+        return self.state.ledger
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The newest requests in order of arrival, those still running included.
+
+        As many as the switches ``keep_requests`` and ``keep_bytes`` say; :attr:`forgotten_requests` were dropped.
+        """
+        return self._core.requests
+
+    @property
+    def forgotten_requests(self) -> int:
+        """How many of the oldest requests are no longer kept."""
+        return self._core.forgotten
+
+    @property
+    def last_request(self) -> RecordedRequest:
+        """The newest request; raises ``LookupError`` when there was none."""
+        if not self._core.requests:
+            raise LookupError("the emulator has not seen a request yet")
+        return self._core.requests[-1]
+
+    @property
+    def chat_requests(self) -> list[RecordedRequest]:
+        """Requests to ``/v1/chat/completions``."""
+        return [request for request in list(self._core.requests) if request.path == "/v1/chat/completions"]
+
+    @property
+    def billed(self) -> Decimal:
+        """USD billed since the start or the last :meth:`clear`."""
+        return self.state.billed
+
+    @property
+    def active_streams(self) -> int:
+        """Streams being sent right now."""
+        return self._core.streams
+
+    def spend(self, group_by: str = "model_requested") -> dict[str, Decimal]:
+        """USD billed by a documented ``group_by`` name, ``extra.FIELD`` included."""
+        return self._core.spend(group_by)
+
+    def wait_idle(self, timeout: float = 5.0) -> bool:
+        """Wait until no request is in flight; false when the time is over first."""
+        with self._core.idle:
+            return self._core.idle.wait_for(lambda: self._core.open_requests == 0, timeout)
