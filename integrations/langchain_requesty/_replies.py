@@ -10,9 +10,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from requesty_core.money.usage import Usage
-from requesty_core.replies.attempts import attempt_dict
-from requesty_core.replies.reply import (
+from requesty_core import (
     ChatReply,
     Message,
     MessageEnd,
@@ -20,8 +18,9 @@ from requesty_core.replies.reply import (
     StreamEvent,
     TextDelta,
     ToolCallDelta,
+    Usage,
 )
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core.adapters import call_summary, read_arguments, reply_metadata
 
 __all__ = ["PROVIDER", "chat_result", "chunk_of", "usage_metadata"]
 
@@ -93,19 +92,8 @@ def tool_calls_of(choice: Message) -> tuple[list[ToolCall], list[InvalidToolCall
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in choice.tool_calls:
-        error: str | None = None
-        args: Any = {}
-        if call.arguments:
-            try:
-                args = decode_json(call.arguments)
-            except JSONDecodeError as exc:
-                error = f"the arguments are not valid JSON: {exc}"
-            else:
-                # The wire spells "no arguments" as null too.
-                args = {} if args is None else args
-                if not isinstance(args, dict):
-                    error = f"the arguments are not a JSON object but a {type(args).__name__}"
-        if error is None:
+        args, error = read_arguments(call.arguments)
+        if args is not None:
             calls.append(ToolCall(name=call.name, args=args, id=call.id, type="tool_call"))
         else:
             invalid.append(
@@ -131,33 +119,27 @@ def _choice_metadata(choice: Message) -> dict[str, Any]:
     if choice.raw_finish_reason != choice.finish_reason:
         values["native_finish_reason"] = choice.raw_finish_reason
     if choice.server_tool_calls:
-        values["server_tool_calls"] = [
-            {"name": call.name, "arguments": call.arguments, "id": call.id} for call in choice.server_tool_calls
-        ]
+        values["server_tool_calls"] = [call_summary(call) for call in choice.server_tool_calls]
     return {key: value for key, value in values.items() if value is not None}
 
 
 def response_metadata(reply: ChatReply, *, include_headers: bool) -> dict[str, Any]:
     """``response_metadata`` of a reply. ``cost`` is USD as a float; unknown cost has no key."""
     usage = reply.usage
+    shared = reply_metadata(reply)
+    attempts = shared.pop("attempts")
     values: dict[str, Any] = {
         "model_provider": PROVIDER,
-        "model_name": reply.served_model or reply.requested_model,
-        "requested_model": reply.requested_model,
-        "provider": reply.provider,
+        "model_name": shared.pop("served_model", None) or reply.requested_model,
+        **shared,
         "id": reply.id,
         "created": reply.created,
         "system_fingerprint": reply.system_fingerprint,
         "service_tier": reply.extra.get("service_tier"),
-        "request_id": reply.request_id,
         "token_usage": None if usage is None else dict(usage.raw),
-        "cost": None if usage is None or usage.cost is None else float(usage.cost),
         "cost_details": None if usage is None else usage.raw.get("cost_details"),
         "headers": dict(reply.headers) if include_headers else None,
-        "requesty": {
-            "attempts": [attempt_dict(a) for a in reply.attempts],
-            **({"extra": dict(reply.extra)} if reply.extra else {}),
-        },
+        "requesty": {"attempts": attempts, **({"extra": dict(reply.extra)} if reply.extra else {})},
     }
     return {key: value for key, value in values.items() if value is not None}
 

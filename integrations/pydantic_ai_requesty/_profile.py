@@ -8,8 +8,8 @@ from typing import Any, cast
 from pydantic_ai.profiles import ModelProfile, merge_profile
 from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
 
-from requesty_core.catalog.catalog import bundled
-from requesty_core.catalog.model_id import ModelId
+from requesty_core import ModelId
+from requesty_core.catalog import bundled
 
 __all__ = ["narrowed", "profile_for"]
 

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from requesty_core import ChatReply, CostLedger, MalformedResponseError, RequestyClient, RequestyError, TextDelta
-from requesty_core.adapters.clients import reply_metadata
+from requesty_core.adapters import reply_metadata
 from requesty_core.catalog.catalog import bundled
 from requesty_core.network.sse import MAX_EVENT_BYTES
 

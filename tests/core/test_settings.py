@@ -35,7 +35,7 @@ from requesty_core import (
     Timeouts,
     analytics_headers,
 )
-from requesty_core.adapters.clients import ClientPair
+from requesty_core.adapters import ClientPair
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.settings.options import merge_headers
 

@@ -24,6 +24,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
+from requesty_core.adapters import data_url
 from requesty_core.errors import ConfigurationError
 
 __all__ = ["wire_content"]
@@ -102,7 +103,7 @@ def _data_url(data: bytes, media_type: str | None, kind: str, setting: str, wher
         media_type = guess.mime if guess else None
     if not media_type:
         raise ConfigurationError(f"{where}: the type of the {kind} is unknown; set {setting}")
-    return f"data:{media_type};base64,{data.decode('ascii')}", media_type
+    return data_url(media_type, data.decode("ascii")), media_type
 
 
 def _image(block: ImageBlock, where: str) -> Part:

@@ -9,6 +9,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 from llama_index.core.tools.types import BaseTool
 
+from requesty_core.adapters import wire_tool_call
 from requesty_core.errors import ConfigurationError
 
 from ._content import wire_content
@@ -66,17 +67,13 @@ def _calls(message: ChatMessage) -> Iterator[Wire]:
     for block in blocks:
         kwargs = block.tool_kwargs
         arguments = kwargs if isinstance(kwargs, str) else json.dumps(kwargs, ensure_ascii=False)
-        yield _call(block.tool_call_id, block.tool_name, arguments)
+        yield wire_tool_call(block.tool_call_id, block.tool_name, arguments)
     if blocks:
         return
     for given in message.additional_kwargs.get("tool_calls") or ():
         call = given if isinstance(given, Mapping) else given.model_dump()
         function = call.get("function") or {}
-        yield _call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
-
-
-def _call(id_: str | None, name: str, arguments: str) -> Wire:
-    return {"id": id_ or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+        yield wire_tool_call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
 
 
 def wire_tools(tools: Sequence[BaseTool], strict: bool) -> list[Wire]:

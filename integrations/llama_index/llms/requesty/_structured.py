@@ -17,7 +17,7 @@ from ._messages import wire_tools
 from ._replies import INVALID_ARGUMENTS, PartialJSON, tool_selections
 
 if TYPE_CHECKING:
-    from .base import Requesty
+    from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 __all__ = ["Structured", "StructuredMode", "StructuredOutputError", "strict_schema"]
 
@@ -90,7 +90,7 @@ class Structured:
         mode: ``json_schema`` or ``tools``.
     """
 
-    def __init__(self, llm: Requesty, output_cls: type[M], prompt: BasePromptTemplate, mode: str) -> None:
+    def __init__(self, llm: FunctionCallingLLM, output_cls: type[M], prompt: BasePromptTemplate, mode: str) -> None:
         self._llm = llm
         self._output_cls: type[BaseModel] = output_cls
         self._prompt = prompt
@@ -181,7 +181,7 @@ class Structured:
 
 
 class _Partial:
-    """From streamed responses to partial objects: only those that tell something new."""
+    """From streamed responses to partial objects: only those with something new."""
 
     def __init__(self, output_cls: type[BaseModel], *, native: bool) -> None:
         self._cls = create_flexible_model(output_cls)
@@ -197,7 +197,7 @@ class _Partial:
         try:
             return self._cls.model_validate(deepcopy(value))
         except ValidationError:
-            # Half a value may break a nested class; the next piece mends it, and the last object is checked in full.
+            # Half a value may break a nested class; the next piece completes it, and the last object is validated.
             return None
 
     def _value(self, response: ChatResponse) -> dict[str, Any]:

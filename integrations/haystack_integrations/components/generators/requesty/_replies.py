@@ -9,9 +9,7 @@ from typing import Any
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCall, ToolCallDelta
 
-from requesty_core.adapters.metadata import reply_metadata
-from requesty_core.money.usage import Usage
-from requesty_core.replies.reply import (
+from requesty_core import (
     ChatReply,
     Message,
     MessageEnd,
@@ -19,11 +17,10 @@ from requesty_core.replies.reply import (
     ReasoningDelta,
     StreamEvent,
     TextDelta,
+    Usage,
 )
-from requesty_core.replies.reply import (
-    ToolCallDelta as CoreToolCallDelta,
-)
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core import ToolCallDelta as CoreToolCallDelta
+from requesty_core.adapters import call_summary, cost_of, read_arguments, reply_metadata
 
 __all__ = ["Chunks", "replies_of", "usage_of"]
 
@@ -80,7 +77,7 @@ def _choice_meta(choice: Message) -> dict[str, Any]:
         "logprobs": choice.logprobs,
         "annotations": [dict(item) for item in choice.annotations],
         "images": [dict(item) for item in choice.images],
-        "server_tool_calls": [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in choice.server_tool_calls],
+        "server_tool_calls": [call_summary(call) for call in choice.server_tool_calls],
         "message_extra": dict(choice.extra),
     }
     return {key: value for key, value in values.items() if value}
@@ -91,14 +88,9 @@ def _tool_calls(choice: Message, optional: Optional) -> tuple[list[ToolCall], li
     calls: list[ToolCall] = []
     invalid: list[dict[str, Any]] = []
     for call in choice.tool_calls:
-        try:
-            arguments = decode_json(call.arguments) if call.arguments else {}
-        except JSONDecodeError:
-            arguments = call.arguments
+        arguments, _ = read_arguments(call.arguments)
         if arguments is None:
-            arguments = {}
-        if not isinstance(arguments, dict):
-            invalid.append({"name": call.name, "arguments": call.arguments, "id": call.id})
+            invalid.append(call_summary(call))
             continue
         unset = optional.get(call.name, frozenset())
         arguments = {key: value for key, value in arguments.items() if value is not None or key not in unset}
@@ -115,9 +107,8 @@ def usage_of(usage: Usage | None) -> dict[str, Any]:
         return {}
     cleaned = _without_none(usage.raw)
     cleaned.pop("cost", None)
-    if usage.cost is not None:
-        cleaned["cost"] = float(usage.cost)
-    return cleaned
+    cost = cost_of(usage)
+    return cleaned if cost is None else {**cleaned, "cost": cost}
 
 
 def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
