@@ -27,9 +27,6 @@ _FIELDS = {"base_url": "api_base_url"}
 class Component:
     """Settings and clients of a component."""
 
-    model: str
-    api_key: Secret | Callable[[], str]
-
     def _connect(
         self,
         model: str,
@@ -46,7 +43,7 @@ class Component:
             settings: all of them.
         """
         self.model = check_model(model)
-        self.api_key = as_secret(settings["api_key"])
+        self.api_key: Secret | Callable[[], str] = as_secret(settings["api_key"])
         self.api_base_url = settings["base_url"]
         self.region = settings["region"]
         self.timeout: Timeouts | float | None = timeout_from(settings["timeout"])

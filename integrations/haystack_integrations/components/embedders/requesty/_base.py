@@ -15,9 +15,11 @@ __all__ = ["Embedder", "meta_of"]
 class Embedder(Component):
     """Settings and calls of an embedder."""
 
-    dimensions: int | None
-    prefix: str
-    suffix: str
+    def _shape(self, dimensions: int | None, prefix: str, suffix: str) -> None:
+        """Keep what is asked of every text."""
+        self.dimensions = dimensions
+        self.prefix = prefix
+        self.suffix = suffix
 
     def _saved(self) -> dict[str, Any]:
         return {**super()._saved(), "dimensions": self.dimensions, "prefix": self.prefix, "suffix": self.suffix}

@@ -152,9 +152,7 @@ class RequestyDocumentEmbedder(Embedder):
             on_event=on_event,
             tracing=tracing,
         )
-        self.dimensions = dimensions
-        self.prefix = prefix
-        self.suffix = suffix
+        self._shape(dimensions, prefix, suffix)
         check_positive(batch_size=batch_size, max_concurrency=max_concurrency)
         self.batch_size = batch_size
         self.progress_bar = progress_bar

@@ -119,9 +119,7 @@ class RequestyTextEmbedder(Embedder):
             on_event=on_event,
             tracing=tracing,
         )
-        self.dimensions = dimensions
-        self.prefix = prefix
-        self.suffix = suffix
+        self._shape(dimensions, prefix, suffix)
 
     def to_dict(self) -> dict[str, Any]:
         """
