@@ -56,7 +56,7 @@ def parts_of(blocks: Sequence[Any], where: str) -> list[Part]:
 
 def _part(block: Any, where: str) -> Part | None:
     if not isinstance(block, Mapping):
-        raise ConfigurationError(f"{where}: a {type(block).__name__} is not a content block; give a string or a dict")
+        raise ConfigurationError(f"{where}: {type(block).__name__} is not a content block; give a string or a dict")
     kind = block.get("type")
     if kind in _ELSEWHERE:
         return None

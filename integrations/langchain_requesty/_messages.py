@@ -46,7 +46,7 @@ def _wire(message: BaseMessage, where: str) -> Iterator[Wire]:
     elif isinstance(message, FunctionMessage):
         raise ConfigurationError(f"{where}: FunctionMessage is not accepted by the gateway; use ToolMessage")
     else:
-        raise ConfigurationError(f"{where}: a {type(message).__name__} cannot be sent; use a chat message")
+        raise ConfigurationError(f"{where}: {type(message).__name__} cannot be sent; use a chat message")
 
 
 def _named(wire: Wire, message: BaseMessage) -> Wire:

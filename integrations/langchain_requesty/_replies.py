@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
@@ -22,7 +22,7 @@ from requesty_core import (
 )
 from requesty_core.adapters import call_summary, read_arguments, reply_metadata
 
-__all__ = ["PROVIDER", "chat_result", "chunk_of", "usage_metadata"]
+__all__ = ["PROVIDER", "chat_result", "chunk_of", "combined_outputs", "usage_metadata"]
 
 PROVIDER = "requesty"
 """``model_provider`` of every message and ``ls_provider`` of every trace; LangChain trusts usage only if they agree."""
@@ -50,6 +50,21 @@ def chat_result(reply: ChatReply, *, include_headers: bool) -> ChatResult:
         generations=generations,
         llm_output={key: metadata[key] for key in ("model_name", "token_usage", "cost") if key in metadata},
     )
+
+
+def combined_outputs(model: str, llm_outputs: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
+    """Totals over the prompts of one ``generate``; the cost only if every one is known."""
+    outputs = [output for output in llm_outputs if output]
+    tokens: dict[str, int] = {}
+    for output in outputs:
+        for key, value in output.get("token_usage", {}).items():
+            if isinstance(value, int):
+                tokens[key] = tokens.get(key, 0) + value
+    costs = [output.get("cost") for output in outputs]
+    combined: dict[str, Any] = {"token_usage": tokens, "model_name": model}
+    if costs and None not in costs:
+        combined["cost"] = sum(cast("list[float]", costs))
+    return combined
 
 
 _PER_CHOICE = ("model_provider", "model_name", "requested_model", "id", "created", "system_fingerprint")

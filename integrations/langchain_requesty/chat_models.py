@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
@@ -22,7 +22,7 @@ from ._errors import langchain_errors
 from ._messages import wire_messages
 from ._parameters import PARAMETERS, RequestParameters
 from ._profile import profile_for
-from ._replies import PROVIDER, chat_result, chunk_of
+from ._replies import PROVIDER, chat_result, chunk_of, combined_outputs
 
 __all__ = ["ChatRequesty"]
 
@@ -221,15 +221,4 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
                         yield chunk
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        """Totals over the prompts of one ``generate``; the cost only if every one is known."""
-        outputs = [output for output in llm_outputs if output]
-        tokens: dict[str, int] = {}
-        for output in outputs:
-            for key, value in output.get("token_usage", {}).items():
-                if isinstance(value, int):
-                    tokens[key] = tokens.get(key, 0) + value
-        costs = [output.get("cost") for output in outputs]
-        combined: dict[str, Any] = {"token_usage": tokens, "model_name": self.model_name}
-        if costs and None not in costs:
-            combined["cost"] = sum(cast("list[float]", costs))
-        return combined
+        return combined_outputs(self.model_name, llm_outputs)

@@ -97,6 +97,15 @@ def _record(name: str, error: Exception) -> dict[str, Any]:
     return {"model": name, "outcome": "error", "error": str(error), "error_class": type(error).__name__}
 
 
+def _next(asking: Asking[T], outcome: tuple[T] | Exception | None) -> int | Wait | Answered[T]:
+    """What to do after ``outcome``; the answer at the end."""
+    try:
+        return asking.send(outcome)
+    except StopIteration as stop:
+        answered: Answered[T] = stop.value
+        return answered
+
+
 def perform(asking: Asking[T], ask: Callable[[int], T]) -> Answered[T]:
     """Do what ``asking`` says: ``ask(position)`` asks a member."""
     with closing(asking):
@@ -110,10 +119,10 @@ def perform(asking: Asking[T], ask: Callable[[int], T]) -> Answered[T]:
                     outcome = (ask(action),)
                 except Exception as error:  # noqa: BLE001 -- judged by the rules, raised again if they do not cover it
                     outcome = error
-            try:
-                action = asking.send(outcome)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+            step = _next(asking, outcome)
+            if isinstance(step, Answered):
+                return step
+            action = step
 
 
 async def perform_async(asking: Asking[T], ask: Callable[[int], Awaitable[T]]) -> Answered[T]:
@@ -129,7 +138,7 @@ async def perform_async(asking: Asking[T], ask: Callable[[int], Awaitable[T]]) -
                     outcome = (await ask(action),)
                 except Exception as error:  # noqa: BLE001 -- judged by the rules, raised again if they do not cover it
                     outcome = error
-            try:
-                action = asking.send(outcome)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+            step = _next(asking, outcome)
+            if isinstance(step, Answered):
+                return step
+            action = step

@@ -55,7 +55,7 @@ def _add(block: Any, role: str, where: str, parts: list[Part]) -> None:
         parts[-1]["cache_control"] = _cache(block, where)
     elif isinstance(block, (ThinkingBlock, ToolCallBlock)):
         if role != "assistant":
-            raise ConfigurationError(f"{where}: a {kind} block belongs into an assistant message, not a {role} one")
+            raise ConfigurationError(f"{where}: a {kind} block belongs in an assistant message, not a {role} one")
     elif isinstance(block, CitationBlock) and role == "assistant":
         return
     elif isinstance(block, (CitableBlock, CitationBlock)):

@@ -98,7 +98,7 @@ def _result_part(part: Any, where: str) -> Wire:
     if isinstance(part, FileContent):
         data = data_url(part.mime_type or "application/pdf", part.base64_data)
         return {"type": "input_file", "file_data": data, "filename": part.filename or "file"}
-    raise ConfigurationError(f"{where}: a tool result cannot hold a {type(part).__name__}; give text, image or file")
+    raise ConfigurationError(f"{where}: a tool result cannot hold {type(part).__name__}; give text, image or file")
 
 
 def _assistant(message: ChatMessage) -> Wire:

@@ -22,7 +22,7 @@ from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, plain_p
 
 from ._calls import checked, prepared
 from ._messages import checked_messages, flat_tools
-from ._replies import Chunks, replies_of
+from ._replies import Chunks, Optional, replies_of
 from ._schema import response_format
 
 if TYPE_CHECKING:
@@ -230,14 +230,7 @@ class RequestyChatGenerator(Component):
         if not conversation:
             return {"replies": []}
         params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        call, optional = prepared(
-            self._first or self.model,
-            conversation,
-            params,
-            flat_tools(self.tools if tools is None else tools),
-            strict=self.tools_strict if tools_strict is None else tools_strict,
-            stream=callback is not None,
-        )
+        call, optional = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
         client = self._clients.open().sync
         if callback is None:
             return {"replies": checked(replies_of(client.chat(**call), optional), params)}
@@ -281,14 +274,7 @@ class RequestyChatGenerator(Component):
         if not conversation:
             return {"replies": []}
         params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        call, optional = prepared(
-            self._first or self.model,
-            conversation,
-            params,
-            flat_tools(self.tools if tools is None else tools),
-            strict=self.tools_strict if tools_strict is None else tools_strict,
-            stream=callback is not None,
-        )
+        call, optional = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
         client = self._clients.open().aio
         if callback is None:
             return {"replies": checked(replies_of(await client.chat(**call), optional), params)}
@@ -300,6 +286,20 @@ class RequestyChatGenerator(Component):
                     if waiting is not None:
                         await waiting
         return {"replies": checked(chunks.message(), params)}
+
+    def _prepared(
+        self,
+        conversation: list[ChatMessage],
+        params: dict[str, Any],
+        tools: ToolsType | None,
+        tools_strict: bool | None,
+        *,
+        stream: bool,
+    ) -> tuple[dict[str, Any], Optional]:
+        """Arguments of the core client; tools of a run stand in place of those given at initialization."""
+        flat = flat_tools(self.tools if tools is None else tools)
+        strict = self.tools_strict if tools_strict is None else tools_strict
+        return prepared(self._first or self.model, conversation, params, flat, strict=strict, stream=stream)
 
 
 def _listed(tools: ToolsType | None) -> Any:

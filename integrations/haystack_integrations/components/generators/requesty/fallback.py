@@ -79,7 +79,7 @@ class RequestyFallbackChatGenerator:
             If neither or both of `generators` and `models` are given, or a member is no chat generator.
         """
         if bool(generators) == bool(models):
-            raise ConfigurationError("generators: give either generators or models, not both and not neither")
+            raise ConfigurationError("generators: give either generators or models, and not both")
         self.policy = policy_from(policy)
         self.models = models
         self.api_key = api_key = as_secret(api_key)
@@ -100,7 +100,7 @@ class RequestyFallbackChatGenerator:
             self.generators = list(generators or ())
         for member in self.generators:
             if not callable(getattr(member, "run", None)):
-                raise ConfigurationError(f"generators: a {type(member).__name__} has no run method")
+                raise ConfigurationError(f"generators: {type(member).__name__} has no run method; give chat generators")
         self._health = HealthBoard()
 
     # Lifecycle
