@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from requesty_core.errors import ConfigurationError
 
@@ -23,6 +23,8 @@ __all__ = ["BindableChatModel"]
 
 class BindableChatModel(BaseChatModel):
     """What binds tools and schemas to a chat model of this package."""
+
+    model_config = ConfigDict(defer_build=True)
 
     def bind_tools(
         self,

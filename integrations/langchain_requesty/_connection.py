@@ -30,7 +30,10 @@ _FIELDS = {"api_key": "requesty_api_key", "base_url": "requesty_api_base", "time
 class Connection(BaseModel):
     """Where requests go, as whom, and where their cost is booked."""
 
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=())
+    # Only subclasses are instantiated: building a schema here would be import time for nothing.
+    model_config = ConfigDict(
+        populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=(), defer_build=True
+    )
 
     # What does not reach the clients; changing anything else on a copy needs new ones.
     _unconnected: ClassVar[frozenset[str]] = frozenset()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.utils.utils import get_pydantic_field_names
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from requesty_core.errors import ConfigurationError
 
@@ -44,6 +44,8 @@ PARAMETERS = (
 
 class RequestParameters(BaseModel):
     """What a request says beside its messages; unset fields are not sent."""
+
+    model_config = ConfigDict(defer_build=True)
 
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Request parameters this class has no field for."""

@@ -9,7 +9,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from requesty_core import FallbackPolicy, Step, Timeouts, __version__
 from requesty_core.adapters import CHAIN_SETTINGS, plain_policy, plain_steps, plain_timeout
@@ -50,6 +50,8 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
             ``ModelError``, with ``response``, ``request_id``, ``partial`` and ``attempts``. A missing key is reported
             by the first request, not by the constructor.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     _unconnected: ClassVar[frozenset[str]] = frozenset(
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from requesty_core import EmbeddingsReply
 from requesty_core.adapters import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, check_positive
@@ -37,6 +37,8 @@ class RequestyEmbeddings(Connection, Embeddings):
         RequestyError: the classes of ``langchain_requesty``. When some of several batches fail, it is the class of the
             first failure, with ``failed_inputs`` (positions), ``vectors`` (those that came), ``usage`` and ``errors``.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     dimensions: int | None = None
     """Length of the vectors, where the model lets it be chosen."""

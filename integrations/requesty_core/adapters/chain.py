@@ -11,8 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from requesty_core.errors import FallbackExhaustedError, RequestyError
 from requesty_core.retry.chain import fall_through, was_seen
@@ -27,8 +26,7 @@ __all__ = ["Answered", "Asking", "ask_in_turn", "perform", "perform_async"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
+class Answered(NamedTuple, Generic[T]):
     """What a chain gave.
 
     Attributes:

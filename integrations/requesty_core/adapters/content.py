@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["URLCitation", "audio_format", "data_url", "image_address", "split_data_url", "url_citation"]
 
@@ -35,8 +34,7 @@ def image_address(image: Mapping[str, Any]) -> str | None:
     return url if isinstance(url, str) and url else None
 
 
-@dataclass(frozen=True, slots=True)
-class URLCitation:
+class URLCitation(NamedTuple):
     """A web page that an answer cites.
 
     Attributes:

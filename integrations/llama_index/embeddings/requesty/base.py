@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
-from llama_index.core.bridge.pydantic import Field
+from llama_index.core.bridge.pydantic import ConfigDict, Field
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base import BaseEvent
 
@@ -58,6 +58,8 @@ class RequestyEmbedding(Connection, BaseEmbedding):
         RequestyError: a failed call. LlamaIndex asks batch by batch (``embed_batch_size``); vectors of batches before
             the one that failed are kept only by an ``embeddings_cache``.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     embed_batch_size: int = Field(default=100, gt=0, le=2048, description="Texts per request.")
     dimensions: int | None = Field(default=None, gt=0, description="Length of the vectors, where it can be chosen.")

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from copy import deepcopy
 from typing import Any
 
-from llama_index.core.bridge.pydantic import BaseModel
+from llama_index.core.bridge.pydantic import BaseModel, ConfigDict
 from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.program.utils import get_program_for_llm
@@ -26,6 +26,8 @@ dispatcher = get_dispatcher(__name__)
 
 class PredictingLLM(ChatSettings, FunctionCallingLLM):
     """An LLM whose ``structured_predict`` and ``as_structured_llm`` ask the way its models understand best."""
+
+    model_config = ConfigDict(defer_build=True)
 
     def _program(self, output_cls: type[BaseModel], prompt: BasePromptTemplate) -> Any:
         """What makes the object: a :class:`Structured`, or core's own program (schema in the prompt, or its modes)."""

@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
     MessageRole,
 )
+from llama_index.core.bridge.pydantic import ConfigDict
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
@@ -51,6 +52,8 @@ class Requesty(PredictingLLM):
             missing key is reported by the first request, not by the constructor.
         ConfigurationError: an unusable setting or message; nothing was sent.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     def __init__(self, model: str | None = None, **kwargs: Any) -> None:
         if model is not None:

@@ -27,7 +27,8 @@ _UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback
 class Connection(BaseModel):
     """Settings of the clients behind a model."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=("pydantic_model_",))
+    # Only subclasses are instantiated: building a schema here would be import time for nothing.
+    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=("pydantic_model_",), defer_build=True)
 
     # Fields that the clients are built from; changing one of them needs new clients.
     _connected: ClassVar[tuple[str, ...]] = (*CONNECTION_SETTINGS, "http_client", "async_http_client")
