@@ -82,9 +82,17 @@ def _first(schema: object) -> str | None:
     for word in ("anyOf", "oneOf", "allOf", "enum", "not", "$ref"):
         if word in schema:
             return f"schema must have type 'object' and not have {word!r} at the top level."
-    for context, text in _violations(schema, (), schema):
-        return f"In context={context!r}, {text}"
-    return _size(schema)
+    try:
+        for context, text in _violations(schema, (), schema):
+            return f"In context={context!r}, {text}"
+        return _size(schema)
+    except RecursionError:
+        return f"the nesting exceeds limit of {_MAX_LEVELS}."
+
+
+def _map(node: dict[str, Any], word: str) -> dict[str, Any]:
+    value = node.get(word)
+    return value if isinstance(value, dict) else {}
 
 
 def _violations(node: object, context: tuple[Step, ...], root: dict[str, Any]) -> Iterator[Found]:
@@ -119,7 +127,7 @@ def _violations(node: object, context: tuple[Step, ...], root: dict[str, Any]) -
         for index, branch in enumerate(branches):
             yield from _violations(branch, (*context, "anyOf", index), root)
     for word in ("$defs", "definitions"):
-        for name, inner in (node.get(word) or {}).items():
+        for name, inner in _map(node, word).items():
             yield from _violations(inner, (*context, word, name), root)
 
 
@@ -133,7 +141,7 @@ def _reference(node: dict[str, Any], context: tuple[Step, ...], root: dict[str, 
     found = re.fullmatch(r"#/(\$defs|definitions)/([^/]+)", ref) if isinstance(ref, str) else None
     if found is None:
         yield context, "reference can only point to definitions defined at the top level of the schema."
-    elif found[2].replace("~1", "/").replace("~0", "~") not in (root.get(found[1]) or {}):
+    elif found[2].replace("~1", "/").replace("~0", "~") not in _map(root, found[1]):
         yield context, f"reference to {ref!r} cannot be resolved."
 
 
@@ -154,7 +162,7 @@ def _object(node: dict[str, Any], context: tuple[Step, ...], root: dict[str, Any
                 f"Missing {name!r}.",
             )
     for name in names:
-        if name not in properties:
+        if name not in list(properties):
             yield context, f"Extra required key {name!r} supplied."
     for name, inner in properties.items():
         yield from _violations(inner, (*context, "properties", name), root)
@@ -174,7 +182,7 @@ def _size(schema: dict[str, Any]) -> str | None:
     parts = [schema]
     text = 0
     for word in ("$defs", "definitions"):
-        for name, inner in (schema.get(word) or {}).items():
+        for name, inner in _map(schema, word).items():
             parts.append(inner)
             text += len(name)
     properties = values = 0

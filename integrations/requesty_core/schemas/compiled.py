@@ -18,6 +18,7 @@ from .plain import plain_form
 from .pointers import Document
 from .restore import Restorer
 from .strict import NoStrictFormError, StrictCompiler
+from .wellformed import malformed
 
 __all__ = ["CompiledSchema", "compile_class", "compile_schema"]
 
@@ -36,20 +37,27 @@ class CompiledSchema:
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
         self._flattener = Flattener(Document(schema))
-        self.wrapper = None if _object_root(schema, self._flattener) else _wrapper(schema)
-        self._restorer = Restorer(schema, self._flattener)
-        self._strict, self.reason = self._compile()
-
-    def _compile(self) -> tuple[dict[str, Any] | None, str | None]:
+        self._strict: dict[str, Any] | None = None
+        self.wrapper: str | None = None
+        self.reason: str | None = None
         try:
-            document = Document(self._schema)
-            made = StrictCompiler(document, Flattener(document)).compile(self._schema, self.wrapper)
+            self._malformed = malformed(schema)
+            self.reason = self._malformed
+            if self._malformed is None:
+                self.wrapper = None if _object_root(schema, self._flattener) else _wrapper(schema)
+                self._strict = self._compile()
+                self.reason = oversize(self._strict)
         except NoStrictFormError as error:
-            return None, str(error)
+            self.reason = str(error)
         except RecursionError:
-            return None, "$: the schema is nested too deeply"
-        problem = oversize(made)
-        return (None, problem) if problem else (made, None)
+            self._malformed = self.reason = "$: the schema is nested too deeply"
+        if self.reason is not None:
+            self._strict = None
+        self._restorer = Restorer(schema, self._flattener)
+
+    def _compile(self) -> dict[str, Any]:
+        document = Document(self._schema)
+        return StrictCompiler(document, Flattener(document)).compile(self._schema, self.wrapper)
 
     @property
     def strict(self) -> dict[str, Any] | None:
@@ -63,6 +71,9 @@ class CompiledSchema:
 
     @cached_property
     def _plain(self) -> dict[str, Any]:
+        if self._malformed is not None:
+            # What is wrong about it is for the provider to say.
+            return self._schema
         return plain_form(Document(self._schema), self._flattener, self.wrapper)
 
     def require_strict(self, where: str) -> dict[str, Any]:
@@ -79,6 +90,8 @@ class CompiledSchema:
         taken out, at every depth. What the user's schema accepts comes back unchanged, as does what it cannot accept;
         nothing is checked here. ``answer`` itself is never changed.
         """
+        if self._malformed is not None:
+            return answer
         if self.wrapper is not None and isinstance(answer, dict) and answer.keys() == {self.wrapper}:
             answer = answer[self.wrapper]
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .keywords import DEFINITIONS, SIMPLE_TYPES, asserts, types_of
-from .merge import UnmergeableError, merged
+from .merge import ContradictionError, UnmergeableError, merged
 from .pointers import Document, UnresolvedReferenceError
 
-__all__ = ["Flattener", "NoFormError"]
+__all__ = ["Flattener", "NoFormError", "NoValueError"]
 
 _DROPPED = DEFINITIONS | {"$schema", "$id", "id", "$anchor", "$comment", "$vocabulary", "discriminator"}
 _MAX_ALL_OF = 24
@@ -16,6 +16,10 @@ _MAX_ALL_OF = 24
 
 class NoFormError(Exception):
     """A schema cannot be brought into the wanted form; the message says why in one line."""
+
+
+class NoValueError(NoFormError):
+    """No value is valid under the schema."""
 
 
 class Flattener:
@@ -32,11 +36,20 @@ class Flattener:
         self._known: dict[int, tuple[Any, Any]] = {}
 
     def flat(self, node: Any) -> Any:
-        """The flat form. Raises :class:`NoFormError`."""
+        """The flat form. Raises :class:`NoFormError`, or :class:`NoValueError` for a contradiction."""
         known = self._known.get(id(node))
         if known is None:
             known = self._known[id(node)] = (node, self._flat(node))
         return known[1]
+
+    def never(self, node: Any) -> bool:
+        """Whether no value can be valid under the node."""
+        try:
+            return self.flat(node) is False
+        except NoValueError:
+            return True
+        except NoFormError:
+            return False
 
     def _flat(self, node: Any) -> Any:
         if node is True or node == {}:
@@ -47,6 +60,8 @@ class Flattener:
             raise NoFormError(f"a schema must be an object or a boolean, not {type(node).__name__}")
         try:
             whole = self._joined(node, 0)
+        except ContradictionError as error:
+            raise NoValueError(str(error)) from None
         except (UnmergeableError, UnresolvedReferenceError) as error:
             raise NoFormError(str(error)) from None
         return whole if isinstance(whole, bool) else self._typed(self._union(whole))

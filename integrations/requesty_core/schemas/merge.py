@@ -7,7 +7,7 @@ from typing import Any
 
 from .keywords import json_type, types_of
 
-__all__ = ["UnmergeableError", "merged"]
+__all__ = ["ContradictionError", "UnmergeableError", "merged"]
 
 _MAX_PAIRS = 32
 _ANNOTATIONS = frozenset(
@@ -19,11 +19,15 @@ class UnmergeableError(Exception):
     """The two schemas have no common form; the message says why in one line."""
 
 
+class ContradictionError(UnmergeableError):
+    """No value is valid under both schemas."""
+
+
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """The schema whose values are valid under both. Of annotations the first wins.
 
     Nested schemas that both have are joined by an ``allOf`` of their own, which is merged when it is reached.
-    Raises :class:`UnmergeableError`.
+    Raises :class:`UnmergeableError`; :class:`ContradictionError` if there is no such value.
     """
     out = {**first, **{key: value for key, value in second.items() if key not in first}}
     for key in first.keys() & second.keys():
@@ -40,7 +44,7 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _check_implied(first: dict[str, Any], second: dict[str, Any]) -> None:
     left, right = types_of(first), types_of(second)
     if left and right and not _common_types(left, right):
-        raise UnmergeableError(f"no value is both {' or '.join(left)} and {' or '.join(right)}")
+        raise ContradictionError(f"no value is both {' or '.join(left)} and {' or '.join(right)}")
 
 
 def _is_object(node: dict[str, Any]) -> bool:
@@ -58,7 +62,7 @@ def _join_objects(first: dict[str, Any], second: dict[str, Any], out: dict[str, 
         if any(name not in (node.get("properties") or {}) and not node.get("patternProperties") for node in closed):
             # A closed part that does not know the name forbids it.
             if name in (out.get("required") or ()):
-                raise UnmergeableError(f"{name!r} is required by one part and forbidden by a closed one")
+                raise ContradictionError(f"{name!r} is required by one part and forbidden by a closed one")
             continue
         both = name in mine and name in other and mine[name] != other[name]
         names[name] = {"allOf": [mine[name], other[name]]} if both else mine.get(name, other.get(name))
@@ -72,6 +76,8 @@ def _joined(key: str, left: Any, right: Any) -> Any:
     try:
         return _JOIN[key](left, right)
     except KeyError:
+        if key == "const":
+            raise ContradictionError("two constants differ") from None
         raise UnmergeableError(f"{key!r} differs between the parts of an allOf") from None
     except TypeError:
         raise UnmergeableError(f"{key!r} cannot be read in the parts of an allOf") from None
@@ -85,14 +91,14 @@ def _common_types(left: list[str], right: list[str]) -> list[str]:
 def _types(left: Any, right: Any) -> Any:
     common = _common_types(types_of({"type": left}), types_of({"type": right}))
     if not common:
-        raise UnmergeableError(f"no value is both {left!r} and {right!r}")
+        raise ContradictionError(f"no value is both {left!r} and {right!r}")
     return common[0] if len(common) == 1 else common
 
 
 def _enums(left: list[Any], right: list[Any]) -> list[Any]:
     common = [value for value in left if any(value == item and json_type(value) == json_type(item) for item in right)]
     if not common:
-        raise UnmergeableError("the enums have no value in common")
+        raise ContradictionError("the enums have no value in common")
     return common
 
 

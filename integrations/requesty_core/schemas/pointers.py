@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .keywords import DEFINITIONS, ONE_SCHEMA, SCHEMA_LISTS, SCHEMA_MAPS
+from .wellformed import malformed
 
 __all__ = ["Document", "UnresolvedReferenceError"]
 
@@ -24,6 +25,7 @@ class Document:
         self.root = root
         self._base = str(root.get("$id") or root.get("id") or "").split("#")[0]
         self._anchors: dict[str, Any] | None = None
+        self._read: set[int] = set()
         self._names: dict[int, str] = {}
         self.targets: dict[str, Any] = {}
         """Name of each target in the order of naming."""
@@ -49,6 +51,11 @@ class Document:
         node = self._pointed(fragment) if not fragment or fragment.startswith("/") else self._anchor(fragment)
         if not isinstance(node, (dict, bool)):
             raise UnresolvedReferenceError(f"the reference {ref!r} leads nowhere")
+        if id(node) not in self._read:
+            # A deep pointer may lead to a place that is no schema, such as a list of properties.
+            if fault := malformed(node):
+                raise UnresolvedReferenceError(f"the reference {ref!r} leads to no schema: {fault}")
+            self._read.add(id(node))
         return node
 
     def _pointed(self, pointer: str) -> Any:

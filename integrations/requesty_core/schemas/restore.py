@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .flat import Flattener, NoFormError
+from .flat import Flattener, NoFormError, NoValueError
 from .keywords import json_type, types_of
 from .strict import tuple_items
 
@@ -40,6 +40,8 @@ class Restorer:
     def _mend(self, node: Any, value: Any, known: dict[tuple[int, int], Mended]) -> Mended:
         try:
             flat = self._flattener.flat(node)
+        except NoValueError:
+            return value, _MISFIT
         except NoFormError:
             # There was no strict form of this either, so no null of ours is in here.
             return value, 0

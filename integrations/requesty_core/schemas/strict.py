@@ -128,7 +128,7 @@ class StrictCompiler:
     def _union(self, node: Schema, path: str) -> Schema:
         branches: list[Schema] = []
         for index, branch in enumerate(node["anyOf"]):
-            if self._flat(branch, path) is False:
+            if self._flattener.never(branch):
                 continue
             made = self._strict(branch, f"{path}.anyOf[{index}]")
             if made not in branches:
@@ -188,7 +188,7 @@ class StrictCompiler:
         closed: dict[str, Schema] = {}
         for name, inner in properties.items():
             where = f"{path}.properties.{name}"
-            if name not in required and self._flat(inner, where) is False:
+            if name not in required and self._flattener.never(inner):
                 continue
             made = self._strict(inner, where)
             closed[name] = made if name in required else self.nullable(made)
