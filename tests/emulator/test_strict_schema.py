@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
-from requesty_emulator.strict_schema import strict_body_problem, strict_problem
+from requesty_emulator import GatewayEmulator
+from requesty_emulator.validation.strict_schema import strict_body_problem, strict_problem
 
 S = {"type": "string"}
 
@@ -120,3 +122,53 @@ def test_only_what_says_strict_is_read() -> None:
     said = strict_body_problem(body(False, True))
     assert said is not None
     assert said.startswith("Invalid schema for function 't' (tools[1].function.parameters): In context=(), ")
+
+
+OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
+ROUTES = [
+    (
+        "/chat/completions",
+        {
+            "messages": [{"role": "user", "content": "x"}],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "F", "strict": True, "schema": OPEN}},
+        },
+        "Invalid schema for response_format 'F': In context=(), 'additionalProperties' is required",
+    ),
+    (
+        "/chat/completions",
+        {
+            "messages": [{"role": "user", "content": "x"}],
+            "tools": [{"type": "function", "function": {"name": "t", "strict": True, "parameters": OPEN}}],
+        },
+        "Invalid schema for function 't' (tools[0].function.parameters): In context=(), ",
+    ),
+    (
+        "/responses",
+        {"input": "x", "text": {"format": {"type": "json_schema", "name": "F", "strict": True, "schema": OPEN}}},
+        "Invalid schema for response_format 'F': In context=(), ",
+    ),
+    (
+        "/responses",
+        {"input": "x", "tools": [{"type": "function", "name": "t", "strict": True, "parameters": OPEN}]},
+        "Invalid schema for function 't' (tools[0].function.parameters): In context=(), ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("route", "body", "said"), ROUTES, ids=range(len(ROUTES)))
+def test_the_routes_answer_400_and_only_warn_when_lenient(
+    http: httpx.Client,
+    gw: GatewayEmulator,
+    route: str,
+    body: dict[str, Any],
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = {"model": "openai/gpt-4o-mini", **body}
+    reply = http.post(f"/v1{route}", json=body)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["origin"] == "provider"
+    assert reply.json()["error"]["message"].startswith(said)
+    gw.settings.strict_schemas = False
+    assert http.post(f"/v1{route}", json=body).status_code == 200
+    assert said in caplog.text

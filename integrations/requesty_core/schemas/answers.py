@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any
 
-from ..errors import ErrorKind, ResponseError
-from ..wire import JSONDecodeError, decode_json
+from requesty_core.errors import ErrorKind
+from requesty_core.errors.tree import ResponseError
+from requesty_core.wire.json import JSONDecodeError, decode_json
 
 __all__ = ["AnswerFormatError", "read_answer"]
 

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from ..errors import ConfigurationError
+from requesty_core.errors import ConfigurationError
+
 from .flat import Flattener, NoFormError
 from .limits import oversize
 from .plain import plain_form

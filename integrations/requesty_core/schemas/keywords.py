@@ -1,13 +1,14 @@
 """Words of JSON Schema, and what OpenAI's strict mode takes of them.
 
-Source: OpenAI, "Structured model outputs", section "Supported schemas" (developers.openai.com/api/docs/guides/
-structured-outputs), as read in 2026: types string, number, boolean, integer, object, array, enum and ``anyOf``;
-``pattern`` and nine string formats; number bounds and ``multipleOf``; ``minItems`` and ``maxItems``; a root that is an
-object and no ``anyOf``; every object closed with every property required; ``$defs`` and recursion through ``$ref``.
-Not taken: ``allOf``, ``oneOf``, ``not``, ``dependentRequired``, ``dependentSchemas``, ``if``/``then``/``else``, keywords
-beside ``$ref``, items without a type, look-around in a pattern, pointers to anything but a definition (clients' reports
-of HTTP 400, 2025-26). ``minLength`` and ``maxLength`` are taken by OpenAI's own endpoints since 2025 but not by Azure's,
-and a gateway may use either, so they are told in words.
+Source: OpenAI, "Structured model outputs", section "Supported schemas"
+(developers.openai.com/api/docs/guides/structured-outputs), as read in 2026: types string, number, boolean, integer,
+object, array, enum and ``anyOf``; ``pattern`` and nine string formats; number bounds and ``multipleOf``; ``minItems``
+and ``maxItems``; a root that is an object and no ``anyOf``; every object closed with every property required;
+``$defs`` and recursion through ``$ref``. Not taken: ``allOf``, ``oneOf``, ``not``, ``dependentRequired``,
+``dependentSchemas``, ``if``/``then``/``else``, keywords beside ``$ref``, items without a type, look-around in a
+pattern, pointers to anything but a definition (clients' reports of HTTP 400, 2025-26). ``minLength`` and
+``maxLength`` are taken by OpenAI's own endpoints since 2025 but not by Azure's, and a gateway may use either, so they
+are told in words.
 """
 
 from __future__ import annotations

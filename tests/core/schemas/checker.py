@@ -16,7 +16,7 @@ ALLOWED = {
     "null": {"type", "description"},
 }
 ALLOWED["integer"] = ALLOWED["number"]
-FORMATS = set("date-time time date duration email hostname ipv4 ipv6 uuid".split())
+FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 
 
 def strict_faults(schema: dict[str, Any]) -> list[str]:

@@ -38,10 +38,30 @@ NODE = obj({"name": S, "children": arr(ref("Node"))}, "name", "children")
 CAT = obj({"kind": {"const": "cat"}, "lives": I}, "kind")
 DOG = obj({"kind": {"const": "dog"}, "tricks": arr(S)}, "kind")
 PETS = {"$defs": {"Cat": CAT, "Dog": DOG}}
-KEYWORDS = (
-    "default title description properties required items enum const type $ref $defs anyOf oneOf allOf not format "
-    "additionalProperties discriminator definitions patternProperties prefixItems minimum"
-).split()
+KEYWORDS = [
+    "default",
+    "title",
+    "description",
+    "properties",
+    "required",
+    "items",
+    "enum",
+    "const",
+    "type",
+    "$ref",
+    "$defs",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "not",
+    "format",
+    "additionalProperties",
+    "discriminator",
+    "definitions",
+    "patternProperties",
+    "prefixItems",
+    "minimum",
+]
 
 
 class Row(NamedTuple):

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from openai.lib._pydantic import _ensure_strict_json_schema
 
 from requesty_core.schemas import CompiledSchema, compile_schema
-from requesty_emulator.strict_schema import strict_problem
+from requesty_emulator.validation.strict_schema import strict_problem
 
 from .checker import strict_faults
 from .strategies import (
@@ -126,8 +126,29 @@ JSON = st.recursive(
         st.dictionaries(
             st.one_of(
                 st.sampled_from(
-                    "type properties required items anyOf allOf oneOf $ref $defs enum const prefixItems not "
-                    "additionalProperties minItems maxItems pattern default description format minimum".split()
+                    [
+                        "type",
+                        "properties",
+                        "required",
+                        "items",
+                        "anyOf",
+                        "allOf",
+                        "oneOf",
+                        "$ref",
+                        "$defs",
+                        "enum",
+                        "const",
+                        "prefixItems",
+                        "not",
+                        "additionalProperties",
+                        "minItems",
+                        "maxItems",
+                        "pattern",
+                        "default",
+                        "description",
+                        "format",
+                        "minimum",
+                    ]
                 ),
                 st.text(max_size=2),
             ),
@@ -144,7 +165,9 @@ JSON = st.recursive(
 @LIMITED
 @given(
     st.dictionaries(
-        st.sampled_from("type properties items anyOf allOf $ref $defs enum required".split()), JSON, max_size=5
+        st.sampled_from(["type", "properties", "items", "anyOf", "allOf", "$ref", "$defs", "enum", "required"]),
+        JSON,
+        max_size=5,
     ),
     JSON,
 )

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from requesty_core import ConfigurationError
 from requesty_core.schemas import compile_schema
-from requesty_emulator.strict_schema import strict_problem
+from requesty_emulator.validation.strict_schema import strict_problem
 
 from .checker import strict_faults
 from .table import REFUSED, ROWS, Row, arr, nested, obj, one

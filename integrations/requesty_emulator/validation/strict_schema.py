@@ -8,11 +8,16 @@ of size. ``title``, ``description`` and words that JSON Schema does not know are
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["strict_body_problem", "strict_problem"]
+from requesty_emulator.errors import bad_request
+
+__all__ = ["check_strict_schemas", "strict_body_problem", "strict_problem"]
+
+logger = logging.getLogger("requesty_emulator")
 
 _NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 _TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
@@ -32,6 +37,16 @@ _LONG_ENUM, _MAX_LONG_ENUM_TEXT = 250, 15_000
 
 Step = str | int
 Found = tuple[tuple[Step, ...], str]
+
+
+def check_strict_schemas(body: dict[str, Any], *, refuse: bool) -> None:
+    """Answer 400 to a chat-completions body that strict mode refuses; without ``refuse`` only the log says so."""
+    problem = strict_body_problem(body)
+    if problem is None:
+        return
+    if refuse:
+        raise bad_request(problem, "provider")
+    logger.warning("OpenAI's strict mode would refuse this request: %s", problem)
 
 
 def strict_body_problem(body: dict[str, Any]) -> str | None:
