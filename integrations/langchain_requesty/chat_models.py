@@ -18,6 +18,7 @@ from langchain_core.utils.utils import get_pydantic_field_names
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from requesty_core import __version__
+from requesty_core.adapters.structured import Restorer, strict_format
 from requesty_core.errors import ConfigurationError
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
@@ -30,7 +31,15 @@ from ._messages import wire_messages
 from ._profile import profile_for
 from ._replies import PROVIDER, chat_result, chunk_of
 from ._structured import Method, check_method, structured, with_parser
-from ._tools import ToolLike, response_format, tool_choice_for, tool_names, wire_tools
+from ._tools import (
+    ToolLike,
+    response_format,
+    sent_schema,
+    strict_schemas,
+    tool_choice_for,
+    tool_names,
+    wire_tools,
+)
 
 __all__ = ["ChatRequesty"]
 
@@ -275,13 +284,14 @@ class ChatRequesty(Connection, BaseChatModel):
         """Parameters of one request: the model's, then the call's. ``None`` in a call unsets the model's."""
         params = {**self._default_params, **kwargs}
         params.pop("stream", None)
+        params.pop("strict_schemas", None)
         if stop is not None:
             params["stop"] = stop
         effort = params.pop("reasoning", None)
         if isinstance(effort, Mapping):
             params["reasoning_effort"] = _effort(effort)
         if (schema := params.get("response_format")) is not None:
-            params["response_format"] = response_format(schema)
+            params["response_format"] = strict_format(response_format(schema))[0]
         if not params.get("tools"):
             params.pop("parallel_tool_calls", None)
         return params
@@ -299,6 +309,12 @@ class ChatRequesty(Connection, BaseChatModel):
         model = params.pop("model", None)
         return {"model": self._first() if model is None else model, "messages": wire_messages(messages), **params}
 
+    def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
+        """What brings the answer back to the user's own schemas where strict forms were sent."""
+        schema = {**self._default_params, **kwargs}.get("response_format")
+        answer = None if schema is None else strict_format(response_format(schema))[1]
+        return Restorer(kwargs.get("strict_schemas") or {}, answer)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -308,7 +324,7 @@ class ChatRequesty(Connection, BaseChatModel):
     ) -> ChatResult:
         with langchain_errors():
             reply = self._pair().sync.chat(**self._call(messages, stop, kwargs, stream=False))
-        return chat_result(reply, include_headers=self.include_response_headers)
+        return chat_result(self._restorer(kwargs).reply(reply), include_headers=self.include_response_headers)
 
     async def _agenerate(
         self,
@@ -319,7 +335,7 @@ class ChatRequesty(Connection, BaseChatModel):
     ) -> ChatResult:
         with langchain_errors():
             reply = await self._pair().aio.chat(**self._call(messages, stop, kwargs, stream=False))
-        return chat_result(reply, include_headers=self.include_response_headers)
+        return chat_result(self._restorer(kwargs).reply(reply), include_headers=self.include_response_headers)
 
     def _stream(
         self,
@@ -333,7 +349,7 @@ class ChatRequesty(Connection, BaseChatModel):
             langchain_errors(),
             self._pair().sync.stream(**self._call(messages, stop, kwargs, stream=True)) as events,
         ):
-            for event in events:
+            for event in self._restorer(kwargs).events(events):
                 chunk = chunk_of(event, include_headers=headers)
                 if chunk is not None:
                     if run_manager:
@@ -350,7 +366,7 @@ class ChatRequesty(Connection, BaseChatModel):
         headers = self.include_response_headers
         with langchain_errors():
             async with self._pair().aio.stream(**self._call(messages, stop, kwargs, stream=True)) as events:
-                async for event in events:
+                async for event in self._restorer(kwargs).aevents(events):
                     chunk = chunk_of(event, include_headers=headers)
                     if chunk is not None:
                         if run_manager:
@@ -390,24 +406,28 @@ class ChatRequesty(Connection, BaseChatModel):
                 ``{"type": "web_search"}``.
             tool_choice: a tool's name, ``auto``, ``none``, ``any``, ``required``, ``True`` (the only tool), or a
                 mapping.
-            strict: whether arguments must follow the schema exactly.
+            strict: whether arguments must follow the schema exactly. ``True`` sends each schema in the closed form that
+                strict mode takes; a null that stands for an argument left out is taken out of the calls.
             parallel_tool_calls: whether several tools may be called at once.
             response_format: a schema the final answer must follow, beside the tools.
             kwargs: further request parameters.
 
         Raises:
-            ConfigurationError: ``tool_choice`` names no tool.
+            ConfigurationError: ``tool_choice`` names no tool, or a schema has no strict form.
         """
-        wired = wire_tools(tools, strict)
-        bound: dict[str, Any] = {**kwargs, "tools": wired}
         with langchain_errors():
+            wired = wire_tools(tools, strict)
             choice = tool_choice_for(tool_choice, wired)
+            form = None if response_format is None else _response_format(response_format, strict)
+        bound: dict[str, Any] = {**kwargs, "tools": wired}
+        if own := strict_schemas(tools, strict):
+            bound["strict_schemas"] = {**(kwargs.get("strict_schemas") or {}), **own}
         if choice is not None:
             bound["tool_choice"] = choice
         if parallel_tool_calls is not None:
             bound["parallel_tool_calls"] = parallel_tool_calls
-        if response_format is not None:
-            bound["response_format"] = _response_format(response_format, strict)
+        if form is not None:
+            bound["response_format"] = form
         return self.bind(**bound)
 
     def with_structured_output(
@@ -433,7 +453,7 @@ class ChatRequesty(Connection, BaseChatModel):
             kwargs: further request parameters.
 
         Raises:
-            ConfigurationError: the method is unknown or lacks a schema.
+            ConfigurationError: the method is unknown or lacks a schema, or the schema has no strict form.
             RequestyRefusalError: the model refused (when called).
             OutputParserException: the answer was cut or does not fit the schema (when called).
         """
@@ -445,21 +465,25 @@ class ChatRequesty(Connection, BaseChatModel):
                 raise ConfigurationError(f"schema: method {method!r} needs one; give a class or a JSON schema")
         traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         name: str | None = None
+        compiled = None
         if method == "function_calling":
-            wired = wire_tools([cast("type", schema)], strict)
-            (name,) = tool_names(wired)
+            with langchain_errors():
+                (name,) = tool_names(wire_tools([cast("type", schema)]))
             model = self.bind_tools(
-                [*wired, *wire_tools(tools or (), strict)],
+                [cast("type", schema), *(tools or ())],
                 tool_choice=name,
+                strict=strict,
                 parallel_tool_calls=False,
                 ls_structured_output_format=traced,
                 **kwargs,
             )
         else:
-            form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
+            with langchain_errors():
+                form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
+                compiled = sent_schema(schema) if method == "json_schema" else None
             own = {"response_format": form, "ls_structured_output_format": traced, **kwargs}
             model = self.bind_tools(tools, strict=strict, **own) if tools else self.bind(**own)
-        return with_parser(model, structured(schema, method, name), include_raw=include_raw)
+        return with_parser(model, structured(schema, method, name, compiled), include_raw=include_raw)
 
     # --- tokens ---
 

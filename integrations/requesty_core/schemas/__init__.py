@@ -13,6 +13,7 @@ from __future__ import annotations
 from .answers import AnswerFormatError, read_answer
 from .compiled import CompiledSchema, compile_class, compile_schema
 from .names import legal_name, legal_names
+from .plain import without_titles
 
 __all__ = [
     "AnswerFormatError",
@@ -22,4 +23,5 @@ __all__ = [
     "legal_name",
     "legal_names",
     "read_answer",
+    "without_titles",
 ]

@@ -77,6 +77,23 @@ class CompiledSchema:
             return self._schema
         return plain_form(Document(self._schema), self._flattener, self.wrapper)
 
+    @cached_property
+    def recursive(self) -> bool:
+        """Whether the schema contains itself, so that its references cannot be written out."""
+        definitions = self._plain.get("$defs") or {}
+        inner = {name: _references(node) for name, node in definitions.items()}
+        for name in inner:
+            seen: set[str] = set()
+            todo = list(inner[name])
+            while todo:
+                found = todo.pop()
+                if found == name:
+                    return True
+                if found not in seen:
+                    seen.add(found)
+                    todo += inner.get(found, ())
+        return False
+
     def require_strict(self, where: str) -> dict[str, Any]:
         """The strict form. Raises :class:`ConfigurationError` with the reason, under the name of the setting."""
         made = self.strict
@@ -123,6 +140,16 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
+
+
+def _references(node: Any) -> set[str]:
+    """Names of the definitions that a plain form's node refers to."""
+    if isinstance(node, list):
+        return {name for item in node for name in _references(item)}
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"].removeprefix("#/$defs/")} if isinstance(node.get("$ref"), str) else set()
+    return own | {name for value in node.values() for name in _references(value)}
 
 
 class _Cache:

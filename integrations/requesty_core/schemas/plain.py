@@ -12,7 +12,7 @@ from .flat import Flattener, NoFormError
 from .keywords import DEFINITIONS, ONE_SCHEMA, SCHEMA_LISTS, SCHEMA_MAPS, asserts
 from .pointers import Document, UnresolvedReferenceError
 
-__all__ = ["plain_form"]
+__all__ = ["plain_form", "without_titles"]
 
 Schema = dict[str, Any]
 _LEFT_OUT = DEFINITIONS | {"discriminator", "$schema", "$id", "$anchor"}
@@ -33,6 +33,23 @@ def plain_form(document: Document, flattener: Flattener, wrapper: str | None) ->
         }
     definitions = walk.definitions()
     return {**body, "$defs": definitions} if definitions else body
+
+
+def without_titles(node: Any) -> Any:
+    """A copy of a schema without the titles that classes give everything; properties called ``title`` stay."""
+    if isinstance(node, list):
+        return [without_titles(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    out: Schema = {}
+    for key, value in node.items():
+        if key in SCHEMA_MAPS | DEFINITIONS and isinstance(value, dict):
+            out[key] = {name: without_titles(inner) for name, inner in value.items()}
+        elif key in SCHEMA_LISTS | ONE_SCHEMA:
+            out[key] = without_titles(value)
+        elif key != "title":
+            out[key] = value
+    return out
 
 
 def _root(root: Schema, flattener: Flattener) -> Schema:

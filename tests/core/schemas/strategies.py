@@ -42,7 +42,7 @@ def nodes(names: tuple[str, ...], *, distinct: bool) -> st.SearchStrategy[Schema
             arrays(inner),
             tagged(inner, names) if distinct else unions(inner),
             st.lists(objects(inner, names, closed=False), min_size=1, max_size=2).map(
-                lambda parts: {"allOf": parts, "unevaluatedProperties": False}
+                lambda parts: {"allOf": [own_names(*pair) for pair in enumerate(parts)], "unevaluatedProperties": False}
             ),
         ),
         max_leaves=6,
@@ -66,6 +66,15 @@ def objects(inner: Any, names: tuple[str, ...], *, closed: bool = True) -> st.Se
         }
 
     return made.map(build)
+
+
+def own_names(number: int, part: Schema) -> Schema:
+    """An object of an ``allOf`` whose names no other part has: two schemas of one name may contradict each other."""
+    return {
+        **part,
+        "properties": {f"{name}{number or ''}": inner for name, inner in part["properties"].items()},
+        "required": [f"{name}{number or ''}" for name in part["required"]],
+    }
 
 
 def arrays(inner: Any) -> st.SearchStrategy[Schema]:
