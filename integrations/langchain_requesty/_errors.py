@@ -136,6 +136,9 @@ class RequestyRefusalError(_Refusal):
         super().__init__(f"the model refused: {refusal}")
         self.refusal = refusal
 
+    def __reduce__(self) -> tuple[type[RequestyRefusalError], tuple[str]]:
+        return type(self), (self.refusal,)
+
 
 CLASSES: Mapping[ErrorKind, type[RequestyError]] = {
     ErrorKind.CONFIGURATION: RequestyConfigurationError,

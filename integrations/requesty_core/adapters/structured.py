@@ -16,7 +16,7 @@ from requesty_core.replies.reply import (
     ToolCall,
     ToolCallDelta,
 )
-from requesty_core.schemas import CompiledSchema, compile_schema, legal_name
+from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_schema, legal_name, read_answer
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
 __all__ = ["Restorer", "compile_parameters", "json_schema_format", "strict_format", "strict_function"]
@@ -94,10 +94,15 @@ class Restorer:
 
     Args:
         tools: the user's own parameters of each tool that was sent in strict form.
-        answer: the schema of the response format, if its text is to be restored too.
+        answer: the schema of the response format, if its text is to be restored too: it becomes the bare JSON document.
+        hold_text: whether a stream gives that text in one piece at the end, as restored; otherwise its pieces come as
+            they arrive and only the final reply has the restored text.
     """
 
-    def __init__(self, tools: Mapping[str, Schema | None], answer: CompiledSchema | None = None) -> None:
+    def __init__(
+        self, tools: Mapping[str, Schema | None], answer: CompiledSchema | None = None, *, hold_text: bool = True
+    ) -> None:
+        self._hold_text = hold_text
         self._tools = {name: compile_parameters(parameters) for name, parameters in tools.items()}
         self._answer = answer
         # What a stream keeps back: of each call and choice the pieces so far.
@@ -113,7 +118,7 @@ class Restorer:
 
     def _message(self, message: Message) -> Message:
         calls = tuple(replace(call, arguments=self._arguments(call)) for call in message.tool_calls)
-        return replace(message, tool_calls=calls, text=_restored(self._answer, message.text))
+        return replace(message, tool_calls=calls, text=_answer_text(self._answer, message.text))
 
     def _arguments(self, call: ToolCall) -> str:
         return _restored(self._tools.get(call.name), call.arguments)
@@ -138,13 +143,13 @@ class Restorer:
     def _feed(self, event: StreamEvent) -> Sequence[StreamEvent]:
         if isinstance(event, ToolCallDelta):
             return self._call(event)
-        if isinstance(event, TextDelta) and self._answer is not None:
+        if isinstance(event, TextDelta) and self._answer is not None and self._hold_text:
             self._texts.setdefault(event.choice, []).append(event.text)
             return ()
         if isinstance(event, MessageEnd):
             calls = [held.whole() for held in self._calls.values()]
             texts = [
-                TextDelta(_restored(self._answer, "".join(pieces)), choice) for choice, pieces in self._texts.items()
+                TextDelta(_answer_text(self._answer, "".join(pieces)), choice) for choice, pieces in self._texts.items()
             ]
             return [*texts, *calls, MessageEnd(self.reply(event.reply))]
         return (event,)
@@ -172,6 +177,18 @@ class _Held:
     def whole(self) -> ToolCallDelta:
         text = _restored(self._compiled, "".join(self.pieces))
         return ToolCallDelta(self._first.index, None, None, text, self._first.choice)
+
+
+def _answer_text(compiled: CompiledSchema | None, text: str) -> str:
+    """The text of a structured answer: the JSON document, restored and without a fence; any other text as it came."""
+    if compiled is None or not text:
+        return text
+    try:
+        value = read_answer(text)
+    except AnswerFormatError:
+        return text
+    restored = compiled.restore(value)
+    return text if restored is value and "```" not in text else encode_json(restored).decode()
 
 
 def _restored(compiled: CompiledSchema | None, text: str) -> str:

@@ -29,6 +29,9 @@ __all__ = ["NoStrictFormError", "StrictCompiler"]
 Schema = dict[str, Any]
 _NULL: Schema = {"type": "null"}
 _MAX_NOTE = 300
+#: How a keyword is told in a description, and values of keywords that tell nothing.
+_TOLD = {"default": "null stands for"}
+_UNTOLD: tuple[Any, ...] = (None, [], {}, "")
 _MAX_LEVELS = 60
 
 
@@ -190,6 +193,9 @@ class StrictCompiler:
             where = f"{path}.properties.{name}"
             if name not in required and self._flattener.never(inner):
                 continue
+            if name in required and isinstance(inner, dict) and "default" in inner:
+                # It is never absent, so no default ever stands in for it.
+                inner = {key: value for key, value in inner.items() if key != "default"}
             made = self._strict(inner, where)
             closed[name] = made if name in required else self.nullable(made)
         return _closed(closed, self._described(node, {}))
@@ -217,7 +223,9 @@ class StrictCompiler:
 
     def _described(self, node: Schema, noted: Schema) -> Schema:
         """The description, with what strict mode has no keyword for; empty without either."""
-        notes = {key: node[key] for key in NOTED if node.get(key) is not None and node[key] is not False}
+        notes = {_TOLD.get(key, key): node[key] for key in NOTED if node.get(key) not in _UNTOLD}
+        if notes.get("uniqueItems") is False:
+            del notes["uniqueItems"]
         text = node.get("description")
         parts = [text] if isinstance(text, str) and text else []
         told = "; ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in (notes | noted).items())

@@ -62,6 +62,15 @@ def test_plain_form_keeps_the_meaning(row: Row) -> None:
     assert all(set(node) == {"$ref"} and node["$ref"].startswith("#/$defs/") for node in references(plain))
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_strict_form_is_its_own_strict_form(row: Row) -> None:
+    strict = compile_schema(row.schema).strict
+    assert strict is not None
+    again = compile_schema(strict)
+    assert again.strict == strict
+    assert again.restore(row.answer) is row.answer
+
+
 def references(node: Any, *, names: bool = False) -> list[dict[str, Any]]:
     if isinstance(node, list):
         return [found for item in node for found in references(item)]
@@ -109,7 +118,7 @@ def test_exact_forms() -> None:
     assert compiled.strict == {
         "type": "object",
         "properties": {
-            "a": {"type": ["integer", "null"], "minimum": 0, "description": "(default: 3)"},
+            "a": {"type": ["integer", "null"], "minimum": 0, "description": "(null stands for: 3)"},
             "b": {"anyOf": [{"$ref": "#/$defs/B"}], "description": "b"},
         },
         "required": ["a", "b"],

@@ -30,13 +30,14 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
 from llama_index.utils.requesty import Connection
+from requesty_core.adapters.structured import Restorer, strict_format
 from requesty_core.catalog.catalog import Catalog
 from requesty_core.catalog.model_id import check_model
 from requesty_core.errors import ConfigurationError
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
 
-from ._messages import tool_choice_for, wire_messages, wire_tools
+from ._messages import own_parameters, tool_choice_for, wire_messages, wire_tools
 from ._metadata import metadata_for, supports_json_schema
 from ._replies import ResponseStream, chat_response, completion_response, single_call, tool_selections
 from ._structured import Structured, StructuredMode
@@ -168,6 +169,9 @@ class Requesty(Connection, FunctionCallingLLM):
         own = {name: getattr(self, name) for name in _PARAMETERS}
         params = {**own, **self.additional_kwargs, **kwargs}
         params.pop("stream", None)
+        params.pop("strict_schemas", None)
+        if "response_format" in params:
+            params["response_format"] = strict_format(params["response_format"])[0]
         if not params.get("tools"):
             # Without tools the gateway refuses these.
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
@@ -175,23 +179,30 @@ class Requesty(Connection, FunctionCallingLLM):
         model = params.pop("model", None) or self._first()
         return {"model": model, "messages": wire_messages(messages), **params}
 
+    def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
+        """What brings an answer back to the user's own schemas where strict forms were sent."""
+        answer = strict_format({**self.additional_kwargs, **kwargs}.get("response_format"))[1]
+        return Restorer(kwargs.get("strict_schemas") or {}, answer)
+
     def _chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        return chat_response(self._pair().sync.chat(**self._call(messages, kwargs)))
+        reply = self._pair().sync.chat(**self._call(messages, kwargs))
+        return chat_response(self._restorer(kwargs).reply(reply))
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        return chat_response(await self._pair().aio.chat(**self._call(messages, kwargs)))
+        reply = await self._pair().aio.chat(**self._call(messages, kwargs))
+        return chat_response(self._restorer(kwargs).reply(reply))
 
-    def _stream(self, call: Mapping[str, Any]) -> Generator[ChatResponse]:
+    def _stream(self, call: Mapping[str, Any], restorer: Restorer) -> Generator[ChatResponse]:
         so_far = ResponseStream()
         with self._pair().sync.stream(**call) as events:
-            for event in events:
+            for event in restorer.events(events):
                 if (response := so_far.feed(event)) is not None:
                     yield response
 
-    async def _astream(self, call: Mapping[str, Any]) -> AsyncGenerator[ChatResponse]:
+    async def _astream(self, call: Mapping[str, Any], restorer: Restorer) -> AsyncGenerator[ChatResponse]:
         so_far = ResponseStream()
         async with self._pair().aio.stream(**call) as events:
-            async for event in events:
+            async for event in restorer.aevents(events):
                 if (response := so_far.feed(event)) is not None:
                     yield response
 
@@ -216,12 +227,12 @@ class Requesty(Connection, FunctionCallingLLM):
 
         Nothing is sent before the first response is asked for.
         """
-        return self._stream(self._call(messages, kwargs))
+        return self._stream(self._call(messages, kwargs), self._restorer(kwargs))
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Async :meth:`stream_chat`; awaiting it gives the generator."""
-        return self._astream(self._call(messages, kwargs))
+        return self._astream(self._call(messages, kwargs), self._restorer(kwargs))
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -236,7 +247,7 @@ class Requesty(Connection, FunctionCallingLLM):
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """A streamed answer to one text."""
-        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs))
+        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
 
         def completions() -> CompletionResponseGen:
             for response in stream:
@@ -247,7 +258,7 @@ class Requesty(Connection, FunctionCallingLLM):
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Async :meth:`stream_complete`; awaiting it gives the generator."""
-        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs))
+        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
 
         async def completions() -> CompletionResponseAsyncGen:
             async for response in stream:
@@ -276,9 +287,12 @@ class Requesty(Connection, FunctionCallingLLM):
             messages.append(turn)
         if not tools:
             return {"messages": messages, **kwargs}
-        wired = wire_tools(tools, self.strict if strict is None else strict)
+        strict = self.strict if strict is None else strict
+        wired = wire_tools(tools, strict)
+        own = {"strict_schemas": own_parameters(tools)} if strict else {}
         return {
             "messages": messages,
+            **own,
             "tools": wired,
             "tool_choice": tool_choice_for(tool_choice, tool_required, wired),
             "parallel_tool_calls": allow_parallel_tool_calls,

@@ -25,17 +25,19 @@ from requesty_core.adapters.saved import (
     policy_from,
     timeout_from,
 )
+from requesty_core.adapters.structured import Restorer
 from requesty_core.catalog.model_id import check_model
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
+from requesty_core.schemas import read_answer
 from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
 from requesty_core.settings.options import RequestyOptions
 
 from ._messages import checked_messages, flat_tools, wire_messages, wire_tools
-from ._replies import Chunks, Optional, replies_of
-from ._schema import optional_keys, response_format
+from ._replies import Chunks, replies_of
+from ._schema import response_format, sent_format
 
 if TYPE_CHECKING:
     from requesty_core.telemetry.events import CallEvent
@@ -301,15 +303,15 @@ class RequestyChatGenerator:
         callback: Any = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=False)
         if not conversation:
             return {"replies": []}
-        call, optional = self._prepare(
+        call, restorer = self._prepare(
             conversation, generation_kwargs, tools, tools_strict, stream=callback is not None
         )
         client = self._clients.open().sync
         if callback is None:
-            return {"replies": self._checked(replies_of(client.chat(**call), optional), generation_kwargs)}
-        chunks = Chunks(ComponentInfo.from_component(self), optional)
+            return {"replies": self._checked(replies_of(restorer.reply(client.chat(**call))), generation_kwargs)}
+        chunks = Chunks(ComponentInfo.from_component(self))
         with client.stream(**call) as events:
-            for event in events:
+            for event in restorer.events(events):
                 for chunk in chunks.of(event):
                     callback(chunk)
         return {"replies": self._checked(chunks.message(), generation_kwargs)}
@@ -346,15 +348,15 @@ class RequestyChatGenerator:
         callback: Any = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=True)
         if not conversation:
             return {"replies": []}
-        call, optional = self._prepare(
+        call, restorer = self._prepare(
             conversation, generation_kwargs, tools, tools_strict, stream=callback is not None
         )
         client = self._clients.open().aio
         if callback is None:
-            return {"replies": self._checked(replies_of(await client.chat(**call), optional), generation_kwargs)}
-        chunks = Chunks(ComponentInfo.from_component(self), optional)
+            return {"replies": self._checked(replies_of(restorer.reply(await client.chat(**call))), generation_kwargs)}
+        chunks = Chunks(ComponentInfo.from_component(self))
         async with client.stream(**call) as events:
-            async for event in events:
+            async for event in restorer.aevents(events):
                 for chunk in chunks.of(event):
                     waiting = callback(chunk)
                     if waiting is not None:
@@ -369,30 +371,33 @@ class RequestyChatGenerator:
         tools_strict: bool | None,
         *,
         stream: bool,
-    ) -> tuple[dict[str, Any], Optional]:
-        """Arguments of the core client, and the tool arguments whose null means "not given"."""
+    ) -> tuple[dict[str, Any], Restorer]:
+        """Arguments of the core client, and what brings strict answers back to the user's own schemas."""
         params = {**self.generation_kwargs, **(generation_kwargs or {})}
         model = params.pop("model", None) or self._first or self.model
         params.pop("stream", None)
         if stream and (params.get("n") or 1) > 1:
             raise ValueError("n: a stream gives one answer; leave out the streaming callback for several")
+        answer = None
         if "response_format" in params:
-            params["response_format"] = response_format(params["response_format"])
+            params["response_format"], answer = sent_format(params["response_format"])
         flat = flat_tools(self.tools if tools is None else tools)
         strict = self.tools_strict if tools_strict is None else tools_strict
         if flat:
             # Tools in wire form, such as the provider's own web search, have no object in Haystack.
             params["tools"] = [*(params.get("tools") or ()), *wire_tools(flat, strict=strict)]
-        optional = {tool.name: optional_keys(tool.parameters) for tool in flat} if strict else {}
-        return {"model": model, "messages": wire_messages(messages), **params}, optional
+        own = {tool.name: tool.parameters for tool in flat} if strict else {}
+        restorer = Restorer(own, answer, hold_text=False)
+        return {"model": model, "messages": wire_messages(messages), **params}, restorer
 
     def _checked(self, replies: list[ChatMessage], generation_kwargs: dict[str, Any] | None) -> list[ChatMessage]:
-        """The replies; with a pydantic `response_format`, each text must fit it."""
+        """The replies; with a pydantic `response_format`, each text must be JSON and fit it."""
         wanted = {**self.generation_kwargs, **(generation_kwargs or {})}.get("response_format")
         validate = getattr(wanted, "model_validate_json", None)
         if validate is not None:
             for reply in replies:
                 if reply.text is not None and not reply.tool_calls and not reply.meta.get("refusal"):
+                    read_answer(reply.text)
                     validate(reply.text)
         return replies
 

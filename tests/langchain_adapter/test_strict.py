@@ -1,0 +1,178 @@
+"""Strict tools and answers: what is sent is what strict mode takes; the user gets what the user's schema accepts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy
+from langchain_core.exceptions import OutputParserException
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+
+from langchain_requesty import ChatRequesty, RequestyConfigurationError, RequestyRefusalError
+from requesty_emulator import GatewayEmulator
+
+MODEL = "openai/gpt-4o-mini"
+
+
+class Stop(BaseModel):
+    place: str
+    nights: int = 1
+
+
+class Trip(BaseModel):
+    """A trip."""
+
+    title: str = Field(description="how to call it")
+    first: Stop = Field(description="where it begins")
+    others: list[Stop] = []
+    default: str = "none"
+
+
+class Node(BaseModel):
+    """A tree."""
+
+    name: str
+    children: list[Node] = []
+
+
+class Free(BaseModel):
+    """Anything."""
+
+    values: dict[str, int]
+
+
+SENT = {"title": "T", "first": {"place": "Oslo", "nights": None}, "others": None, "default": None}
+TRIP = Trip(title="T", first=Stop(place="Oslo"))
+TREE = {"name": "a", "children": [{"name": "b", "children": None}]}
+
+
+def say(gateway: GatewayEmulator, method: str, value: Any, name: str = "Trip") -> None:
+    if method == "function_calling":
+        gateway.say(tool_calls=[{"name": name, "arguments": json.dumps(value), "id": "c"}])
+    else:
+        gateway.say(text=json.dumps(value))
+
+
+def run(chain: Any, mode: str) -> Any:
+    async def astream() -> Any:
+        return [item async for item in chain.astream("json")][-1]
+
+    return {
+        "invoke": lambda: chain.invoke("json"),
+        "ainvoke": lambda: asyncio.run(chain.ainvoke("json")),
+        "stream": lambda: list(chain.stream("json"))[-1],
+        "astream": lambda: asyncio.run(astream()),
+    }[mode]()
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+def test_nulls_of_ours_do_not_come_back(
+    gateway: GatewayEmulator, settings: dict[str, Any], method: Any, mode: str
+) -> None:
+    say(gateway, method, SENT)
+    chain = ChatRequesty(model=MODEL, **settings).with_structured_output(Trip, method=method, strict=True)
+    assert run(chain, mode) == TRIP
+    say(gateway, method, TREE, "Node")
+    chain = ChatRequesty(model=MODEL, **settings).with_structured_output(Node, method=method, strict=True)
+    assert run(chain, mode) == Node(name="a", children=[Node(name="b")])
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+def test_json_schemas_and_roots_that_are_no_object(
+    gateway: GatewayEmulator, settings: dict[str, Any], method: Any
+) -> None:
+    schema = {
+        "title": "Names",
+        "type": "object",
+        "properties": {"default": {"type": "string"}, "n": {"type": "integer"}},
+    }
+    say(gateway, method, {"default": "x", "n": None}, "Names")
+    chain = ChatRequesty(model=MODEL, **settings).with_structured_output(schema, method=method, strict=True)
+    assert chain.invoke("json") == {"default": "x"}
+    if method == "json_schema":
+        say(gateway, method, {"value": [1, 2]})
+        listed = {"title": "Numbers", "type": "array", "items": {"type": "integer"}}
+        assert ChatRequesty(model=MODEL, **settings).with_structured_output(listed, method=method).invoke("json") == [
+            1,
+            2,
+        ]
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+def test_no_strict_form_is_one_line_before_anything_is_sent(
+    gateway: GatewayEmulator, settings: dict[str, Any], method: Any
+) -> None:
+    chat = ChatRequesty(model=MODEL, **settings)
+    with pytest.raises(
+        RequestyConfigurationError, match=r"^strict: .*\$\.properties\.values: the object takes keys"
+    ) as caught:
+        chat.with_structured_output(Free, method=method, strict=True)
+    assert "\n" not in str(caught.value)
+    say(gateway, method, {"values": {"a": 1}}, "Free")
+    assert chat.with_structured_output(Free, method=method).invoke("json") == Free(values={"a": 1})
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_strict_tools_function_gets_no_null_of_ours(
+    gateway: GatewayEmulator, settings: dict[str, Any], streaming: bool
+) -> None:
+    got = []
+
+    @tool
+    def book(place: str, nights: int = 2, stop: Stop | None = None) -> str:
+        """Book a room."""
+        got.append((place, nights, stop))
+        return "booked"
+
+    chat = ChatRequesty(model=MODEL, **settings)
+    model = chat.bind_tools([book], strict=True)
+    arguments = {"place": "Oslo", "nights": None, "stop": {"place": "Bergen", "nights": None}}
+    gateway.say(tool_calls=[{"name": "book", "arguments": json.dumps(arguments), "id": "c"}])
+    if streaming:
+        chunks = list(model.stream("book"))
+        message: Any = chunks[0]
+        for chunk in chunks[1:]:
+            message += chunk
+    else:
+        message = model.invoke("book")
+    assert message.tool_calls[0]["args"] == {"place": "Oslo", "stop": {"place": "Bergen"}}
+    book.invoke(message.tool_calls[0])
+    assert got == [("Oslo", 2, Stop(place="Bergen"))]
+    assert "strict_schemas" not in gateway.last_request.body
+
+
+def test_an_agents_strict_provider_strategy(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:
+    gateway.say(text=json.dumps(SENT))
+    agent = create_agent(ChatRequesty(model=MODEL, **settings), [], response_format=ProviderStrategy(Trip, strict=True))
+    assert agent.invoke({"messages": [("user", "json")]})["structured_response"] == TRIP  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "text", ["Sure: {}", '{"title": NaN}', "```json\n{}\n``` done", '{"title": "a", "title": "b"}']
+)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_what_is_not_exact_json_is_an_error_with_the_text(
+    gateway: GatewayEmulator, settings: dict[str, Any], text: str, streaming: bool
+) -> None:
+    gateway.say(text=text)
+    chain = ChatRequesty(model=MODEL, **settings).with_structured_output(Trip, method="json_mode")
+    with pytest.raises(OutputParserException) as caught:
+        list(chain.stream("json")) if streaming else chain.invoke("json")
+    assert caught.value.llm_output == text
+
+
+def test_one_fenced_block_is_accepted(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:
+    gateway.say(text='```json\n{"title": "T", "first": {"place": "Oslo"}}\n```')
+    assert ChatRequesty(model=MODEL, **settings).with_structured_output(Trip, method="json_mode").invoke("json") == TRIP
+
+
+def test_a_refusal_pickles() -> None:
+    error = pickle.loads(pickle.dumps(RequestyRefusalError("no")))
+    assert (str(error), error.refusal) == ("the model refused: no", "no")
