@@ -15,6 +15,8 @@ from openai.resources.chat import AsyncChat, Chat
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from pydantic import BaseModel
 
+from .formats import formatted, parsing
+
 __all__ = ["AsyncRequestyChat", "RequestyChat"]
 
 
@@ -60,7 +62,9 @@ class _Completions(Completions):
 
         @functools.wraps(Completions.parse)
         def parse(self, **arguments):
-            return super().parse(**_past(arguments, "messages"))
+            arguments, compiled = formatted(arguments)
+            with parsing(compiled):
+                return super().parse(**_past(arguments, "messages"))
 
 
 class _AsyncCompletions(AsyncCompletions):
@@ -72,7 +76,9 @@ class _AsyncCompletions(AsyncCompletions):
 
         @functools.wraps(AsyncCompletions.parse)
         async def parse(self, **arguments):
-            return await super().parse(**_past(arguments, "messages"))
+            arguments, compiled = formatted(arguments)
+            with parsing(compiled):
+                return await super().parse(**_past(arguments, "messages"))
 
 
 class RequestyChat(Chat):

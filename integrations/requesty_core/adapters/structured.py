@@ -19,7 +19,7 @@ from requesty_core.replies.reply import (
 from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_schema, legal_name, read_answer
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
-__all__ = ["Restorer", "compile_parameters", "json_schema_format", "strict_format", "strict_function"]
+__all__ = ["Restorer", "answer_text", "compile_parameters", "json_schema_format", "strict_format", "strict_function"]
 
 Schema = Mapping[str, Any]
 
@@ -118,7 +118,7 @@ class Restorer:
 
     def _message(self, message: Message) -> Message:
         calls = tuple(replace(call, arguments=self._arguments(call)) for call in message.tool_calls)
-        return replace(message, tool_calls=calls, text=_answer_text(self._answer, message.text))
+        return replace(message, tool_calls=calls, text=answer_text(self._answer, message.text))
 
     def _arguments(self, call: ToolCall) -> str:
         return _restored(self._tools.get(call.name), call.arguments)
@@ -149,7 +149,7 @@ class Restorer:
         if isinstance(event, MessageEnd):
             calls = [held.whole() for held in self._calls.values()]
             texts = [
-                TextDelta(_answer_text(self._answer, "".join(pieces)), choice) for choice, pieces in self._texts.items()
+                TextDelta(answer_text(self._answer, "".join(pieces)), choice) for choice, pieces in self._texts.items()
             ]
             return [*texts, *calls, MessageEnd(self.reply(event.reply))]
         return (event,)
@@ -179,7 +179,7 @@ class _Held:
         return ToolCallDelta(self._first.index, None, None, text, self._first.choice)
 
 
-def _answer_text(compiled: CompiledSchema | None, text: str) -> str:
+def answer_text(compiled: CompiledSchema | None, text: str) -> str:
     """The text of a structured answer: the JSON document, restored and without a fence; any other text as it came."""
     if compiled is None or not text:
         return text
