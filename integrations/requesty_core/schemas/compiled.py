@@ -56,14 +56,23 @@ class CompiledSchema:
             self._strict = None
         self._restorer = Restorer(schema, self._flattener)
 
-    def _compile(self) -> dict[str, Any]:
+    def _compile(self, *, nullable: bool = True) -> dict[str, Any]:
         document = Document(self._schema)
-        return StrictCompiler(document, Flattener(document)).compile(self._schema, self.wrapper)
+        compiler = StrictCompiler(document, Flattener(document), nullable=nullable)
+        return compiler.compile(self._schema, self.wrapper)
 
     @property
     def strict(self) -> dict[str, Any] | None:
         """A fresh copy of the form that OpenAI's strict mode takes; ``None`` if there is none (see ``reason``)."""
         return None if self._strict is None else _copied(self._strict)
+
+    def full_strict(self) -> dict[str, Any] | None:
+        """The strict form whose answers leave nothing out: no null stands for an absent property. ``None`` if none."""
+        return None if self._strict is None else _copied(self._full)
+
+    @cached_property
+    def _full(self) -> dict[str, Any]:
+        return self._compile(nullable=False)
 
     @property
     def plain(self) -> dict[str, Any]:

@@ -48,9 +48,11 @@ class StrictCompiler:
     Args:
         document: the user's schema.
         flattener: flat forms of the same document.
+        nullable: whether a property that was optional may be null instead; otherwise it must be given like any other.
     """
 
-    def __init__(self, document: Document, flattener: Flattener) -> None:
+    def __init__(self, document: Document, flattener: Flattener, *, nullable: bool = True) -> None:
+        self._nullable = nullable
         self._document = document
         self._flattener = flattener
         self._definitions: dict[str, Schema] = {}
@@ -193,11 +195,12 @@ class StrictCompiler:
             where = f"{path}.properties.{name}"
             if name not in required and self._flattener.never(inner):
                 continue
+            needed = name in required or not self._nullable
             if name in required and isinstance(inner, dict) and "default" in inner:
                 # It is never absent, so no default ever stands in for it.
                 inner = {key: value for key, value in inner.items() if key != "default"}
             made = self._strict(inner, where)
-            closed[name] = made if name in required else self.nullable(made)
+            closed[name] = made if needed else self.nullable(made)
         return _closed(closed, self._described(node, {}))
 
     def _array(self, node: Schema, path: str) -> Schema:
@@ -223,14 +226,15 @@ class StrictCompiler:
 
     def _described(self, node: Schema, noted: Schema) -> Schema:
         """The description, with what strict mode has no keyword for; empty without either."""
-        notes = {_TOLD.get(key, key): node[key] for key in NOTED if node.get(key) not in _UNTOLD}
+        told = _TOLD if self._nullable else {}
+        notes = {told.get(key, key): node[key] for key in NOTED if node.get(key) not in _UNTOLD}
         if notes.get("uniqueItems") is False:
             del notes["uniqueItems"]
         text = node.get("description")
         parts = [text] if isinstance(text, str) and text else []
-        told = "; ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in (notes | noted).items())
-        if told and len(told) <= _MAX_NOTE:
-            parts.append(f"({told})")
+        line = "; ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in (notes | noted).items())
+        if line and len(line) <= _MAX_NOTE:
+            parts.append(f"({line})")
         return {"description": " ".join(parts)} if parts else {}
 
     def nullable(self, schema: Schema) -> Schema:
