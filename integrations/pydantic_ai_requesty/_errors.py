@@ -32,7 +32,7 @@ class RequestyUserError(core.ConfigurationError, pai.UserError):
     """A setting or argument is unusable; nothing was sent."""
 
 
-class RequestyBudgetExceededError(core.BudgetExceededError, pai.UsageLimitExceeded):
+class RequestyBudgetExceededError(_Details, core.BudgetExceededError, pai.UsageLimitExceeded):
     """The caller's own budget is spent; nothing was sent."""
 
 

@@ -39,7 +39,10 @@ class NoStrictFormError(Exception):
     """The schema has no strict form; the message is the JSON path and the reason, in one line."""
 
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path}: {why}")
+        super().__init__(path, why)
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
 
 
 class StrictCompiler:
