@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, Tool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from pydantic import BaseModel
 
@@ -39,7 +39,7 @@ def wire_tools(tools: Sequence[ToolLike], strict: bool | None = None) -> list[di
 def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     if _is_foreign(tool):
         return dict(tool)
-    wire = _loose(tool, None if strict else strict)
+    wire = _loose(tool, None if strict else strict, inlined=not strict)
     if strict:
         wire = {**wire, "function": strict_function(wire["function"])}
     return wire
@@ -52,34 +52,51 @@ def _is_foreign(tool: Any) -> bool:
     return not tool.keys() & {"input_schema", "parameters", "title"}
 
 
-def _loose(tool: Any, strict: bool | None) -> dict[str, Any]:
-    """The tool in wire form with the user's own parameters."""
+def _loose(tool: Any, strict: bool | None, *, inlined: bool = True) -> dict[str, Any]:
+    """The tool in wire form with the user's own parameters; references written out where they end, if wanted."""
     mapping = isinstance(tool, Mapping)
     cache = tool.get("cache_control") if mapping else (getattr(tool, "extras", None) or {}).get("cache_control")
-    wire = convert_to_openai_tool(dict(tool) if mapping else tool, strict=strict)
-    compiled = _class_of(tool)
-    if compiled is not None and compiled.recursive:
-        # LangChain writes references out, which ends a recursion in a schema that says nothing.
-        parameters = {key: value for key, value in compiled.plain.items() if key != "description"}
-        wire = {**wire, "function": {**wire["function"], "parameters": parameters}}
+    function = _class_function(tool, inlined=inlined)
+    if function is None:
+        wire = convert_to_openai_tool(dict(tool) if mapping else tool, strict=strict)
+    else:
+        # LangChain's own converter trips over names such as "$ref" and ends a recursion in an empty schema.
+        wire = {"type": "function", "function": function}
+        if strict is not None:
+            function["strict"] = strict
     return {**wire, "cache_control": cache} if cache is not None else wire
+
+
+def _class_function(tool: Any, *, inlined: bool) -> dict[str, Any] | None:
+    """The function of a pydantic class, a titled schema, or a tool that has one of them; ``None`` for any other."""
+    cls: Any = tool
+    if isinstance(tool, BaseTool):
+        cls = None if isinstance(tool, Tool) and not tool.args_schema else tool.tool_call_schema
+    if isinstance(cls, Mapping) and (cls is not tool or _is_json_schema(tool)):
+        compiled = compile_schema(without_titles(cls))
+    elif isinstance(cls, type) and issubclass(cls, BaseModel):
+        compiled = compile_class(cls, _class_schema)
+    else:
+        return None
+    if compiled.wrapper is not None and cls is tool:
+        # A call's arguments are an object; what else to do with such a class is LangChain's to say.
+        return None
+    parameters = compiled.inlined if inlined else compiled.plain
+    said = parameters.pop("description", "")
+    if isinstance(tool, BaseTool):
+        return {"name": tool.name, "description": tool.description or said, "parameters": parameters}
+    if isinstance(cls, Mapping):
+        described = {"description": said} if said else {}
+        return {"name": cls["title"], **described, "parameters": parameters}
+    return {"name": cls.model_config.get("title") or cls.__name__, "description": said, "parameters": parameters}
 
 
 def strict_schemas(tools: Sequence[ToolLike], strict: bool | None) -> dict[str, Any]:
     """The users' own parameters of the tools that :func:`wire_tools` sends in strict form, by the tool's name."""
     if not strict:
         return {}
-    functions = [_loose(tool, None)["function"] for tool in tools if not _is_foreign(tool)]
+    functions = [_loose(tool, None, inlined=False)["function"] for tool in tools if not _is_foreign(tool)]
     return {function["name"]: function.get("parameters") for function in functions}
-
-
-def _class_of(tool: Any) -> CompiledSchema | None:
-    """The compiled schema of a pydantic class, or of the class of a tool's arguments."""
-    if isinstance(tool, BaseTool):
-        tool = tool.tool_call_schema
-    if isinstance(tool, type) and issubclass(tool, BaseModel):
-        return compile_class(tool, _class_schema)
-    return None
 
 
 def _class_schema(cls: type) -> Mapping[str, Any]:
@@ -160,13 +177,14 @@ def sent_schema(schema: Any) -> CompiledSchema | None:
 
 def _compiled(schema: Any) -> tuple[CompiledSchema, str, str | None]:
     """The compiled schema of what ``with_structured_output`` takes, its name and its description."""
+    function = _class_function(schema, inlined=False)
+    if function is not None:
+        return compile_schema(function["parameters"]), function["name"], function.get("description")
     if isinstance(schema, type) and issubclass(schema, BaseModel):
-        function = convert_to_openai_tool(schema)["function"]
-        made = dict(_class_schema(schema))
-    else:
-        function = {} if _is_json_schema(schema) else convert_to_openai_tool(schema)["function"]
-        made = dict(schema) if _is_json_schema(schema) else convert_to_json_schema(schema)
-        function = function or {"name": made["title"], "description": made.get("description")}
+        # The root is no object, which the compiler knows how to send and to read.
+        return compile_class(schema, _class_schema), schema.__name__, schema.__doc__
+    made = dict(schema) if _is_json_schema(schema) else convert_to_json_schema(schema)
+    function = {"name": made["title"], "description": made.get("description")}
     made = {key: value for key, value in made.items() if key not in ("title", "description")}
     return compile_schema(made), function["name"], function.get("description")
 

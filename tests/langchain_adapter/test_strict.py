@@ -11,8 +11,8 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.exceptions import OutputParserException
-from langchain_core.tools import tool
-from pydantic import BaseModel, Field
+from langchain_core.tools import StructuredTool, tool
+from pydantic import BaseModel, Field, RootModel
 
 from langchain_requesty import ChatRequesty, RequestyConfigurationError, RequestyRefusalError
 from requesty_emulator import GatewayEmulator
@@ -39,6 +39,10 @@ class Node(BaseModel):
 
     name: str
     children: list[Node] = []
+
+
+class Stops(RootModel[list[Stop]]):
+    """Stops."""
 
 
 class Free(BaseModel):
@@ -103,6 +107,34 @@ def test_json_schemas_and_roots_that_are_no_object(
             1,
             2,
         ]
+
+
+def test_a_root_model(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:
+    say(gateway, "json_schema", {"value": [{"place": "Oslo", "nights": None}]})
+    chain = ChatRequesty(model=MODEL, **settings).with_structured_output(Stops, method="json_schema", strict=True)
+    assert chain.invoke("json") == Stops([Stop(place="Oslo")])
+
+
+@pytest.mark.parametrize("strict", [None, True])
+def test_tools_with_json_schemas_of_other_servers(
+    gateway: GatewayEmulator, settings: dict[str, Any], strict: bool | None
+) -> None:
+    """As MCP servers give them: recursion, and properties that are called like keywords."""
+    schema = {
+        "type": "object",
+        "title": "Args",
+        "properties": {"title": {"type": "string"}, "$ref": {"type": "string"}, "tree": {"$ref": "#/$defs/T"}},
+        "required": ["title", "$ref"],
+        "$defs": {"T": {"type": "object", "properties": {"sub": {"type": "array", "items": {"$ref": "#/$defs/T"}}}}},
+    }
+    other = StructuredTool(name="other", description="o", args_schema=schema, func=lambda **arguments: "ok")
+    arguments = {"title": "t", "$ref": "r", "tree": None if strict else {"sub": []}}
+    gateway.say(tool_calls=[{"name": "other", "arguments": json.dumps(arguments), "id": "c"}])
+    message: Any = ChatRequesty(model=MODEL, **settings).bind_tools([other], strict=strict).invoke("x")
+    sent = gateway.last_request.body["tools"][0]["function"]["parameters"]
+    assert list(sent["properties"]) == ["title", "$ref", "tree"]
+    assert sent["$defs"]["T"]["properties"]["sub"] != {"type": "array", "items": {}}
+    assert message.tool_calls[0]["args"] == {key: value for key, value in arguments.items() if value is not None}
 
 
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])

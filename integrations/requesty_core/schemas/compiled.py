@@ -15,7 +15,7 @@ from requesty_core.errors import ConfigurationError
 
 from .flat import Flattener, NoFormError
 from .limits import oversize
-from .plain import plain_form
+from .plain import inlined, plain_form
 from .pointers import Document
 from .restore import Restorer
 from .strict import NoStrictFormError, StrictCompiler
@@ -78,6 +78,15 @@ class CompiledSchema:
     def plain(self) -> dict[str, Any]:
         """A fresh copy of the form without strict mode: what the user wrote, complete in itself, object at the root."""
         return _copied(self._plain)  # type: ignore[no-any-return]
+
+    @property
+    def inlined(self) -> dict[str, Any]:
+        """A fresh copy of the plain form with its references written out, where they end; else as :attr:`plain`."""
+        return _copied(self._inlined)  # type: ignore[no-any-return]
+
+    @cached_property
+    def _inlined(self) -> dict[str, Any]:
+        return self._plain if self.recursive else inlined(self._plain)
 
     @cached_property
     def _plain(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .flat import Flattener, NoFormError
 from .keywords import DEFINITIONS, ONE_SCHEMA, SCHEMA_LISTS, SCHEMA_MAPS, asserts
 from .pointers import Document, UnresolvedReferenceError
 
-__all__ = ["plain_form", "without_titles"]
+__all__ = ["inlined", "plain_form", "without_titles"]
 
 Schema = dict[str, Any]
 _LEFT_OUT = DEFINITIONS | {"discriminator", "$schema", "$id", "$anchor"}
@@ -33,6 +33,40 @@ def plain_form(document: Document, flattener: Flattener, wrapper: str | None) ->
         }
     definitions = walk.definitions()
     return {**body, "$defs": definitions} if definitions else body
+
+
+def inlined(plain: Schema) -> Schema:
+    """A plain form with every reference written out. The form must not contain itself."""
+    definitions = plain.get("$defs") or {}
+
+    def written(node: Any) -> Any:
+        if isinstance(node, list):
+            return [written(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(node.get("$ref"), str):
+            name = node["$ref"].removeprefix("#/$defs/")
+            return written(definitions[name]) if name in definitions else node
+        out: Schema = {}
+        for key, value in node.items():
+            if key in SCHEMA_MAPS and isinstance(value, dict):
+                out[key] = {name: written(inner) for name, inner in value.items()}
+            elif key in SCHEMA_LISTS | ONE_SCHEMA:
+                out[key] = written(value)
+            else:
+                out[key] = value
+        return _bare(node, out)
+
+    return written({key: value for key, value in plain.items() if key != "$defs"})  # type: ignore[no-any-return]
+
+
+def _bare(node: Schema, out: Schema) -> Schema:
+    """A reference with only a description beside it, without the list it stood in."""
+    branches = node.get("anyOf")
+    single = isinstance(branches, list) and len(branches) == 1 and set(branches[0]) == {"$ref"}
+    if not single or not isinstance(out["anyOf"][0], dict) or asserts(node, besides=("anyOf",)):
+        return out
+    return {**out["anyOf"][0], **{key: value for key, value in out.items() if key != "anyOf"}}
 
 
 def without_titles(node: Any) -> Any:
