@@ -48,7 +48,8 @@ class AnswerParser(BaseTransformOutputParser[Any]):
         except AnswerFormatError as error:
             raise OutputParserException(str(error), llm_output=text) from error
         except (ValidationError, ValidationErrorV1) as error:
-            message = f"the answer does not fit {self.cls.__name__}: {error}"
+            # In LangChain's own words.
+            message = f"Failed to parse {self.cls.__name__} from completion {text}. Got: {error}"
             raise OutputParserException(message, llm_output=text) from error
 
     def _object(self, value: Any) -> Any:

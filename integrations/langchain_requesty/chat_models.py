@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from requesty_core import __version__
 from requesty_core.adapters.structured import Restorer, strict_format
+from requesty_core.adapters.tool_names import legal_call, original_names
 from requesty_core.errors import ConfigurationError
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
@@ -307,13 +308,14 @@ class ChatRequesty(Connection, BaseChatModel):
             if not self.stream_usage:
                 params.setdefault("stream_options", {"include_usage": False})
         model = params.pop("model", None)
-        return {"model": self._first() if model is None else model, "messages": wire_messages(messages), **params}
+        model = self._first() if model is None else model
+        return legal_call({"model": model, "messages": wire_messages(messages), **params})
 
     def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
         """What brings the answer back to the user's own schemas where strict forms were sent."""
         schema = {**self._default_params, **kwargs}.get("response_format")
         answer = None if schema is None else strict_format(response_format(schema))[1]
-        return Restorer(kwargs.get("strict_schemas") or {}, answer)
+        return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _generate(
         self,

@@ -6,7 +6,7 @@ object) and forbids absent fields that the class has defaults for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from requesty_core.adapters.structured import answer_text, json_schema_format
-from requesty_core.schemas import CompiledSchema, compile_class
+from requesty_core.schemas import CompiledSchema, compile_class, compile_schema, legal_name
 
-__all__ = ["formatted", "parsing", "restore_completion", "wanted"]
+__all__ = ["formatted", "parsing", "restore_completion", "streamed", "wanted"]
 
 #: The schema of the ``parse`` call under way, for the client that sends its request.
 _wanted: ContextVar[CompiledSchema | None] = ContextVar("_wanted", default=None)
@@ -46,6 +46,31 @@ def formatted(arguments: dict[str, Any]) -> tuple[dict[str, Any], CompiledSchema
     strict = None if compiled.strict is None else True
     form = {"response_format": json_schema_format(compiled, cls.__name__, strict=strict)}
     return {**arguments, "extra_body": {**form, **(arguments.get("extra_body") or {})}}, compiled
+
+
+def streamed(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that the SDK's ``stream`` helper makes of a class, with a schema that can be sent.
+
+    The helper parses the pieces itself, so nothing can be restored: the model is made to write every property, as the
+    SDK's own form does.
+    """
+    headers = arguments.get("extra_headers")
+    form = arguments.get("response_format")
+    if not isinstance(headers, Mapping) or headers.get("X-Stainless-Helper-Method") != "chat.completions.stream":
+        return arguments
+    inner = form.get("json_schema") if isinstance(form, Mapping) else None
+    if not isinstance(form, Mapping) or not isinstance(inner, Mapping):
+        return arguments
+    if inner.get("strict") is not True or "schema" not in inner:
+        return arguments
+    compiled = compile_schema(inner["schema"])
+    if compiled.wrapper is not None:
+        return arguments
+    kept = {key: value for key, value in inner.items() if key != "strict"}
+    full = compiled.full_strict()
+    sent = {"schema": compiled.plain} if full is None else {"schema": full, "strict": True}
+    made = {**kept, "name": legal_name(str(inner.get("name") or "")), **sent}
+    return {**arguments, "response_format": {**form, "json_schema": made}}
 
 
 def _schema_of(cls: type) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from openai.resources.chat import AsyncChat, Chat
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from pydantic import BaseModel
 
-from .formats import formatted, parsing
+from .formats import formatted, parsing, streamed
 
 __all__ = ["AsyncRequestyChat", "RequestyChat"]
 
@@ -58,7 +58,7 @@ class _Completions(Completions):
 
         @functools.wraps(Completions.create)
         def create(self, **arguments):
-            return super().create(**_past(arguments, "messages", "tools"))
+            return super().create(**_past(streamed(arguments), "messages", "tools"))
 
         @functools.wraps(Completions.parse)
         def parse(self, **arguments):
@@ -72,7 +72,7 @@ class _AsyncCompletions(AsyncCompletions):
 
         @functools.wraps(AsyncCompletions.create)
         async def create(self, **arguments):
-            return await super().create(**_past(arguments, "messages", "tools"))
+            return await super().create(**_past(streamed(arguments), "messages", "tools"))
 
         @functools.wraps(AsyncCompletions.parse)
         async def parse(self, **arguments):

@@ -74,6 +74,14 @@ def test_a_tool_without_arguments(make: Any, gw: Any, parameters: dict[str, Any]
     assert gw.last_request.body["tools"][0]["function"]["parameters"]["additionalProperties"] is False
 
 
+def test_names_of_tools_come_back(make: Any, gw: Any) -> None:
+    tool = Tool(name="größe", description="d", parameters=SCHEMA, function=lambda **arguments: "ok")
+    gw.say(tool_calls=[{"name": "gr_e", "arguments": GIVEN, "id": "c"}])
+    [reply] = make(tools=[tool]).run("x")["replies"]
+    assert reply.tool_calls[0].tool_name == "größe"
+    assert gw.last_request.body["tools"][0]["function"]["name"] == "gr_e"
+
+
 def test_a_tool_without_a_strict_form_is_one_line(make: Any, gw: Any) -> None:
     tool = make_tool({"type": "object", "properties": {"m": {"type": "object", "additionalProperties": True}}})
     with pytest.raises(

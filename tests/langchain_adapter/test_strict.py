@@ -11,6 +11,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import StructuredTool, tool
 from pydantic import BaseModel, Field, RootModel
 
@@ -168,16 +169,40 @@ def test_a_strict_tools_function_gets_no_null_of_ours(
     arguments = {"place": "Oslo", "nights": None, "stop": {"place": "Bergen", "nights": None}}
     gateway.say(tool_calls=[{"name": "book", "arguments": json.dumps(arguments), "id": "c"}])
     if streaming:
-        chunks = list(model.stream("book"))
-        message: Any = chunks[0]
-        for chunk in chunks[1:]:
-            message += chunk
+        message: Any = run_whole(model, "book")
     else:
         message = model.invoke("book")
     assert message.tool_calls[0]["args"] == {"place": "Oslo", "stop": {"place": "Bergen"}}
     book.invoke(message.tool_calls[0])
     assert got == [("Oslo", 2, Stop(place="Bergen"))]
     assert "strict_schemas" not in gateway.last_request.body
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_names_of_tools_are_legal_on_the_wire_and_the_users_own_in_replies(
+    gateway: GatewayEmulator, settings: dict[str, Any], streaming: bool
+) -> None:
+    tools = [
+        StructuredTool(name=name, description="d", args_schema=Stop, func=lambda **_: "ok") for name in ("a.b", "a_b")
+    ]
+    model = ChatRequesty(model=MODEL, **settings).bind_tools(tools, tool_choice="a.b")
+    gateway.say(tool_calls=[{"name": "a_b_2", "arguments": '{"place": "Oslo"}', "id": "c"}])
+    message: Any = run_whole(model, "x") if streaming else model.invoke("x")
+    assert message.tool_calls[0]["name"] == "a.b"
+    sent = gateway.last_request.body
+    assert [each["function"]["name"] for each in sent["tools"]] == ["a_b_2", "a_b"]
+    assert sent["tool_choice"]["function"]["name"] == "a_b_2"
+    gateway.say(text="done")
+    model.invoke([HumanMessage("x"), message, ToolMessage("ok", tool_call_id="c")])
+    assert gateway.last_request.body["messages"][1]["tool_calls"][0]["function"]["name"] == "a_b_2"
+
+
+def run_whole(model: Any, prompt: str) -> Any:
+    chunks = list(model.stream(prompt))
+    message = chunks[0]
+    for chunk in chunks[1:]:
+        message += chunk
+    return message
 
 
 def test_an_agents_strict_provider_strategy(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:

@@ -107,6 +107,20 @@ def test_a_strict_tools_function_gets_no_null_of_ours(make: Any, gw: Any, stream
     assert gw.last_request.body["tools"][0]["function"]["strict"] is True
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_names_of_tools_come_back(make: Any, gw: Any, streaming: bool) -> None:
+    tool = FunctionTool.from_defaults(lambda **_: "booked", name="book.trip", description="Book.", fn_schema=Booking)
+    gw.say(tool_calls=[{"name": "book_trip", "arguments": '{"first": {"place": "Oslo"}}', "id": "c"}])
+    llm = make()
+    if streaming:
+        response: Any = list(llm.stream_chat_with_tools([tool], user_msg="x"))[-1]
+    else:
+        response = llm.chat_with_tools([tool], user_msg="x", tool_choice="book.trip")
+    [selection] = llm.get_tool_calls_from_response(response)
+    assert selection.tool_name == "book.trip"
+    assert gw.last_request.body["tools"][0]["function"]["name"] == "book_trip"
+
+
 def test_a_tool_without_a_strict_form_is_one_line(make: Any, gw: Any) -> None:
     def free(values: dict[str, int]) -> str:
         """Free."""

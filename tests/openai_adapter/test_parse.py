@@ -77,6 +77,23 @@ async def test_what_is_sent_and_what_comes_back(
     assert sent.get("strict") is (True if strict else None)
 
 
+@pytest.mark.parametrize(
+    ("cls", "value"),
+    [
+        (Trip, Trip(first=Stop(place="Oslo"), tags={"a"})),
+        (Owner, Owner(pet=Dog(kind="dog"), at=(1, "x"))),
+        (Page[int], Page[int](items=[1])),
+        (Free, Free(values={"a": 1})),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_the_stream_helper(way: Any, gw: Any, cls: Any, value: Any) -> None:
+    gw.say(value.model_dump_json())
+    _, final, _ = await way.helper(way.client().chat.completions.stream(model=MODEL, messages=ASK, response_format=cls))
+    assert final.choices[0].message.parsed == value
+    assert gw.last_request.body["response_format"]["json_schema"].get("strict") is (None if cls is Free else True)
+
+
 async def test_a_callers_own_form_is_left_alone(way: Any, gw: Any) -> None:
     gw.say('{"values": {}}')
     form = {"type": "json_object"}

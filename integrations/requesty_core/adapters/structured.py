@@ -16,10 +16,23 @@ from requesty_core.replies.reply import (
     ToolCall,
     ToolCallDelta,
 )
-from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_schema, legal_name, read_answer
+from requesty_core.schemas import (
+    AnswerFormatError,
+    CompiledSchema,
+    compile_schema,
+    legal_name,
+    read_answer,
+)
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
-__all__ = ["Restorer", "answer_text", "compile_parameters", "json_schema_format", "strict_format", "strict_function"]
+__all__ = [
+    "Restorer",
+    "answer_text",
+    "compile_parameters",
+    "json_schema_format",
+    "strict_format",
+    "strict_function",
+]
 
 Schema = Mapping[str, Any]
 
@@ -97,35 +110,44 @@ class Restorer:
         answer: the schema of the response format, if its text is to be restored too: it becomes the bare JSON document.
         hold_text: whether a stream gives that text in one piece at the end, as restored; otherwise its pieces come as
             they arrive and only the final reply has the restored text.
+        names: tools' own names by the legal ones that were sent instead.
     """
 
     def __init__(
-        self, tools: Mapping[str, Schema | None], answer: CompiledSchema | None = None, *, hold_text: bool = True
+        self,
+        tools: Mapping[str, Schema | None],
+        answer: CompiledSchema | None = None,
+        *,
+        hold_text: bool = True,
+        names: Mapping[str, str] | None = None,
     ) -> None:
+        self._names = names or {}
         self._hold_text = hold_text
         self._tools = {name: compile_parameters(parameters) for name, parameters in tools.items()}
         self._answer = answer
+        self._idle = not (self._tools or self._names or answer)
         # What a stream keeps back: of each call and choice the pieces so far.
         self._calls: dict[tuple[int, int], _Held] = {}
         self._texts: dict[int, list[str]] = {}
 
     def reply(self, reply: ChatReply) -> ChatReply:
         """The reply with every choice restored."""
-        if not self._tools and self._answer is None:
+        if self._idle:
             return reply
         choices = [self._message(choice) for choice in reply.choices]
         return replace(reply, message=choices[0] if choices else self._message(reply.message), choices=tuple(choices))
 
     def _message(self, message: Message) -> Message:
-        calls = tuple(replace(call, arguments=self._arguments(call)) for call in message.tool_calls)
+        calls = tuple(self._whole_call(call) for call in message.tool_calls)
         return replace(message, tool_calls=calls, text=answer_text(self._answer, message.text))
 
-    def _arguments(self, call: ToolCall) -> str:
-        return _restored(self._tools.get(call.name), call.arguments)
+    def _whole_call(self, call: ToolCall) -> ToolCall:
+        name = self._names.get(call.name, call.name)
+        return replace(call, name=name, arguments=_restored(self._tools.get(name), call.arguments))
 
     def events(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
         """The events of a stream, restored. What has to be read whole to be restored comes in one piece."""
-        return self._events(events) if self._tools or self._answer else events
+        return events if self._idle else self._events(events)
 
     def _events(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
@@ -133,7 +155,7 @@ class Restorer:
 
     def aevents(self, events: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
         """Async :meth:`events`."""
-        return self._aevents(events) if self._tools or self._answer else events
+        return events if self._idle else self._aevents(events)
 
     async def _aevents(self, events: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
         async for event in events:
@@ -156,6 +178,8 @@ class Restorer:
 
     def _call(self, event: ToolCallDelta) -> Sequence[StreamEvent]:
         key = (event.choice, event.index)
+        if event.name is not None and event.name in self._names:
+            event = ToolCallDelta(event.index, event.id, self._names[event.name], event.arguments, event.choice)
         if event.name is not None and event.name in self._tools:
             self._calls[key] = _Held(event, self._tools[event.name])
             # The call itself is announced at once.

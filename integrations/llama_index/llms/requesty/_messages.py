@@ -90,6 +90,8 @@ def wire_tools(tools: Sequence[BaseTool], strict: bool) -> list[Wire]:
 
 def _tool(tool: BaseTool, strict: bool) -> Wire:
     wire: Wire = tool.metadata.to_openai_tool(skip_length_check=True)
+    # LlamaIndex makes names legal but has no way back; the core has.
+    wire = {**wire, "function": {**wire["function"], "name": tool.metadata.get_name()}}
     if not strict:
         return wire
     return {**wire, "function": strict_function(wire["function"])}
@@ -97,8 +99,7 @@ def _tool(tool: BaseTool, strict: bool) -> Wire:
 
 def own_parameters(tools: Sequence[BaseTool]) -> dict[str, Any]:
     """The tools' own parameters by the name they have on the wire."""
-    functions = [tool.metadata.to_openai_tool(skip_length_check=True)["function"] for tool in tools]
-    return {function["name"]: function.get("parameters") for function in functions}
+    return {wire["function"]["name"]: wire["function"].get("parameters") for wire in wire_tools(tools, strict=False)}
 
 
 def tool_choice_for(choice: object, required: bool, tools: Sequence[Wire]) -> Any:

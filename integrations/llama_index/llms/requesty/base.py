@@ -31,6 +31,7 @@ from llama_index_instrumentation import get_dispatcher
 
 from llama_index.utils.requesty import Connection
 from requesty_core.adapters.structured import Restorer, strict_format
+from requesty_core.adapters.tool_names import legal_call, original_names
 from requesty_core.catalog.catalog import Catalog
 from requesty_core.catalog.model_id import check_model
 from requesty_core.errors import ConfigurationError
@@ -177,12 +178,12 @@ class Requesty(Connection, FunctionCallingLLM):
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 params.pop(name, None)
         model = params.pop("model", None) or self._first()
-        return {"model": model, "messages": wire_messages(messages), **params}
+        return legal_call({"model": model, "messages": wire_messages(messages), **params})
 
     def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
         """What brings an answer back to the user's own schemas where strict forms were sent."""
         answer = strict_format({**self.additional_kwargs, **kwargs}.get("response_format"))[1]
-        return Restorer(kwargs.get("strict_schemas") or {}, answer)
+        return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
         reply = self._pair().sync.chat(**self._call(messages, kwargs))

@@ -26,6 +26,7 @@ from requesty_core.adapters.saved import (
     timeout_from,
 )
 from requesty_core.adapters.structured import Restorer
+from requesty_core.adapters.tool_names import legal_call, original_names
 from requesty_core.catalog.model_id import check_model
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
@@ -387,8 +388,8 @@ class RequestyChatGenerator:
             # Tools in wire form, such as the provider's own web search, have no object in Haystack.
             params["tools"] = [*(params.get("tools") or ()), *wire_tools(flat, strict=strict)]
         own = {tool.name: tool.parameters for tool in flat} if strict else {}
-        restorer = Restorer(own, answer, hold_text=False)
-        return {"model": model, "messages": wire_messages(messages), **params}, restorer
+        restorer = Restorer(own, answer, hold_text=False, names=original_names(params.get("tools")))
+        return legal_call({"model": model, "messages": wire_messages(messages), **params}), restorer
 
     def _checked(self, replies: list[ChatMessage], generation_kwargs: dict[str, Any] | None) -> list[ChatMessage]:
         """The replies; with a pydantic `response_format`, each text must be JSON and fit it."""
