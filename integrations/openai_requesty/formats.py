@@ -43,7 +43,7 @@ def formatted(arguments: dict[str, Any]) -> tuple[dict[str, Any], CompiledSchema
     if not isinstance(cls, type) or not (issubclass(cls, BaseModel) or hasattr(cls, "__pydantic_config__")):
         return arguments, None
     compiled = compile_class(cls, _schema_of)
-    strict = None if compiled.strict is None else True
+    strict = None if compiled.reason else True
     form = {"response_format": json_schema_format(compiled, cls.__name__, strict=strict)}
     return {**arguments, "extra_body": {**form, **(arguments.get("extra_body") or {})}}, compiled
 

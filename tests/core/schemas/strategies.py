@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 Schema = dict[str, Any]
 NAMES = st.sampled_from(["a", "b", "c", "default", "properties", "$ref", "title", "items", "required", "enum", "type"])

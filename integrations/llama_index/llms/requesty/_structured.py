@@ -86,7 +86,7 @@ class Structured:
         return {"messages": self._llm._extend_messages(messages), **kwargs}
 
     def _response_format(self) -> dict[str, Any]:
-        strict = None if self._compiled.strict is None else True
+        strict = None if self._compiled.reason else True
         return json_schema_format(self._compiled, self._output_cls.__name__, strict=strict)
 
     def __call__(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> BaseModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from requesty_core.adapters.structured import strict_format
+from requesty_core.adapters.structured import json_schema_format, strict_format
 from requesty_core.schemas import CompiledSchema, compile_class, legal_name
 
 __all__ = ["response_format", "sent_format"]
@@ -16,7 +16,7 @@ def response_format(value: Any) -> Any:
         return value
     compiled = _compiled(value)
     inner: dict[str, Any] = {"name": legal_name(value.__name__), "schema": value.model_json_schema()}
-    if compiled.strict is None:
+    if compiled.reason is not None:
         inner["schema"] = compiled.plain
     else:
         inner["strict"] = True
@@ -25,8 +25,11 @@ def response_format(value: Any) -> Any:
 
 def sent_format(value: Any) -> tuple[Any, CompiledSchema | None]:
     """The format as it goes over the wire, and the schema to restore its answers by, if they are to be restored."""
-    form, compiled = strict_format(response_format(value))
-    return form, compiled or (_compiled(value) if _is_class(value) else None)
+    if not _is_class(value):
+        form, compiled = strict_format(value)
+        return form, compiled
+    compiled = _compiled(value)
+    return json_schema_format(compiled, value.__name__, strict=None if compiled.reason else True), compiled
 
 
 def _is_class(value: Any) -> bool:
