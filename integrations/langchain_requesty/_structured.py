@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import BaseOutputParser
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableMap, RunnablePassthrough
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
@@ -17,6 +16,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.schemas import CompiledSchema
 
 from ._answers import AnswerParser
+from ._calls import CallParser, ClassCallParser
 from ._errors import RequestyRefusalError
 
 __all__ = ["METHODS", "Method", "check_method", "structured", "with_parser"]
@@ -42,9 +42,9 @@ def structured(
     parser: BaseOutputParser[Any] | Runnable[Any, Any]
     if method == "function_calling":
         if as_class:
-            parser = PydanticToolsParser(tools=[schema], first_tool_only=True)
+            parser = ClassCallParser(tools=[schema], first_tool_only=True)
         else:
-            parser = JsonOutputKeyToolsParser(key_name=tool_name or "", first_tool_only=True)
+            parser = CallParser(key_name=tool_name or "", first_tool_only=True)
     else:
         parser = AnswerParser(cls=schema if as_class else None, compiled=compiled)
     return RunnableGenerator(_checked, _achecked, name="check_answer") | parser

@@ -13,7 +13,7 @@ from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import StructuredTool, tool
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel, ValidationError
 
 from langchain_requesty import ChatRequesty, RequestyConfigurationError, RequestyRefusalError
 from requesty_emulator import GatewayEmulator
@@ -223,6 +223,23 @@ def test_what_is_not_exact_json_is_an_error_with_the_text(
     with pytest.raises(OutputParserException) as caught:
         list(chain.stream("json")) if streaming else chain.invoke("json")
     assert caught.value.llm_output == text
+
+
+@pytest.mark.parametrize("schema", [Stop, Stop.model_json_schema()], ids=["class", "schema"])
+@pytest.mark.parametrize(
+    "text", ['{"place": "Oslo", "nights": "many"}', '{"place": "Os', "no", '{"place": 1, "place": 2}']
+)
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+def test_a_streamed_call_that_does_not_fit_is_an_error(
+    gateway: GatewayEmulator, settings: dict[str, Any], schema: Any, text: str, mode: str
+) -> None:
+    gateway.say(tool_calls=[{"name": "Stop", "arguments": text, "id": "c"}])
+    chain = ChatRequesty(model=MODEL, **settings).with_structured_output(schema, method="function_calling")
+    if isinstance(schema, dict) and "many" in text:
+        assert run(chain, mode) == {"place": "Oslo", "nights": "many"}
+        return
+    with pytest.raises((OutputParserException, ValidationError)):
+        run(chain, mode)
 
 
 def test_one_fenced_block_is_accepted(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:
