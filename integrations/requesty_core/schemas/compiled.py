@@ -24,6 +24,8 @@ from .wellformed import malformed
 __all__ = ["CompiledSchema", "compile_class", "compile_schema"]
 
 _MAX_CACHED = 512
+#: Levels of JSON, twice or thrice those of objects; the walks recurse, and users' own stacks are below them.
+_MAX_NESTING = 200
 _WRAPPERS = ("value", "result", "answer", "response", "output")
 
 
@@ -41,6 +43,7 @@ class CompiledSchema:
         self._strict: dict[str, Any] | None = None
         self.wrapper: str | None = None
         self.reason: str | None = None
+        self._malformed: str | None = None
         try:
             self._malformed = malformed(schema)
             self.reason = self._malformed
@@ -51,7 +54,7 @@ class CompiledSchema:
         except NoStrictFormError as error:
             self.reason = str(error)
         except RecursionError:
-            self._malformed = self.reason = "$: the schema is nested too deeply"
+            self.reason = "$: the schema is nested too deeply"
         if self.reason is not None:
             self._strict = None
         self._restorer = Restorer(schema, self._flattener)
@@ -152,6 +155,14 @@ def _wrapper(schema: dict[str, Any]) -> str:
     return next((name for name in _WRAPPERS if f'"{name}"' not in text), "requesty_value")
 
 
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether a JSON value is nested more deeply."""
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(item, levels - 1) for item in inner)
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
@@ -185,7 +196,10 @@ class _Cache:
                 self._kept.move_to_end(key)
                 return known
         # The key is the whole schema as JSON: what is compiled shares nothing with the user's objects.
-        made = CompiledSchema(msgspec.json.decode(key))
+        schema = msgspec.json.decode(key)
+        if _deeper(schema, _MAX_NESTING):
+            raise ConfigurationError(f"schema: is nested more than {_MAX_NESTING} levels deep; use references")
+        made = CompiledSchema(schema)
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > self._size:
@@ -205,14 +219,15 @@ def compile_schema(schema: Mapping[str, Any]) -> CompiledSchema:
             object of a class) are read as text.
 
     Raises:
-        ConfigurationError: it is no JSON object.
+        ConfigurationError: it is no JSON object, or nested more than 200 levels deep.
     """
     if not isinstance(schema, Mapping):
         raise ConfigurationError(f"schema: must be a JSON schema (a mapping), not {type(schema).__name__}")
     try:
-        return _cache.get(_encoder.encode(schema if isinstance(schema, dict) else dict(schema)))
+        key = _encoder.encode(schema if isinstance(schema, dict) else dict(schema))
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"schema: is not JSON: {error}") from None
+    return _cache.get(key)
 
 
 def compile_class(cls: type, schema_of: Callable[[type], Mapping[str, Any]]) -> CompiledSchema:

@@ -158,6 +158,19 @@ def test_what_is_no_schema_is_one_line(schema: Any) -> None:
         compile_schema(schema)
 
 
+@pytest.mark.parametrize("levels", [11, 60, 95])
+def test_deep_schemas_are_sent_plain(levels: int) -> None:
+    compiled = compile_schema(nested(levels))
+    assert compiled.strict is None
+    assert compiled.plain == compiled.inlined == nested(levels)
+
+
+@pytest.mark.parametrize("levels", [101, 3000])
+def test_bottomless_schemas_are_one_line(levels: int) -> None:
+    with pytest.raises(ConfigurationError, match=r"^schema: (is nested more than 200 levels|is not JSON)"):
+        compile_schema(nested(levels))
+
+
 def test_a_default_that_json_cannot_hold() -> None:
     compiled = compile_schema(obj({"a": {"type": "string", "default": {1, 2}.__class__}}))
     assert compiled.strict is not None
