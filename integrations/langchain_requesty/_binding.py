@@ -16,7 +16,15 @@ from requesty_core.errors import ConfigurationError
 
 from ._errors import langchain_errors
 from ._structured import Method, check_method, structured, with_parser
-from ._tools import ToolLike, response_format, tool_choice_for, tool_names, wire_tools
+from ._tools import (
+    ToolLike,
+    response_format,
+    sent_schema,
+    strict_schemas,
+    tool_choice_for,
+    tool_names,
+    wire_tools,
+)
 
 __all__ = ["BindableChatModel"]
 
@@ -43,24 +51,28 @@ class BindableChatModel(BaseChatModel):
                 ``{"type": "web_search"}``.
             tool_choice: a tool's name, ``auto``, ``none``, ``any``, ``required``, ``True`` (the only tool), or a
                 mapping.
-            strict: whether arguments must follow the schema exactly.
+            strict: whether arguments must follow the schema exactly. ``True`` sends each schema in the closed form that
+                strict mode takes; a null that stands for an argument left out is taken out of the calls.
             parallel_tool_calls: whether several tools may be called at once.
             response_format: a schema the final answer must follow, beside the tools.
             kwargs: further request parameters.
 
         Raises:
-            ConfigurationError: ``tool_choice`` names no tool.
+            ConfigurationError: ``tool_choice`` names no tool, or a schema has no strict form.
         """
-        wired = wire_tools(tools, strict)
-        bound: dict[str, Any] = {**kwargs, "tools": wired}
         with langchain_errors():
+            wired = wire_tools(tools, strict)
             choice = tool_choice_for(tool_choice, wired)
+            form = None if response_format is None else _response_format(response_format, strict)
+        bound: dict[str, Any] = {**kwargs, "tools": wired}
+        if own := strict_schemas(tools, strict):
+            bound["strict_schemas"] = {**(kwargs.get("strict_schemas") or {}), **own}
         if choice is not None:
             bound["tool_choice"] = choice
         if parallel_tool_calls is not None:
             bound["parallel_tool_calls"] = parallel_tool_calls
-        if response_format is not None:
-            bound["response_format"] = _response_format(response_format, strict)
+        if form is not None:
+            bound["response_format"] = form
         return self.bind(**bound)
 
     def with_structured_output(
@@ -86,7 +98,7 @@ class BindableChatModel(BaseChatModel):
             kwargs: further request parameters.
 
         Raises:
-            ConfigurationError: the method is unknown or lacks a schema.
+            ConfigurationError: the method is unknown or lacks a schema, or the schema has no strict form.
             RequestyRefusalError: the model refused (when called).
             OutputParserException: the answer was cut or does not fit the schema (when called).
         """
@@ -98,21 +110,25 @@ class BindableChatModel(BaseChatModel):
                 raise ConfigurationError(f"schema: method {method!r} needs one; give a class or a JSON schema")
         traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         name: str | None = None
+        compiled = None
         if method == "function_calling":
-            wired = wire_tools([cast("type", schema)], strict)
-            (name,) = tool_names(wired)
+            with langchain_errors():
+                (name,) = tool_names(wire_tools([cast("type", schema)]))
             model = self.bind_tools(
-                [*wired, *wire_tools(tools or (), strict)],
+                [cast("type", schema), *(tools or ())],
                 tool_choice=name,
+                strict=strict,
                 parallel_tool_calls=False,
                 ls_structured_output_format=traced,
                 **kwargs,
             )
         else:
-            form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
+            with langchain_errors():
+                form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
+                compiled = sent_schema(schema) if method == "json_schema" else None
             own = {"response_format": form, "ls_structured_output_format": traced, **kwargs}
             model = self.bind_tools(tools, strict=strict, **own) if tools else self.bind(**own)
-        return with_parser(model, structured(schema, method, name), include_raw=include_raw)
+        return with_parser(model, structured(schema, method, name, compiled), include_raw=include_raw)
 
     def get_num_tokens(self, text: str) -> int:
         """Tokens of a text: exact with ``custom_get_token_ids``, else about four characters each."""

@@ -27,6 +27,9 @@ class RequestyRefusalError(_Refusal):
         super().__init__(f"the model refused: {refusal}")
         self.refusal = refusal
 
+    def __reduce__(self) -> tuple[type[RequestyRefusalError], tuple[str]]:
+        return type(self), (self.refusal,)
+
 
 def langchain_errors() -> AbstractContextManager[None]:
     """Within the block, errors of the core leave as this package's classes, every detail kept."""

@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.utils.utils import get_pydantic_field_names
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from requesty_core.adapters import strict_format
 from requesty_core.errors import ConfigurationError
 
 from ._tools import response_format
@@ -126,13 +127,14 @@ class RequestParameters(BaseModel):
         """Parameters of one request: the model's, then the call's. ``None`` in a call unsets the model's."""
         params = {**self._default_params, **kwargs}
         params.pop("stream", None)
+        params.pop("strict_schemas", None)
         if stop is not None:
             params["stop"] = stop
         effort = params.pop("reasoning", None)
         if isinstance(effort, Mapping):
             params["reasoning_effort"] = _effort(effort)
         if (schema := params.get("response_format")) is not None:
-            params["response_format"] = response_format(schema)
+            params["response_format"] = strict_format(response_format(schema))[0]
         if not params.get("tools"):
             params.pop("parallel_tool_calls", None)
         return params

@@ -12,7 +12,16 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from requesty_core import FallbackPolicy, Step, Timeouts, __version__
-from requesty_core.adapters import CHAIN_SETTINGS, plain_policy, plain_steps, plain_timeout
+from requesty_core.adapters import (
+    CHAIN_SETTINGS,
+    Restorer,
+    legal_call,
+    original_names,
+    plain_policy,
+    plain_steps,
+    plain_timeout,
+    strict_format,
+)
 from requesty_core.errors import ConfigurationError
 
 from ._binding import BindableChatModel
@@ -23,6 +32,7 @@ from ._messages import wire_messages
 from ._parameters import PARAMETERS, RequestParameters
 from ._profile import profile_for
 from ._replies import PROVIDER, chat_result, chunk_of, combined_outputs
+from ._tools import response_format
 
 __all__ = ["ChatRequesty"]
 
@@ -162,7 +172,14 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
             if not self.stream_usage:
                 params.setdefault("stream_options", {"include_usage": False})
         model = params.pop("model", None)
-        return {"model": self._first() if model is None else model, "messages": wire_messages(messages), **params}
+        model = self._first() if model is None else model
+        return legal_call({"model": model, "messages": wire_messages(messages), **params})
+
+    def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
+        """What brings the answer back to the user's own schemas where strict forms were sent."""
+        schema = {**self._default_params, **kwargs}.get("response_format")
+        answer = None if schema is None else strict_format(response_format(schema))[1]
+        return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _generate(
         self,
@@ -173,7 +190,7 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
     ) -> ChatResult:
         with langchain_errors():
             reply = self._pair().sync.chat(**self._call(messages, stop, kwargs, stream=False))
-        return chat_result(reply, include_headers=self.include_response_headers)
+        return chat_result(self._restorer(kwargs).reply(reply), include_headers=self.include_response_headers)
 
     async def _agenerate(
         self,
@@ -184,7 +201,7 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
     ) -> ChatResult:
         with langchain_errors():
             reply = await self._pair().aio.chat(**self._call(messages, stop, kwargs, stream=False))
-        return chat_result(reply, include_headers=self.include_response_headers)
+        return chat_result(self._restorer(kwargs).reply(reply), include_headers=self.include_response_headers)
 
     def _stream(
         self,
@@ -198,7 +215,7 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
             langchain_errors(),
             self._pair().sync.stream(**self._call(messages, stop, kwargs, stream=True)) as events,
         ):
-            for event in events:
+            for event in self._restorer(kwargs).events(events):
                 chunk = chunk_of(event, include_headers=headers)
                 if chunk is not None:
                     if run_manager:
@@ -215,7 +232,7 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
         headers = self.include_response_headers
         with langchain_errors():
             async with self._pair().aio.stream(**self._call(messages, stop, kwargs, stream=True)) as events:
-                async for event in events:
+                async for event in self._restorer(kwargs).aevents(events):
                     chunk = chunk_of(event, include_headers=headers)
                     if chunk is not None:
                         if run_manager:

@@ -33,6 +33,7 @@ from requesty_core.network.http import (
 from requesty_core.relay.http import EXTENSION, AsyncRelayTransport, RelayTransport
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
+from requesty_core.schemas import CompiledSchema
 from requesty_core.settings.config import ApiKey, Timeouts
 from requesty_core.settings.options import RequestyOptions
 from requesty_core.telemetry.call import redacted
@@ -41,6 +42,7 @@ from requesty_core.telemetry.events import Observer
 from .decode import builder
 from .details import attach, relayed_of
 from .errors import error_in, raising, sdk_error, status_error
+from .formats import restore_completion, wanted
 from .streams import AsyncRequestyStream, RequestyStream, stream_class
 
 if TYPE_CHECKING:
@@ -314,7 +316,7 @@ class _Shared(_Sdk):  # type: ignore[misc]
         options.max_retries = 0
         parser = options.post_parser
         if callable(parser) and not isinstance(parser, _Carry):
-            options.post_parser = _Carry(parser)
+            options.post_parser = _Carry(parser, wanted())
         return options, stream_class(stream_cls)
 
     def _process_response_data(self, *, data: object, cast_to: Any, response: Any) -> Any:
@@ -351,12 +353,20 @@ def _restored(cls: type[Any], options: dict[str, Any]) -> Any:
 
 
 class _Carry:
-    """A parser of the SDK's that makes a new object of an answer; the call's details go with it."""
+    """A parser of the SDK's that makes a new object of an answer; the call's details go with it.
 
-    def __init__(self, parse: Callable[[Any], Any]) -> None:
+    Args:
+        parse: the SDK's parser.
+        compiled: the schema that the answer's text is restored to before it is parsed.
+    """
+
+    def __init__(self, parse: Callable[[Any], Any], compiled: CompiledSchema | None = None) -> None:
         self._parse = parse
+        self._compiled = compiled
 
     def __call__(self, answer: Any) -> Any:
+        if self._compiled is not None:
+            restore_completion(answer, self._compiled)
         parsed = self._parse(answer)
         details = getattr(answer, "__dict__", {}).get("_requesty")
         if details is not None and isinstance(parsed, BaseModel):

@@ -15,6 +15,8 @@ from openai.resources.chat import AsyncChat, Chat
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from pydantic import BaseModel
 
+from .formats import formatted, parsing, streamed
+
 __all__ = ["AsyncRequestyChat", "RequestyChat"]
 
 
@@ -56,11 +58,13 @@ class _Completions(Completions):
 
         @functools.wraps(Completions.create)
         def create(self, **arguments):
-            return super().create(**_past(arguments, "messages", "tools"))
+            return super().create(**_past(streamed(arguments), "messages", "tools"))
 
         @functools.wraps(Completions.parse)
         def parse(self, **arguments):
-            return super().parse(**_past(arguments, "messages"))
+            arguments, compiled = formatted(arguments)
+            with parsing(compiled):
+                return super().parse(**_past(arguments, "messages"))
 
 
 class _AsyncCompletions(AsyncCompletions):
@@ -68,11 +72,13 @@ class _AsyncCompletions(AsyncCompletions):
 
         @functools.wraps(AsyncCompletions.create)
         async def create(self, **arguments):
-            return await super().create(**_past(arguments, "messages", "tools"))
+            return await super().create(**_past(streamed(arguments), "messages", "tools"))
 
         @functools.wraps(AsyncCompletions.parse)
         async def parse(self, **arguments):
-            return await super().parse(**_past(arguments, "messages"))
+            arguments, compiled = formatted(arguments)
+            with parsing(compiled):
+                return await super().parse(**_past(arguments, "messages"))
 
 
 class RequestyChat(Chat):

@@ -56,6 +56,7 @@ _CLASSES = error_classes(
     },
     mixins=(_Details,),
 )
+RequestyConfigurationError = _CLASSES[ErrorKind.CONFIGURATION]
 
 _HTTP_CLASSES: Mapping[ErrorKind, type[RequestyError]] = {
     # The same name, as Pydantic AI names its own: what a log shows is the category, not the status.

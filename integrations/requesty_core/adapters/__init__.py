@@ -1,7 +1,8 @@
 """What the framework adapters share, and their one way into the core beside its public names.
 
-An adapter imports from ``requesty_core`` (what users see), ``requesty_core.errors``, ``requesty_core.catalog`` and from
-here; never from a room of the core. Modules are loaded when a name of theirs is first asked for.
+An adapter imports from ``requesty_core`` (what users see), ``requesty_core.errors``, ``requesty_core.catalog``,
+``requesty_core.schemas`` and from here; never from another room of the core. Modules are loaded when a name of theirs
+is first asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from .metadata import attempts_of, cost_of, reply_metadata
     from .saved import plain_options, plain_policy, plain_step, plain_steps, plain_timeout, policy_from, timeout_from
     from .settings import CHAIN_SETTINGS, CONNECTION_SETTINGS, ChainSettings, ConnectionSettings, check_positive
+    from .structured import Restorer, answer_text, json_schema_format, strict_format, strict_function
     from .tool_calls import call_summary, read_arguments, wire_tool_call
+    from .tool_names import legal_call, original_names
 
 __all__ = [
     "CHAIN_SETTINGS",
@@ -42,7 +45,9 @@ __all__ = [
     "ClientSettings",
     "ConnectionSettings",
     "HealthBoard",
+    "Restorer",
     "URLCitation",
+    "answer_text",
     "ask_in_turn",
     "attempts_of",
     "audio_format",
@@ -56,6 +61,9 @@ __all__ = [
     "error_classes",
     "extra_missing",
     "image_address",
+    "json_schema_format",
+    "legal_call",
+    "original_names",
     "perform",
     "perform_async",
     "plain_options",
@@ -69,6 +77,8 @@ __all__ = [
     "reply_metadata",
     "split_data_url",
     "steps_from",
+    "strict_format",
+    "strict_function",
     "timeout_from",
     "url_citation",
     "wire_tool_call",
@@ -113,6 +123,8 @@ _HOMES = {
             "ConnectionSettings",
             "check_positive",
         ),
+        ".structured": ("Restorer", "answer_text", "json_schema_format", "strict_format", "strict_function"),
+        ".tool_names": ("legal_call", "original_names"),
         ".tool_calls": ("call_summary", "read_arguments", "wire_tool_call"),
     }.items()
     for name in names

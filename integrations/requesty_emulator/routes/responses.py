@@ -13,6 +13,7 @@ from requesty_emulator.routes.inference import Outcome, infer
 from requesty_emulator.routes.sse import argument_pieces, pieces
 from requesty_emulator.validation import checks
 from requesty_emulator.validation.chat import unknown_fields, validate_messages, validate_requesty, validate_tools
+from requesty_emulator.validation.strict_schema import check_strict_schemas
 
 _NAMES = (
     "model input instructions max_output_tokens stream temperature top_p top_logprobs parallel_tool_calls tools "
@@ -31,6 +32,7 @@ async def create_response(call: Call) -> Reply:
     body = call.json()
     call.record.unknown_fields = unknown_fields(body, _FIELDS)
     chat = to_chat(body, strict=call.settings.strict_fields)
+    check_strict_schemas(chat, refuse=call.settings.strict_schemas)
     _continue(call, body, chat)
     outcome = await infer(call, chat)
     scripted = outcome.scripted
@@ -184,7 +186,10 @@ def _format(body: dict[str, Any], chat: dict[str, Any]) -> None:
     if kind == "json_schema":
         checks.string(inner.get("name"), "text.format.name", empty=False)
         checks.obj(inner.get("schema"), "text.format.schema")
-        chat["response_format"] = {"type": kind, "json_schema": {"name": inner["name"], "schema": inner["schema"]}}
+        if inner.get("strict") is not None:
+            checks.boolean(inner["strict"], "text.format.strict")
+        kept = {key: inner[key] for key in ("name", "schema", "strict") if key in inner}
+        chat["response_format"] = {"type": kind, "json_schema": kept}
     else:
         chat["response_format"] = {"type": kind}
 

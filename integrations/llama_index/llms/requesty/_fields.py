@@ -10,7 +10,7 @@ from llama_index.core.bridge.pydantic import Field, field_serializer, field_vali
 
 from llama_index.utils.requesty import Connection
 from requesty_core import FallbackPolicy, Step
-from requesty_core.adapters import CHAIN_SETTINGS, check_model, plain_policy, plain_steps
+from requesty_core.adapters import CHAIN_SETTINGS, check_model, legal_call, plain_policy, plain_steps, strict_format
 from requesty_core.catalog import Catalog
 
 from ._messages import wire_messages
@@ -100,9 +100,12 @@ class ChatSettings(Connection):
         own = {name: getattr(self, name) for name in PARAMETERS}
         params = {**own, **self.additional_kwargs, **kwargs}
         params.pop("stream", None)
+        params.pop("strict_schemas", None)
+        if "response_format" in params:
+            params["response_format"] = strict_format(params["response_format"])[0]
         if not params.get("tools"):
             # Without tools the gateway refuses these.
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 params.pop(name, None)
         model = params.pop("model", None) or self._first()
-        return {"model": model, "messages": wire_messages(messages), **params}
+        return legal_call({"model": model, "messages": wire_messages(messages), **params})

@@ -20,9 +20,10 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 
+from requesty_core.adapters import Restorer, original_names, strict_format
 from requesty_core.errors import ConfigurationError
 
-from ._messages import tool_choice_for, wire_tools
+from ._messages import own_parameters, tool_choice_for, wire_tools
 from ._prediction import PredictingLLM
 from ._replies import ResponseStream, chat_response, completion_response, single_call, tool_selections
 
@@ -69,23 +70,30 @@ class Requesty(PredictingLLM):
 
     # --- calls ---
 
+    def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
+        """What brings an answer back to the user's own schemas where strict forms were sent."""
+        answer = strict_format({**self.additional_kwargs, **kwargs}.get("response_format"))[1]
+        return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
+
     def _chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        return chat_response(self._pair().sync.chat(**self._call(messages, kwargs)))
+        reply = self._pair().sync.chat(**self._call(messages, kwargs))
+        return chat_response(self._restorer(kwargs).reply(reply))
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        return chat_response(await self._pair().aio.chat(**self._call(messages, kwargs)))
+        reply = await self._pair().aio.chat(**self._call(messages, kwargs))
+        return chat_response(self._restorer(kwargs).reply(reply))
 
-    def _stream(self, call: Mapping[str, Any]) -> Generator[ChatResponse]:
+    def _stream(self, call: Mapping[str, Any], restorer: Restorer) -> Generator[ChatResponse]:
         so_far = ResponseStream()
         with self._pair().sync.stream(**call) as events:
-            for event in events:
+            for event in restorer.events(events):
                 if (response := so_far.feed(event)) is not None:
                     yield response
 
-    async def _astream(self, call: Mapping[str, Any]) -> AsyncGenerator[ChatResponse]:
+    async def _astream(self, call: Mapping[str, Any], restorer: Restorer) -> AsyncGenerator[ChatResponse]:
         so_far = ResponseStream()
         async with self._pair().aio.stream(**call) as events:
-            async for event in events:
+            async for event in restorer.aevents(events):
                 if (response := so_far.feed(event)) is not None:
                     yield response
 
@@ -110,12 +118,12 @@ class Requesty(PredictingLLM):
 
         Nothing is sent before the first response is asked for.
         """
-        return self._stream(self._call(messages, kwargs))
+        return self._stream(self._call(messages, kwargs), self._restorer(kwargs))
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Async :meth:`stream_chat`; awaiting it gives the generator."""
-        return self._astream(self._call(messages, kwargs))
+        return self._astream(self._call(messages, kwargs), self._restorer(kwargs))
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -130,7 +138,7 @@ class Requesty(PredictingLLM):
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """A streamed answer to one text."""
-        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs))
+        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
 
         def completions() -> CompletionResponseGen:
             for response in stream:
@@ -141,7 +149,7 @@ class Requesty(PredictingLLM):
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Async :meth:`stream_complete`; awaiting it gives the generator."""
-        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs))
+        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
 
         async def completions() -> CompletionResponseAsyncGen:
             async for response in stream:
@@ -170,9 +178,12 @@ class Requesty(PredictingLLM):
             messages.append(turn)
         if not tools:
             return {"messages": messages, **kwargs}
-        wired = wire_tools(tools, self.strict if strict is None else strict)
+        strict = self.strict if strict is None else strict
+        wired = wire_tools(tools, strict)
+        own = {"strict_schemas": own_parameters(tools)} if strict else {}
         return {
             "messages": messages,
+            **own,
             "tools": wired,
             "tool_choice": tool_choice_for(tool_choice, tool_required, wired),
             "parallel_tool_calls": allow_parallel_tool_calls,

@@ -10,10 +10,8 @@ from haystack.dataclasses import ChatMessage, ChatRole, FileContent, ImageConten
 from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
 from haystack.tools.tool import Tool
 
-from requesty_core.adapters import audio_format, data_url, split_data_url, wire_tool_call
+from requesty_core.adapters import audio_format, data_url, split_data_url, strict_function, wire_tool_call
 from requesty_core.errors import ConfigurationError
-
-from ._schema import strict_schema
 
 __all__ = ["checked_messages", "flat_tools", "wire_messages", "wire_tools"]
 
@@ -136,11 +134,14 @@ def flat_tools(tools: ToolsType | None) -> list[Tool]:
 
 
 def wire_tools(tools: Sequence[Tool], *, strict: bool) -> list[Wire]:
-    """Tools in wire form; the tools themselves are never changed."""
+    """Tools in wire form; the tools themselves are never changed.
+
+    Raises `ConfigurationError` for `strict` and parameters without a strict form.
+    """
     wired = []
     for tool in tools:
         spec = dict(tool.tool_spec)
         if strict:
-            spec |= {"parameters": strict_schema(spec["parameters"]), "strict": True}
+            spec = strict_function(spec, where="tools_strict")
         wired.append({"type": "function", "function": spec})
     return wired

@@ -26,20 +26,17 @@ __all__ = ["Chunks", "replies_of", "usage_of"]
 
 logger = logging.getLogger(__name__)
 
-Optional = Mapping[str, frozenset[str]]
 
-
-def replies_of(reply: ChatReply, optional: Optional, started: str | None = None) -> list[ChatMessage]:
+def replies_of(reply: ChatReply, started: str | None = None) -> list[ChatMessage]:
     """One message per choice; usage and cost stand on the first only, so that sums over messages are right.
 
     Args:
-        optional: per tool, arguments whose null means "not given" (strict schemas).
         started: ISO time of the first chunk, for streams.
     """
     shared = _shared_meta(reply)
     messages = []
     for index, choice in enumerate(reply.choices or (reply.message,)):
-        calls, invalid = _tool_calls(choice, optional)
+        calls, invalid = _tool_calls(choice)
         meta = {"index": index, "finish_reason": choice.finish_reason, **shared, **_choice_meta(choice)}
         meta["usage"] = usage_of(reply.usage) if index == 0 else {}
         if invalid:
@@ -83,7 +80,7 @@ def _choice_meta(choice: Message) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
-def _tool_calls(choice: Message, optional: Optional) -> tuple[list[ToolCall], list[dict[str, Any]]]:
+def _tool_calls(choice: Message) -> tuple[list[ToolCall], list[dict[str, Any]]]:
     """Parsed calls, and those whose arguments are not a JSON object, as they came."""
     calls: list[ToolCall] = []
     invalid: list[dict[str, Any]] = []
@@ -92,8 +89,6 @@ def _tool_calls(choice: Message, optional: Optional) -> tuple[list[ToolCall], li
         if arguments is None:
             invalid.append(call_summary(call))
             continue
-        unset = optional.get(call.name, frozenset())
-        arguments = {key: value for key, value in arguments.items() if value is not None or key not in unset}
         calls.append(ToolCall(tool_name=call.name, arguments=arguments, id=call.id))
     return calls, invalid
 
@@ -126,9 +121,8 @@ class Chunks:
     ``start`` on its first chunk.
     """
 
-    def __init__(self, info: ComponentInfo, optional: Optional) -> None:
+    def __init__(self, info: ComponentInfo) -> None:
         self._info = info
-        self._optional = optional
         self._block: object = None
         self._index = -1
         self._model = ""
@@ -156,7 +150,7 @@ class Chunks:
     def message(self) -> list[ChatMessage]:
         """The complete message, once the stream has ended."""
         assert self.reply is not None
-        return replies_of(self.reply, self._optional, self.started)
+        return replies_of(self.reply, self.started)
 
     def _chunk(self, block: object, *, content: str = "", **fields: Any) -> StreamingChunk:
         start = block != self._block

@@ -18,11 +18,18 @@ from haystack.utils import Secret, serialize_callable
 from haystack_integrations.common.requesty.clients import KEY
 from haystack_integrations.common.requesty.component import Component, restored
 from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
-from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, plain_policy, plain_steps, policy_from
+from requesty_core.adapters import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    Restorer,
+    plain_policy,
+    plain_steps,
+    policy_from,
+)
 
 from ._calls import checked, prepared
 from ._messages import checked_messages, flat_tools
-from ._replies import Chunks, Optional, replies_of
+from ._replies import Chunks, replies_of
 from ._schema import response_format
 
 if TYPE_CHECKING:
@@ -230,13 +237,13 @@ class RequestyChatGenerator(Component):
         if not conversation:
             return {"replies": []}
         params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        call, optional = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
+        call, restorer = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
         client = self._clients.open().sync
         if callback is None:
-            return {"replies": checked(replies_of(client.chat(**call), optional), params)}
-        chunks = Chunks(ComponentInfo.from_component(self), optional)
+            return {"replies": checked(replies_of(restorer.reply(client.chat(**call))), params)}
+        chunks = Chunks(ComponentInfo.from_component(self))
         with client.stream(**call) as events:
-            for event in events:
+            for event in restorer.events(events):
                 for chunk in chunks.of(event):
                     callback(chunk)
         return {"replies": checked(chunks.message(), params)}
@@ -274,13 +281,13 @@ class RequestyChatGenerator(Component):
         if not conversation:
             return {"replies": []}
         params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        call, optional = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
+        call, restorer = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
         client = self._clients.open().aio
         if callback is None:
-            return {"replies": checked(replies_of(await client.chat(**call), optional), params)}
-        chunks = Chunks(ComponentInfo.from_component(self), optional)
+            return {"replies": checked(replies_of(restorer.reply(await client.chat(**call))), params)}
+        chunks = Chunks(ComponentInfo.from_component(self))
         async with client.stream(**call) as events:
-            async for event in events:
+            async for event in restorer.aevents(events):
                 for chunk in chunks.of(event):
                     waiting = callback(chunk)
                     if waiting is not None:
@@ -295,8 +302,11 @@ class RequestyChatGenerator(Component):
         tools_strict: bool | None,
         *,
         stream: bool,
-    ) -> tuple[dict[str, Any], Optional]:
-        """Arguments of the core client; tools of a run stand in place of those given at initialization."""
+    ) -> tuple[dict[str, Any], Restorer]:
+        """Arguments of the core client, and what brings strict answers back to the user's own schemas.
+
+        Tools of a run stand in place of those given at initialization.
+        """
         flat = flat_tools(self.tools if tools is None else tools)
         strict = self.tools_strict if tools_strict is None else tools_strict
         return prepared(self._first or self.model, conversation, params, flat, strict=strict, stream=stream)
