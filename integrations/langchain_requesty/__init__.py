@@ -12,7 +12,7 @@ from __future__ import annotations
 try:
     import langchain_core  # noqa: F401
 except ModuleNotFoundError as missing:
-    from requesty_core.extras import extra_missing
+    from requesty_core.adapters import extra_missing
 
     raise extra_missing(missing, "langchain") from None
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyError, RequestyOptions, Step, Timeouts
 
-from ._errors import (
+from ._error_classes import (
     RequestyAuthenticationError,
     RequestyBadRequestError,
     RequestyBudgetExceededError,
@@ -36,7 +36,6 @@ from ._errors import (
     RequestyOverloadedError,
     RequestyPermissionDeniedError,
     RequestyRateLimitError,
-    RequestyRefusalError,
     RequestyServerError,
     RequestySpendLimitError,
     RequestyStreamError,
@@ -44,6 +43,7 @@ from ._errors import (
     RequestyTruncatedStreamError,
     RequestyUpstreamFormatError,
 )
+from ._errors import RequestyRefusalError
 from .chat_models import ChatRequesty
 from .embeddings import RequestyEmbeddings
 from .fallbacks import ChatRequestyFallback

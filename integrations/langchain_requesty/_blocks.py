@@ -15,6 +15,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages import content as types
 from langchain_core.messages.block_translators import register_translator
 
+from requesty_core.adapters import image_address, split_data_url
+
 from ._replies import PROVIDER
 
 __all__ = ["register_blocks"]
@@ -117,13 +119,11 @@ def _annotation(item: Mapping[str, Any]) -> Block:
 
 def _image(item: Mapping[str, Any]) -> Block:
     """A v1 image from ``{"type": "image_url", "image_url": {"url": …}}``; anything else is kept whole."""
-    inner = item.get("image_url")
-    url = inner.get("url") if isinstance(inner, Mapping) else inner
-    if not isinstance(url, str):
+    url = image_address(item)
+    if url is None:
         return {"type": "non_standard", "value": dict(item)}
-    head, comma, data = url.partition(",")
-    if comma and head.startswith("data:") and head.endswith(";base64"):
-        return {"type": "image", "base64": data, "mime_type": head[5:-7]}
+    if (data := split_data_url(url)) is not None:
+        return {"type": "image", "base64": data[1], "mime_type": data[0]}
     return {"type": "image", "url": url}
 
 

@@ -9,23 +9,31 @@ from typing import Any, ClassVar, Self
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from requesty_core import CallEvent
-from requesty_core.adapters.clients import ClientPair
-from requesty_core.catalog.model_id import check_model
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.settings.options import RequestyOptions
+from requesty_core import Budget, CallEvent, CostLedger, Timeouts
+from requesty_core.adapters import (
+    CONNECTION_SETTINGS,
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    ClientPair,
+    check_model,
+    plain_options,
+)
 
 from ._errors import langchain_errors
 
 __all__ = ["Connection"]
 
+# Fields that have LangChain's name for a setting.
+_FIELDS = {"api_key": "requesty_api_key", "base_url": "requesty_api_base", "timeout": "request_timeout"}
+
 
 class Connection(BaseModel):
     """Where requests go, as whom, and where their cost is booked."""
 
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=())
+    # Only subclasses are instantiated: building a schema here would be import time for nothing.
+    model_config = ConfigDict(
+        populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=(), defer_build=True
+    )
 
     # What does not reach the clients; changing anything else on a copy needs new ones.
     _unconnected: ClassVar[frozenset[str]] = frozenset()
@@ -47,7 +55,7 @@ class Connection(BaseModel):
     request_timeout: float | Timeouts | None = Field(default=DEFAULT_TIMEOUT, alias="timeout")
     """Longest silence in seconds, or :class:`requesty_core.Timeouts`; ``None`` waits forever."""
 
-    max_retries: int = 2
+    max_retries: int = DEFAULT_MAX_RETRIES
     """Further attempts on the same model after a retryable failure, literally: 0 means one request."""
 
     options: dict[str, Any] | None = None
@@ -92,7 +100,7 @@ class Connection(BaseModel):
     @field_validator("options", mode="before")
     @classmethod
     def _plain_options(cls, value: Any) -> Any:
-        return value.to_body() if isinstance(value, RequestyOptions) else value
+        return plain_options(value)
 
     @property
     def model(self) -> str:
@@ -109,24 +117,8 @@ class Connection(BaseModel):
 
     def _client_settings(self) -> dict[str, Any]:
         """Arguments of the clients."""
-        return {
-            "api_key": self.requesty_api_key,
-            "base_url": self.requesty_api_base,
-            "region": self.region,
-            "timeout": self.request_timeout,
-            "max_retries": self.max_retries,
-            "options": self.options,
-            "app_url": self.app_url,
-            "app_title": self.app_title,
-            "extra_headers": self.extra_headers,
-            "extra_body": self.extra_body,
-            "ledger": self.ledger,
-            "budget": self.budget,
-            "on_event": self.on_event,
-            "tracing": self.tracing,
-            "transport": self.http_client,
-            "async_transport": self.http_async_client,
-        }
+        settings = {name: getattr(self, _FIELDS.get(name, name)) for name in CONNECTION_SETTINGS}
+        return {**settings, "transport": self.http_client, "async_transport": self.http_async_client}
 
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""

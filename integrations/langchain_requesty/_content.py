@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from requesty_core.adapters import audio_format, data_url
 from requesty_core.errors import ConfigurationError
 
 __all__ = ["parts_of", "wire_content"]
@@ -55,7 +56,7 @@ def parts_of(blocks: Sequence[Any], where: str) -> list[Part]:
 
 def _part(block: Any, where: str) -> Part | None:
     if not isinstance(block, Mapping):
-        raise ConfigurationError(f"{where}: a {type(block).__name__} is not a content block; give a string or a dict")
+        raise ConfigurationError(f"{where}: {type(block).__name__} is not a content block; give a string or a dict")
     kind = block.get("type")
     if kind in _ELSEWHERE:
         return None
@@ -86,7 +87,7 @@ def _refusal(block: Block, where: str) -> Part:
 
 
 def _source(block: Block, where: str) -> tuple[str | None, str | None, str | None]:
-    """(URL, base64 data, media type) of a v1, v0 or Anthropic block; an id is told by neither being set."""
+    """(URL, base64 data, media type) of a v1, v0 or Anthropic block; for an id neither is set."""
     source = block.get("source")
     if isinstance(source, Mapping):
         if source.get("type") == "url":
@@ -107,7 +108,7 @@ def _data_url(block: Block, where: str, default_type: str | None = None) -> str:
         raise ConfigurationError(f"{where}: the {block.get('type')} block has neither 'url' nor 'base64'; give one")
     if not media_type:
         raise ConfigurationError(f"{where}: base64 data needs 'mime_type', such as 'image/png'")
-    return f"data:{media_type};base64,{data}"
+    return data_url(media_type, data)
 
 
 def _image(block: Block, where: str) -> Part:
@@ -135,8 +136,7 @@ def _audio(block: Block, where: str) -> Part:
     if not isinstance(data, str) or not data:
         hint = "audio by URL cannot be sent; give 'base64'" if url else "the audio block has no 'base64'"
         raise ConfigurationError(f"{where}: {hint}")
-    kind = (media_type or "audio/wav").partition("/")[2].removeprefix("x-")
-    return {"type": "input_audio", "input_audio": {"data": data, "format": "mp3" if kind == "mpeg" else kind}}
+    return {"type": "input_audio", "input_audio": {"data": data, "format": audio_format(media_type or "audio/wav")}}
 
 
 def _file(block: Block, where: str) -> Part:

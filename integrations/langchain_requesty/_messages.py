@@ -16,6 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from requesty_core.adapters import wire_tool_call
 from requesty_core.errors import ConfigurationError
 
 from ._content import parts_of, wire_content
@@ -45,7 +46,7 @@ def _wire(message: BaseMessage, where: str) -> Iterator[Wire]:
     elif isinstance(message, FunctionMessage):
         raise ConfigurationError(f"{where}: FunctionMessage is not accepted by the gateway; use ToolMessage")
     else:
-        raise ConfigurationError(f"{where}: a {type(message).__name__} cannot be sent; use a chat message")
+        raise ConfigurationError(f"{where}: {type(message).__name__} cannot be sent; use a chat message")
 
 
 def _named(wire: Wire, message: BaseMessage) -> Wire:
@@ -124,19 +125,15 @@ def _calls(message: AIMessage) -> Iterator[Wire]:
     seen: set[str | None] = set()
     for call in message.tool_calls:
         seen.add(call["id"])
-        yield _call(call["id"], call["name"], json.dumps(call["args"], ensure_ascii=False))
+        yield wire_tool_call(call["id"], call["name"], json.dumps(call["args"], ensure_ascii=False))
     for bad in message.invalid_tool_calls:
         seen.add(bad["id"])
-        yield _call(bad["id"], bad["name"] or "", bad["args"] or "")
+        yield wire_tool_call(bad["id"], bad["name"] or "", bad["args"] or "")
     # Anthropic-style blocks that were never parsed into tool_calls.
     for block in message.content:
         if isinstance(block, dict) and block.get("type") == "tool_use" and block.get("id") not in seen:
             arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
-            yield _call(block.get("id"), str(block.get("name")), arguments)
-
-
-def _call(id_: str | None, name: str, arguments: str) -> Wire:
-    return {"id": id_ or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+            yield wire_tool_call(block.get("id"), str(block.get("name")), arguments)
 
 
 def _reasoning(message: AIMessage) -> tuple[str, str | None]:

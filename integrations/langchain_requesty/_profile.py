@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from langchain_core.language_models import ModelProfile
 
-from requesty_core.catalog.catalog import ModelInfo, bundled
+from requesty_core.catalog import ModelInfo, bundled
 
 __all__ = ["profile_for", "profile_of"]
 
@@ -21,7 +21,7 @@ _FLAGS = {
 
 
 def profile_of(info: ModelInfo) -> ModelProfile:
-    """The profile of a catalogue entry; what the catalogue does not tell has no key."""
+    """The profile of a catalogue entry; what the catalogue does not know has no key."""
     profile: dict[str, Any] = {"text_inputs": True, "text_outputs": True}
     if info.context_window is not None:
         profile["max_input_tokens"] = info.context_window

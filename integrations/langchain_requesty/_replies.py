@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from requesty_core.money.usage import Usage
-from requesty_core.replies.attempts import attempt_dict
-from requesty_core.replies.reply import (
+from requesty_core import (
     ChatReply,
     Message,
     MessageEnd,
@@ -20,10 +18,11 @@ from requesty_core.replies.reply import (
     StreamEvent,
     TextDelta,
     ToolCallDelta,
+    Usage,
 )
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core.adapters import call_summary, read_arguments, reply_metadata
 
-__all__ = ["PROVIDER", "chat_result", "chunk_of", "usage_metadata"]
+__all__ = ["PROVIDER", "chat_result", "chunk_of", "combined_outputs", "usage_metadata"]
 
 PROVIDER = "requesty"
 """``model_provider`` of every message and ``ls_provider`` of every trace; LangChain trusts usage only if they agree."""
@@ -51,6 +50,21 @@ def chat_result(reply: ChatReply, *, include_headers: bool) -> ChatResult:
         generations=generations,
         llm_output={key: metadata[key] for key in ("model_name", "token_usage", "cost") if key in metadata},
     )
+
+
+def combined_outputs(model: str, llm_outputs: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
+    """Totals over the prompts of one ``generate``; the cost only if every one is known."""
+    outputs = [output for output in llm_outputs if output]
+    tokens: dict[str, int] = {}
+    for output in outputs:
+        for key, value in output.get("token_usage", {}).items():
+            if isinstance(value, int):
+                tokens[key] = tokens.get(key, 0) + value
+    costs = [output.get("cost") for output in outputs]
+    combined: dict[str, Any] = {"token_usage": tokens, "model_name": model}
+    if costs and None not in costs:
+        combined["cost"] = sum(cast("list[float]", costs))
+    return combined
 
 
 _PER_CHOICE = ("model_provider", "model_name", "requested_model", "id", "created", "system_fingerprint")
@@ -93,19 +107,8 @@ def tool_calls_of(choice: Message) -> tuple[list[ToolCall], list[InvalidToolCall
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in choice.tool_calls:
-        error: str | None = None
-        args: Any = {}
-        if call.arguments:
-            try:
-                args = decode_json(call.arguments)
-            except JSONDecodeError as exc:
-                error = f"the arguments are not valid JSON: {exc}"
-            else:
-                # The wire spells "no arguments" as null too.
-                args = {} if args is None else args
-                if not isinstance(args, dict):
-                    error = f"the arguments are not a JSON object but a {type(args).__name__}"
-        if error is None:
+        args, error = read_arguments(call.arguments)
+        if args is not None:
             calls.append(ToolCall(name=call.name, args=args, id=call.id, type="tool_call"))
         else:
             invalid.append(
@@ -131,33 +134,27 @@ def _choice_metadata(choice: Message) -> dict[str, Any]:
     if choice.raw_finish_reason != choice.finish_reason:
         values["native_finish_reason"] = choice.raw_finish_reason
     if choice.server_tool_calls:
-        values["server_tool_calls"] = [
-            {"name": call.name, "arguments": call.arguments, "id": call.id} for call in choice.server_tool_calls
-        ]
+        values["server_tool_calls"] = [call_summary(call) for call in choice.server_tool_calls]
     return {key: value for key, value in values.items() if value is not None}
 
 
 def response_metadata(reply: ChatReply, *, include_headers: bool) -> dict[str, Any]:
     """``response_metadata`` of a reply. ``cost`` is USD as a float; unknown cost has no key."""
     usage = reply.usage
+    shared = reply_metadata(reply)
+    attempts = shared.pop("attempts")
     values: dict[str, Any] = {
         "model_provider": PROVIDER,
-        "model_name": reply.served_model or reply.requested_model,
-        "requested_model": reply.requested_model,
-        "provider": reply.provider,
+        "model_name": shared.pop("served_model", None) or reply.requested_model,
+        **shared,
         "id": reply.id,
         "created": reply.created,
         "system_fingerprint": reply.system_fingerprint,
         "service_tier": reply.extra.get("service_tier"),
-        "request_id": reply.request_id,
         "token_usage": None if usage is None else dict(usage.raw),
-        "cost": None if usage is None or usage.cost is None else float(usage.cost),
         "cost_details": None if usage is None else usage.raw.get("cost_details"),
         "headers": dict(reply.headers) if include_headers else None,
-        "requesty": {
-            "attempts": [attempt_dict(a) for a in reply.attempts],
-            **({"extra": dict(reply.extra)} if reply.extra else {}),
-        },
+        "requesty": {"attempts": attempts, **({"extra": dict(reply.extra)} if reply.extra else {})},
     }
     return {key: value for key, value in values.items() if value is not None}
 

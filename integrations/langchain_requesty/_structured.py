@@ -8,13 +8,15 @@ from typing import Any, Literal, get_args
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
+from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableMap, RunnablePassthrough
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.schemas import CompiledSchema
 
+from ._answers import AnswerParser
+from ._calls import CallParser, ClassCallParser
 from ._errors import RequestyRefusalError
 
 __all__ = ["METHODS", "Method", "check_method", "structured", "with_parser"]
@@ -29,17 +31,22 @@ def check_method(method: str) -> None:
         raise ConfigurationError(f"method: {method!r} is unknown; use one of {', '.join(METHODS)}")
 
 
-def structured(schema: Any, method: str, tool_name: str | None) -> Runnable[BaseMessage, Any]:
-    """From the model's message to the object asked for: refusals and cut answers are errors, then the parser."""
+def structured(
+    schema: Any, method: str, tool_name: str | None, compiled: CompiledSchema | None = None
+) -> Runnable[BaseMessage, Any]:
+    """From the model's message to the object asked for: refusals and cut answers are errors, then the parser.
+
+    ``compiled`` is the schema that was sent with the request; answers are restored by it.
+    """
     as_class = isinstance(schema, type) and is_basemodel_subclass(schema)
     parser: BaseOutputParser[Any] | Runnable[Any, Any]
     if method == "function_calling":
         if as_class:
-            parser = PydanticToolsParser(tools=[schema], first_tool_only=True)
+            parser = ClassCallParser(tools=[schema], first_tool_only=True)
         else:
-            parser = JsonOutputKeyToolsParser(key_name=tool_name or "", first_tool_only=True)
+            parser = CallParser(key_name=tool_name or "", first_tool_only=True)
     else:
-        parser = PydanticOutputParser(pydantic_object=schema) if as_class else JsonOutputParser()
+        parser = AnswerParser(cls=schema if as_class else None, compiled=compiled)
     return RunnableGenerator(_checked, _achecked, name="check_answer") | parser
 
 

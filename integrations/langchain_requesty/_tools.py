@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, Tool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
 
+from requesty_core.adapters import json_schema_format, strict_function
 from requesty_core.errors import ConfigurationError
+from requesty_core.schemas import CompiledSchema, compile_class, compile_schema, without_titles
 
-__all__ = ["ToolLike", "response_format", "tool_choice_for", "tool_names", "wire_tools"]
+__all__ = [
+    "ToolLike",
+    "response_format",
+    "sent_schema",
+    "strict_schemas",
+    "tool_choice_for",
+    "tool_names",
+    "wire_tools",
+]
 
 ToolLike = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 
@@ -19,19 +29,79 @@ _CHOICES = {"auto": "auto", "none": "none", "any": "required", "required": "requ
 
 
 def wire_tools(tools: Sequence[ToolLike], strict: bool | None = None) -> list[dict[str, Any]]:
-    """Tools as the gateway takes them. Tools run by the provider (``{"type": "web_search"}``) pass untouched."""
+    """Tools as the gateway takes them. Tools run by the provider (``{"type": "web_search"}``) pass untouched.
+
+    Raises :class:`ConfigurationError` for ``strict=True`` and parameters without a strict form.
+    """
     return [_tool(tool, strict) for tool in tools]
 
 
 def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
-    if isinstance(tool, Mapping):
-        if "type" in tool and tool["type"] != "function" and not tool.keys() & {"input_schema", "parameters", "title"}:
-            return dict(tool)
-        cache = tool.get("cache_control")
+    if _is_foreign(tool):
+        return dict(tool)
+    wire = _loose(tool, None if strict else strict, inlined=not strict)
+    if strict:
+        wire = {**wire, "function": strict_function(wire["function"])}
+    return wire
+
+
+def _is_foreign(tool: Any) -> bool:
+    """Whether it is a tool that the provider runs."""
+    if not isinstance(tool, Mapping) or tool.get("type", "function") == "function":
+        return False
+    return not tool.keys() & {"input_schema", "parameters", "title"}
+
+
+def _loose(tool: Any, strict: bool | None, *, inlined: bool = True) -> dict[str, Any]:
+    """The tool in wire form with the user's own parameters; references written out where they end, if wanted."""
+    mapping = isinstance(tool, Mapping)
+    cache = tool.get("cache_control") if mapping else (getattr(tool, "extras", None) or {}).get("cache_control")
+    function = _class_function(tool, inlined=inlined)
+    if function is None:
+        wire = convert_to_openai_tool(dict(tool) if mapping else tool, strict=strict)
     else:
-        cache = (getattr(tool, "extras", None) or {}).get("cache_control")
-    wire = convert_to_openai_tool(dict(tool) if isinstance(tool, Mapping) else tool, strict=strict)
+        # LangChain's own converter trips over names such as "$ref" and ends a recursion in an empty schema.
+        wire = {"type": "function", "function": function}
+        if strict is not None:
+            function["strict"] = strict
     return {**wire, "cache_control": cache} if cache is not None else wire
+
+
+def _class_function(tool: Any, *, inlined: bool) -> dict[str, Any] | None:
+    """The function of a pydantic class, a titled schema, or a tool that has one of them; ``None`` for any other."""
+    cls: Any = tool
+    if isinstance(tool, BaseTool):
+        cls = None if isinstance(tool, Tool) and not tool.args_schema else tool.tool_call_schema
+    if isinstance(cls, Mapping) and (cls is not tool or _is_json_schema(tool)):
+        compiled = compile_schema(without_titles(cls))
+    elif isinstance(cls, type) and issubclass(cls, BaseModel):
+        compiled = compile_class(cls, _class_schema)
+    else:
+        return None
+    if compiled.wrapper is not None and cls is tool:
+        # A call's arguments are an object; what else to do with such a class is LangChain's to say.
+        return None
+    parameters = compiled.inlined if inlined else compiled.plain
+    said = parameters.pop("description", "")
+    if isinstance(tool, BaseTool):
+        return {"name": tool.name, "description": tool.description or said, "parameters": parameters}
+    if isinstance(cls, Mapping):
+        described = {"description": said} if said else {}
+        return {"name": cls["title"], **described, "parameters": parameters}
+    return {"name": cls.model_config.get("title") or cls.__name__, "description": said, "parameters": parameters}
+
+
+def strict_schemas(tools: Sequence[ToolLike], strict: bool | None) -> dict[str, Any]:
+    """The users' own parameters of the tools that :func:`wire_tools` sends in strict form, by the tool's name."""
+    if not strict:
+        return {}
+    functions = [_loose(tool, None, inlined=False)["function"] for tool in tools if not _is_foreign(tool)]
+    return {function["name"]: function.get("parameters") for function in functions}
+
+
+def _class_schema(cls: type) -> Mapping[str, Any]:
+    assert issubclass(cls, BaseModel)
+    return without_titles(cls.model_json_schema())  # type: ignore[no-any-return]
 
 
 def tool_names(tools: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -82,27 +152,45 @@ def _named(name: str) -> dict[str, Any]:
 
 
 def response_format(schema: Any, strict: bool | None = None) -> dict[str, Any]:
-    """A wire ``response_format`` from a schema (class or JSON schema); one that is complete passes untouched."""
+    """A wire ``response_format`` from a schema (class or JSON schema); one that is complete passes untouched.
+
+    Raises :class:`ConfigurationError` for ``strict=True`` and a schema without a strict form.
+    """
     if isinstance(schema, Mapping) and schema.get("type") in ("text", "json_object", "json_schema"):
         return dict(schema)
     if isinstance(schema, Mapping) and {"name", "schema"} <= schema.keys():
         inner = dict(schema)
-    else:
-        inner = _named_schema(schema, strict)
-    if strict is not None:
-        inner["strict"] = strict
-    return {"type": "json_schema", "json_schema": inner}
+        if strict is not None:
+            inner["strict"] = strict
+        return {"type": "json_schema", "json_schema": inner}
+    compiled, name, description = _compiled(schema)
+    return json_schema_format(compiled, name, strict=strict, description=description)
 
 
-def _named_schema(schema: Any, strict: bool | None) -> dict[str, Any]:
-    if isinstance(schema, type) and is_basemodel_subclass(schema) and strict is None:
-        function = convert_to_openai_tool(schema)["function"]
-        body = function["parameters"]
-    else:
-        body = convert_to_json_schema(schema, strict=strict)
-        function = convert_to_openai_tool(schema, strict=strict)["function"]
-    body = {key: value for key, value in body.items() if key not in ("title", "description")}
-    inner = {"name": function["name"], "schema": body}
-    if function.get("description"):
-        inner["description"] = function["description"]
-    return inner
+def sent_schema(schema: Any) -> CompiledSchema | None:
+    """The schema that :func:`response_format` sends; ``None`` where it is the caller's own wire form."""
+    if not isinstance(schema, Mapping) or _is_json_schema(schema):
+        return _compiled(schema)[0]
+    inner = schema.get("json_schema") or schema
+    return compile_schema(inner["schema"]) if "schema" in inner else None
+
+
+def _compiled(schema: Any) -> tuple[CompiledSchema, str, str | None]:
+    """The compiled schema of what ``with_structured_output`` takes, its name and its description."""
+    function = _class_function(schema, inlined=False)
+    if function is not None:
+        return compile_schema(function["parameters"]), function["name"], function.get("description")
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        # The root is no object, which the compiler knows how to send and to read.
+        return compile_class(schema, _class_schema), schema.__name__, schema.__doc__
+    made = dict(schema) if _is_json_schema(schema) else convert_to_json_schema(schema)
+    function = {"name": made["title"], "description": made.get("description")}
+    made = {key: value for key, value in made.items() if key not in ("title", "description")}
+    return compile_schema(made), function["name"], function.get("description")
+
+
+def _is_json_schema(schema: Any) -> bool:
+    """Whether it is a titled JSON schema, which LangChain would take for a function and strip of its root."""
+    if not isinstance(schema, Mapping) or "title" not in schema:
+        return False
+    return not schema.keys() & {"name", "function", "input_schema", "toolSpec"}

@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from math import ceil
-from typing import Any, ClassVar, Self, cast
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
-from langchain_core.utils.utils import get_pydantic_field_names
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from requesty_core import __version__
+from requesty_core import FallbackPolicy, Step, Timeouts, __version__
+from requesty_core.adapters import (
+    CHAIN_SETTINGS,
+    Restorer,
+    legal_call,
+    original_names,
+    plain_policy,
+    plain_steps,
+    plain_timeout,
+    strict_format,
+)
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
-from requesty_core.settings.config import Timeouts
 
+from ._binding import BindableChatModel
 from ._blocks import register_blocks
 from ._connection import Connection
 from ._errors import langchain_errors
 from ._messages import wire_messages
+from ._parameters import PARAMETERS, RequestParameters
 from ._profile import profile_for
-from ._replies import PROVIDER, chat_result, chunk_of
-from ._structured import Method, check_method, structured, with_parser
-from ._tools import ToolLike, response_format, tool_choice_for, tool_names, wire_tools
+from ._replies import PROVIDER, chat_result, chunk_of, combined_outputs
+from ._tools import response_format
 
 __all__ = ["ChatRequesty"]
 
 register_blocks()
 
-# Fields that are request parameters under their own name.
-_PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "max_tokens",
-    "max_completion_tokens",
-    "frequency_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-    "seed",
-    "stop",
-    "n",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "user",
-    "service_tier",
-    "store",
-    "verbosity",
-    "parallel_tool_calls",
-    "reasoning_effort",
-    "thinking",
-)
 
-
-class ChatRequesty(Connection, BaseChatModel):
+class ChatRequesty(Connection, RequestParameters, BindableChatModel):
     """Chat with any model behind the Requesty gateway.
 
     Example:
@@ -76,7 +52,7 @@ class ChatRequesty(Connection, BaseChatModel):
         ```
 
     ``response_metadata`` of every reply, streamed or not, has ``model_name`` (what served), ``requested_model``,
-    ``finish_reason``, ``cost`` (USD; absent when the gateway did not tell), ``token_usage`` as received, ``request_id``
+    ``finish_reason``, ``cost`` (USD; absent when the gateway did not say), ``token_usage`` as received, ``request_id``
     and ``requesty["attempts"]`` (every request that was made, failed ones included).
 
     Raises:
@@ -85,9 +61,11 @@ class ChatRequesty(Connection, BaseChatModel):
             by the first request, not by the constructor.
     """
 
+    model_config = ConfigDict(defer_build=False)
+
     _unconnected: ClassVar[frozenset[str]] = frozenset(
         (
-            *_PARAMETERS,
+            *PARAMETERS,
             *BaseChatModel.model_fields,
             "model_name",
             "model_kwargs",
@@ -103,56 +81,6 @@ class ChatRequesty(Connection, BaseChatModel):
     fallback_policy: FallbackPolicy | None = None
     """Rules of retry, cool-down, deadline and hedging."""
 
-    model_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Request parameters this class has no field for."""
-
-    temperature: float | None = None
-    """Sampling temperature."""
-    top_p: float | None = None
-    """Nucleus sampling mass."""
-    top_k: int | None = None
-    """Sample from the k likeliest tokens only."""
-    min_p: float | None = None
-    """Least probability, relative to the likeliest token."""
-    max_tokens: int | None = None
-    """Most tokens to generate."""
-    max_completion_tokens: int | None = None
-    """The same under the name some models require."""
-    frequency_penalty: float | None = None
-    """Penalty on frequent tokens, -2 to 2."""
-    presence_penalty: float | None = None
-    """Penalty on tokens already present, -2 to 2."""
-    repetition_penalty: float | None = None
-    """Multiplicative penalty on repetition."""
-    seed: int | None = None
-    """Seed for reproducible sampling, where supported."""
-    stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
-    """Texts that end the answer."""
-    n: int | None = None
-    """Number of answers; more than one only without streaming."""
-    logprobs: bool | None = None
-    """Whether to return log probabilities."""
-    top_logprobs: int | None = None
-    """Alternatives per token to return log probabilities of."""
-    logit_bias: dict[str, int] | None = None
-    """Bias per token id."""
-    user: str | None = None
-    """End user, for the provider."""
-    service_tier: str | None = None
-    """Provider's service tier."""
-    store: bool | None = None
-    """Whether the provider may keep the answer."""
-    verbosity: str | None = None
-    """``low``, ``medium`` or ``high``, where supported."""
-    parallel_tool_calls: bool | None = None
-    """Whether several tools may be called at once; sent only with tools."""
-    reasoning_effort: str | None = None
-    """``none``, ``min``, ``low``, ``medium``, ``high``, ``xhigh``, ``max``, or a token budget such as ``"4096"``."""
-    reasoning: dict[str, Any] | None = None
-    """The same as a mapping, ``{"effort": "high"}`` or ``{"max_tokens": 4096}``, for code written so."""
-    thinking: dict[str, Any] | None = None
-    """``{"type": "enabled", "budget_tokens": 4096}`` for Claude and Gemini ids."""
-
     streaming: bool = False
     """Whether ``invoke`` streams underneath. Setting it to ``False`` explicitly turns ``stream`` off too."""
     stream_usage: bool = True
@@ -163,32 +91,11 @@ class ChatRequesty(Connection, BaseChatModel):
     def _check(self) -> None:
         self._request_params({})
 
-    @model_validator(mode="before")
-    @classmethod
-    def _collect_unknown(cls, values: Any) -> Any:
-        """Move arguments without a field into ``model_kwargs``, with a warning."""
-        if not isinstance(values, dict):
-            return values
-        unknown = {key: values[key] for key in values if key not in _field_names(cls)}
-        if not unknown:
-            return values
-        given = values.get("model_kwargs") or {}
-        if twice := unknown.keys() & given.keys():
-            raise ConfigurationError(f"model_kwargs: {sorted(twice)[0]!r} is given twice; give it once")
-        names = ", ".join(sorted(unknown))
-        warnings.warn(f"{cls.__name__}: {names} sent as request parameters (model_kwargs)", stacklevel=5)
-        kept = {key: value for key, value in values.items() if key not in unknown}
-        return {**kept, "model_kwargs": {**given, **unknown}}
-
     @field_validator("fallbacks", mode="before")
     @classmethod
     def _plain_steps(cls, value: Any) -> Any:
         """Steps as plain mappings, so that the model serialises."""
-        if value is None:
-            return []
-        if isinstance(value, Iterable) and not isinstance(value, (str, Mapping)):
-            return [plain_step(item) if isinstance(item, Step) else item for item in value]
-        return value
+        return plain_steps(value)
 
     @model_validator(mode="after")
     def _set_requesty_version(self) -> Self:
@@ -196,11 +103,6 @@ class ChatRequesty(Connection, BaseChatModel):
         return self
 
     # --- settings ---
-
-    @property
-    def model(self) -> str:
-        """The model id, under its constructor name."""
-        return self.model_name
 
     @property
     def _llm_type(self) -> str:
@@ -211,10 +113,10 @@ class ChatRequesty(Connection, BaseChatModel):
         """Settings that are objects, as plain values for ``dumpd``."""
         plain: dict[str, Any] = {}
         if isinstance(self.request_timeout, Timeouts):
-            plain["request_timeout"] = asdict(self.request_timeout)
+            plain["request_timeout"] = plain_timeout(self.request_timeout)
         policy = self.fallback_policy
         if policy is not None and policy.should_fall_back is None:
-            plain["fallback_policy"] = {key: value for key, value in asdict(policy).items() if value is not None}
+            plain["fallback_policy"] = plain_policy(policy)
         return plain
 
     @classmethod
@@ -232,14 +134,6 @@ class ChatRequesty(Connection, BaseChatModel):
             "extra_body": self.extra_body,
         }
         return {key: value for key, value in {**routing, **self._default_params}.items() if value is not None}
-
-    @property
-    def _default_params(self) -> dict[str, Any]:
-        """Request parameters set on the model."""
-        own = {name: value for name in _PARAMETERS if (value := getattr(self, name)) is not None}
-        if self.reasoning is not None and "reasoning_effort" not in own:
-            own["reasoning_effort"] = _effort(self.reasoning)
-        return {**own, **self.model_kwargs}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = self._request_params(kwargs)
@@ -259,32 +153,13 @@ class ChatRequesty(Connection, BaseChatModel):
         return profile_for([self.model_name, *(f if isinstance(f, str) else f["model"] for f in self.fallbacks)])
 
     def _client_settings(self) -> dict[str, Any]:
-        return {
-            **super()._client_settings(),
-            "fallbacks": self.fallbacks,
-            "fallback_policy": self.fallback_policy,
-        }
+        return {**super()._client_settings(), **{name: getattr(self, name) for name in CHAIN_SETTINGS}}
 
     # --- calls ---
 
     def _first(self) -> str | Step:
         """The model to ask first."""
         return self.model_name
-
-    def _request_params(self, kwargs: Mapping[str, Any], stop: list[str] | None = None) -> dict[str, Any]:
-        """Parameters of one request: the model's, then the call's. ``None`` in a call unsets the model's."""
-        params = {**self._default_params, **kwargs}
-        params.pop("stream", None)
-        if stop is not None:
-            params["stop"] = stop
-        effort = params.pop("reasoning", None)
-        if isinstance(effort, Mapping):
-            params["reasoning_effort"] = _effort(effort)
-        if (schema := params.get("response_format")) is not None:
-            params["response_format"] = response_format(schema)
-        if not params.get("tools"):
-            params.pop("parallel_tool_calls", None)
-        return params
 
     def _call(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any], *, stream: bool
@@ -297,7 +172,14 @@ class ChatRequesty(Connection, BaseChatModel):
             if not self.stream_usage:
                 params.setdefault("stream_options", {"include_usage": False})
         model = params.pop("model", None)
-        return {"model": self._first() if model is None else model, "messages": wire_messages(messages), **params}
+        model = self._first() if model is None else model
+        return legal_call({"model": model, "messages": wire_messages(messages), **params})
+
+    def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
+        """What brings the answer back to the user's own schemas where strict forms were sent."""
+        schema = {**self._default_params, **kwargs}.get("response_format")
+        answer = None if schema is None else strict_format(response_format(schema))[1]
+        return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _generate(
         self,
@@ -308,7 +190,7 @@ class ChatRequesty(Connection, BaseChatModel):
     ) -> ChatResult:
         with langchain_errors():
             reply = self._pair().sync.chat(**self._call(messages, stop, kwargs, stream=False))
-        return chat_result(reply, include_headers=self.include_response_headers)
+        return chat_result(self._restorer(kwargs).reply(reply), include_headers=self.include_response_headers)
 
     async def _agenerate(
         self,
@@ -319,7 +201,7 @@ class ChatRequesty(Connection, BaseChatModel):
     ) -> ChatResult:
         with langchain_errors():
             reply = await self._pair().aio.chat(**self._call(messages, stop, kwargs, stream=False))
-        return chat_result(reply, include_headers=self.include_response_headers)
+        return chat_result(self._restorer(kwargs).reply(reply), include_headers=self.include_response_headers)
 
     def _stream(
         self,
@@ -333,7 +215,7 @@ class ChatRequesty(Connection, BaseChatModel):
             langchain_errors(),
             self._pair().sync.stream(**self._call(messages, stop, kwargs, stream=True)) as events,
         ):
-            for event in events:
+            for event in self._restorer(kwargs).events(events):
                 chunk = chunk_of(event, include_headers=headers)
                 if chunk is not None:
                     if run_manager:
@@ -350,7 +232,7 @@ class ChatRequesty(Connection, BaseChatModel):
         headers = self.include_response_headers
         with langchain_errors():
             async with self._pair().aio.stream(**self._call(messages, stop, kwargs, stream=True)) as events:
-                async for event in events:
+                async for event in self._restorer(kwargs).aevents(events):
                     chunk = chunk_of(event, include_headers=headers)
                     if chunk is not None:
                         if run_manager:
@@ -358,150 +240,4 @@ class ChatRequesty(Connection, BaseChatModel):
                         yield chunk
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        """Totals over the prompts of one ``generate``; the cost only if every one is known."""
-        outputs = [output for output in llm_outputs if output]
-        tokens: dict[str, int] = {}
-        for output in outputs:
-            for key, value in output.get("token_usage", {}).items():
-                if isinstance(value, int):
-                    tokens[key] = tokens.get(key, 0) + value
-        costs = [output.get("cost") for output in outputs]
-        combined: dict[str, Any] = {"token_usage": tokens, "model_name": self.model_name}
-        if costs and None not in costs:
-            combined["cost"] = sum(cast("list[float]", costs))
-        return combined
-
-    # --- tools and structured output ---
-
-    def bind_tools(
-        self,
-        tools: Sequence[ToolLike],
-        *,
-        tool_choice: str | bool | Mapping[str, Any] | None = None,
-        strict: bool | None = None,
-        parallel_tool_calls: bool | None = None,
-        response_format: Any = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The model with tools.
-
-        Args:
-            tools: functions, LangChain tools, pydantic classes, schemas, or provider-side tools such as
-                ``{"type": "web_search"}``.
-            tool_choice: a tool's name, ``auto``, ``none``, ``any``, ``required``, ``True`` (the only tool), or a
-                mapping.
-            strict: whether arguments must follow the schema exactly.
-            parallel_tool_calls: whether several tools may be called at once.
-            response_format: a schema the final answer must follow, beside the tools.
-            kwargs: further request parameters.
-
-        Raises:
-            ConfigurationError: ``tool_choice`` names no tool.
-        """
-        wired = wire_tools(tools, strict)
-        bound: dict[str, Any] = {**kwargs, "tools": wired}
-        with langchain_errors():
-            choice = tool_choice_for(tool_choice, wired)
-        if choice is not None:
-            bound["tool_choice"] = choice
-        if parallel_tool_calls is not None:
-            bound["parallel_tool_calls"] = parallel_tool_calls
-        if response_format is not None:
-            bound["response_format"] = _response_format(response_format, strict)
-        return self.bind(**bound)
-
-    def with_structured_output(
-        self,
-        schema: dict[str, Any] | type | None = None,
-        *,
-        method: Method | None = None,
-        include_raw: bool = False,
-        strict: bool | None = None,
-        tools: Sequence[ToolLike] | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
-        """The model giving objects of a schema.
-
-        Args:
-            schema: a pydantic class, ``TypedDict``, JSON schema or tool schema. Only ``json_mode`` works without.
-            method: ``json_schema`` (the provider enforces the schema), ``function_calling`` (a forced tool call) or
-                ``json_mode`` (valid JSON; describe the fields in the prompt). Default: ``json_schema`` where the
-                model's profile says so, else ``function_calling``.
-            include_raw: give ``{"raw", "parsed", "parsing_error"}`` instead of the object alone.
-            strict: whether the provider must follow the schema exactly.
-            tools: further tools the model may call (with ``json_schema``).
-            kwargs: further request parameters.
-
-        Raises:
-            ConfigurationError: the method is unknown or lacks a schema.
-            RequestyRefusalError: the model refused (when called).
-            OutputParserException: the answer was cut or does not fit the schema (when called).
-        """
-        if method is None:
-            method = "json_schema" if (self.profile or {}).get("structured_output") else "function_calling"
-        with langchain_errors():
-            check_method(method)
-            if schema is None and method != "json_mode":
-                raise ConfigurationError(f"schema: method {method!r} needs one; give a class or a JSON schema")
-        traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-        name: str | None = None
-        if method == "function_calling":
-            wired = wire_tools([cast("type", schema)], strict)
-            (name,) = tool_names(wired)
-            model = self.bind_tools(
-                [*wired, *wire_tools(tools or (), strict)],
-                tool_choice=name,
-                parallel_tool_calls=False,
-                ls_structured_output_format=traced,
-                **kwargs,
-            )
-        else:
-            form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
-            own = {"response_format": form, "ls_structured_output_format": traced, **kwargs}
-            model = self.bind_tools(tools, strict=strict, **own) if tools else self.bind(**own)
-        return with_parser(model, structured(schema, method, name), include_raw=include_raw)
-
-    # --- tokens ---
-
-    def get_num_tokens(self, text: str) -> int:
-        """Tokens of a text: exact with ``custom_get_token_ids``, else about four characters each."""
-        if self.custom_get_token_ids is not None:
-            return len(self.custom_get_token_ids(text))
-        return ceil(len(text) / 4)
-
-    def get_token_ids(self, text: str) -> list[int]:
-        """Token ids by ``custom_get_token_ids``; models behind the gateway have no tokeniser in common."""
-        if self.custom_get_token_ids is not None:
-            return self.custom_get_token_ids(text)
-        raise NotImplementedError("get_token_ids: set custom_get_token_ids; the gateway's models share no tokeniser")
-
-    def get_num_tokens_from_messages(
-        self, messages: Sequence[BaseMessage], tools: Sequence[ToolLike] | None = None
-    ) -> int:
-        """Tokens of messages and tools, estimated without a tokeniser (scaled by usage where replies tell it)."""
-        wired = cast("list[Any] | None", wire_tools(tools) if tools else None)
-        return count_tokens_approximately(messages, use_usage_metadata_scaling=True, tools=wired)
-
-
-_response_format = response_format  # bind_tools has an argument of this name
-
-
-def _field_names(cls: type[BaseModel]) -> set[str]:
-    return get_pydantic_field_names(cls)
-
-
-def plain_step(step: Step) -> str | dict[str, Any]:
-    """A step as JSON values: the id alone, where it has no settings of its own."""
-    fields = {key: value for key, value in asdict(step).items() if value is not None}
-    return step.model if len(fields) == 1 else fields
-
-
-def _effort(reasoning: Mapping[str, Any]) -> str:
-    """``reasoning_effort`` for the mapping other gateways take."""
-    unknown = reasoning.keys() - {"effort", "max_tokens", "enabled"}
-    if unknown or not reasoning:
-        raise ConfigurationError(f"reasoning: {dict(reasoning)!r} is not usable; give 'effort' or 'max_tokens'")
-    if reasoning.get("enabled") is False:
-        return "none"
-    budget = reasoning.get("max_tokens")
-    return str(budget) if budget is not None else str(reasoning.get("effort") or "medium")
+        return combined_outputs(self.model_name, llm_outputs)

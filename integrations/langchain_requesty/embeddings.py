@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from requesty_core.embeddings.plan import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, EmbeddingsReply
-from requesty_core.errors import ConfigurationError
-from requesty_core.settings.config import check_count
+from requesty_core import EmbeddingsReply
+from requesty_core.adapters import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, check_positive
 
 from ._connection import Connection
 from ._errors import langchain_errors
@@ -21,7 +20,8 @@ class RequestyEmbeddings(Connection, Embeddings):
     """Embed texts with a model behind the Requesty gateway.
 
     Texts are sent as plain text, in ordered batches of ``chunk_size`` with at most ``max_concurrency`` requests at a
-    time, sync and async alike. Usage and cost are counted in ``ledger`` and told by :meth:`embed` and :meth:`aembed`.
+    time, sync and async alike. Usage and cost are counted in ``ledger`` and returned by :meth:`embed` and
+    :meth:`aembed`.
 
     Example:
         ```python
@@ -38,6 +38,8 @@ class RequestyEmbeddings(Connection, Embeddings):
             first failure, with ``failed_inputs`` (positions), ``vectors`` (those that came), ``usage`` and ``errors``.
     """
 
+    model_config = ConfigDict(defer_build=False)
+
     dimensions: int | None = None
     """Length of the vectors, where the model lets it be chosen."""
     chunk_size: int = DEFAULT_BATCH_SIZE
@@ -50,9 +52,7 @@ class RequestyEmbeddings(Connection, Embeddings):
     """Request parameters this class has no field for."""
 
     def _check(self) -> None:
-        for name in ("chunk_size", "max_concurrency"):
-            if check_count(getattr(self, name), name) == 0:
-                raise ConfigurationError(f"{name}: 0 is too small; give 1 or more")
+        check_positive(chunk_size=self.chunk_size, max_concurrency=self.max_concurrency)
 
     def _call(self, texts: list[str]) -> dict[str, Any]:
         return {

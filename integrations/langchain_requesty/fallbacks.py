@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from requesty_core import Step
+from requesty_core.adapters import plain_steps, steps_from
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.steps import Step, steps_from
 
 from ._errors import langchain_errors
-from .chat_models import ChatRequesty, plain_step
+from .chat_models import ChatRequesty
 
 __all__ = ["ChatRequestyFallback"]
 
@@ -37,8 +38,8 @@ class ChatRequestyFallback(ChatRequesty):
         ```
 
     Raises:
-        RequestyFallbackExhaustedError: every model failed; ``errors`` and ``attempts`` tell how.
-        RequestyError: a failure that no other model can mend (a bad request, a wrong key), or one after output.
+        RequestyFallbackExhaustedError: every model failed; ``errors`` and ``attempts`` say how.
+        RequestyError: a failure that no other model can help with (a bad request, a wrong key), or one after output.
     """
 
     _unconnected: ClassVar[frozenset[str]] = ChatRequesty._unconnected
@@ -49,7 +50,7 @@ class ChatRequestyFallback(ChatRequesty):
     def __init__(self, models: Sequence[str | Step | dict[str, Any]] | None = None, **kwargs: Any) -> None:
         if models is not None:
             with langchain_errors():
-                steps = [plain_step(step) for step in steps_from(models)]
+                steps = plain_steps(steps_from(models))
                 if not steps:
                     raise ConfigurationError(_EMPTY)
             kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "model_name", "fallbacks")}

@@ -6,10 +6,7 @@ other providers), or whose primary model is chosen at run time.
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import closing
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -17,13 +14,9 @@ from langchain_core import exceptions as lc
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from requesty_core.errors import RequestyError
-from requesty_core.errors import tree as core
-from requesty_core.replies.attempts import attempt_dict
-from requesty_core.retry.chain import fall_through, was_seen
-from requesty_core.retry.fallback import Wait
-from requesty_core.retry.health import HealthBoard
-from requesty_core.retry.policy import FallbackPolicy
+from requesty_core import FallbackPolicy, RequestyError
+from requesty_core import errors as core
+from requesty_core.adapters import Answered, Asking, HealthBoard, ask_in_turn, perform, perform_async
 
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty
@@ -55,7 +48,7 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
         policy: cool-down, deadline, attempt budget and predicate.
 
     Raises:
-        RequestyFallbackExhaustedError: every model failed (when called); ``errors`` tells how.
+        RequestyFallbackExhaustedError: every model failed (when called); ``errors`` says how.
 
     The failed attempts stand before the successful one in ``response_metadata["requesty"]["attempts"]``.
     """
@@ -73,70 +66,25 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
     ) -> ModelResponse[Any]:
         """Ask the models in turn."""
         with langchain_errors():
-            decisions = self._decide(request)
-            action = next(decisions)
-            while True:
-                outcome: ModelResponse[Any] | Exception | None = None
-                if isinstance(action, Wait):
-                    time.sleep(action.seconds)
-                else:
-                    try:
-                        outcome = handler(action)
-                    except lc.ModelError as error:
-                        outcome = error
-                try:
-                    action = decisions.send(outcome)
-                except StopIteration as stop:
-                    return stop.value  # type: ignore[no-any-return]
+            requests = self._requests(request)
+            return _response(perform(self._asking(requests), lambda position: handler(requests[position])))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """Ask the models in turn."""
         with langchain_errors():
-            decisions = self._decide(request)
-            action = next(decisions)
-            while True:
-                outcome: ModelResponse[Any] | Exception | None = None
-                if isinstance(action, Wait):
-                    await asyncio.sleep(action.seconds)
-                else:
-                    try:
-                        outcome = await handler(action)
-                    except lc.ModelError as error:
-                        outcome = error
-                try:
-                    action = decisions.send(outcome)
-                except StopIteration as stop:
-                    return stop.value  # type: ignore[no-any-return]
+            requests = self._requests(request)
+            return _response(await perform_async(self._asking(requests), lambda position: handler(requests[position])))
 
-    def _decide(
-        self, request: ModelRequest[Any]
-    ) -> Generator[ModelRequest[Any] | Wait, ModelResponse[Any] | Exception | None, ModelResponse[Any]]:
-        """What to do, step by step: requests to make and waits; answers and errors come back in."""
-        models = [request.model, *self._chain(request.model)]
-        failed: list[dict[str, Any]] = []
-        steps = fall_through([_name(model) for model in models], self._policy, self._health)
-        with closing(steps):
-            action = next(steps)
-            while True:
-                if isinstance(action, Wait):
-                    yield action
-                    action = next(steps)
-                    continue
-                outcome = yield request.override(model=models[action])
-                if isinstance(outcome, ModelResponse):
-                    next(steps, None)
-                    return _with_attempts(outcome, failed)
-                assert isinstance(outcome, Exception)
-                error = _classified(outcome)
-                if error is None or was_seen(error):
-                    raise outcome
-                failed += [attempt_dict(attempt) for attempt in error.attempts]
-                action = steps.send(error)
+    def _requests(self, request: ModelRequest[Any]) -> list[ModelRequest[Any]]:
+        """The request to each model of the chain, the agent's own first."""
+        others = [_as_model(model, request.model) for model in self._models]
+        return [request.override(model=model) for model in (request.model, *others)]
 
-    def _chain(self, primary: BaseChatModel) -> list[BaseChatModel]:
-        return [_as_model(model, primary) for model in self._models]
+    def _asking(self, requests: list[ModelRequest[Any]]) -> Asking[ModelResponse[Any]]:
+        names = [_name(request.model) for request in requests]
+        return ask_in_turn(names, self._policy, self._health, _classified)
 
 
 def _name(model: BaseChatModel) -> str:
@@ -152,26 +100,29 @@ def _as_model(model: BaseChatModel | str, primary: BaseChatModel) -> BaseChatMod
     return ChatRequesty(model_name=model)
 
 
-def _classified(error: Exception) -> RequestyError | None:
+def _classified(position: int, error: Exception) -> RequestyError | None:
     """The error in the terms of the rules; ``None`` for one they do not cover."""
-    if not isinstance(error, RequestyError):
-        for foreign, cls in _FOREIGN:
-            if isinstance(error, foreign):
-                made = cls(str(error))
-                made.__cause__ = error
-                return made
+    if not isinstance(error, lc.ModelError):
         return None
-    return error
+    if isinstance(error, RequestyError):
+        return error
+    for foreign, cls in _FOREIGN:
+        if isinstance(error, foreign):
+            made = cls(str(error))
+            made.__cause__ = error
+            return made
+    return None
 
 
-def _with_attempts(response: ModelResponse[Any], failed: list[dict[str, Any]]) -> ModelResponse[Any]:
-    """The response with the failed attempts in front of its own."""
-    if not failed:
+def _response(answered: Answered[ModelResponse[Any]]) -> ModelResponse[Any]:
+    """The response, with the failed attempts in front of its own."""
+    response = answered.result
+    if not answered.failed:
         return response
     for message in response.result:
         if isinstance(message, AIMessage):
             own = message.response_metadata.get("requesty") or {}
-            attempts = [*failed, *own.get("attempts", ())]
+            attempts = [*answered.failed, *own.get("attempts", ())]
             message.response_metadata = {**message.response_metadata, "requesty": {**own, "attempts": attempts}}
             break
     return response

@@ -11,11 +11,13 @@ from openai._types import NotGiven
 from pydantic import BaseModel
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.schemas import CompiledSchema
 from requesty_core.telemetry.call import redacted
 
 from .decode import builder
 from .details import attach, relayed_of
 from .errors import error_in, sdk_error, status_error
+from .formats import restore_completion, wanted
 from .streams import stream_class
 
 __all__ = ["CoreAnswers", "without_retries"]
@@ -51,7 +53,7 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
         options.max_retries = 0
         parser = options.post_parser
         if callable(parser) and not isinstance(parser, ParserKeepingDetails):
-            options.post_parser = ParserKeepingDetails(parser)
+            options.post_parser = ParserKeepingDetails(parser, wanted())
         return options, stream_class(stream_cls)
 
     def _process_response_data(self, *, data: object, cast_to: Any, response: Any) -> Any:
@@ -78,12 +80,20 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
 
 
 class ParserKeepingDetails:
-    """One of the SDK's parsers that make a new object of an answer; the details of the request go with it."""
+    """One of the SDK's parsers that make a new object of an answer; the details of the request go with it.
 
-    def __init__(self, parse: Callable[[Any], Any]) -> None:
+    Args:
+        parse: the SDK's parser.
+        compiled: the schema that the answer's text is restored to before it is parsed.
+    """
+
+    def __init__(self, parse: Callable[[Any], Any], compiled: CompiledSchema | None = None) -> None:
         self._parse = parse
+        self._compiled = compiled
 
     def __call__(self, answer: Any) -> Any:
+        if self._compiled is not None:
+            restore_completion(answer, self._compiled)
         parsed = self._parse(answer)
         details = getattr(answer, "__dict__", {}).get("_requesty")
         if details is not None and isinstance(parsed, BaseModel):

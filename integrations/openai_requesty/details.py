@@ -52,7 +52,7 @@ def call_details(source: Any) -> CallDetails:
         relayed = relayed_of(candidate)
         if relayed is not None:
             return relayed.details()
-    raise TypeError(f"a {type(source).__name__} of this origin carries no call details")
+    raise TypeError(f"{type(source).__name__}: no call details; give what a Requesty client returned or raised")
 
 
 def _responses(source: Any) -> list[Any]:

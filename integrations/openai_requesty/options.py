@@ -37,6 +37,7 @@ class ClientOptions(TypedDict, total=False):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call.
+        tracing: whether requests open OpenTelemetry spans, if its API is installed.
         window: context window of a model in tokens, for falling back when a prompt is too long.
         transport: an ``httpx`` transport or client to send with, instead of the shared one.
         http_client: the same under the SDK's name.
@@ -61,6 +62,7 @@ class ClientOptions(TypedDict, total=False):
     ledger: CostLedger | None
     budget: Budget | None
     on_event: Observer | None
+    tracing: bool
     window: Callable[[str], int | None] | None
     transport: Transport | AsyncTransport | HTTPClient | AsyncHTTPClient | None
     http_client: Any

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic_ai import messages as pai
 
+from requesty_core.adapters import url_citation
+
 __all__ = ["citations_of"]
 
 
@@ -17,17 +19,13 @@ def citations_of(annotations: Sequence[Mapping[str, Any]], text: str) -> list[pa
     """
     citations: list[pai.Citation] = []
     for note in annotations:
-        cited = note.get("url_citation")
-        if not isinstance(cited, Mapping) or not isinstance(cited.get("url"), str):
+        cited = url_citation(note)
+        if cited is None:
             continue
-        start, end, content = cited.get("start_index"), cited.get("end_index"), cited.get("content")
         anchor = None
-        if isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text):
-            anchor = pai.MarkerCitationAnchor(start=start, end=end)
-        source = pai.WebCitationSource(
-            url=cited["url"],
-            title=str(cited.get("title") or cited["url"]),
-            excerpts=[content] if isinstance(content, str) and content else [],
-        )
+        if cited.start is not None and cited.end is not None and 0 <= cited.start < cited.end <= len(text):
+            anchor = pai.MarkerCitationAnchor(start=cited.start, end=cited.end)
+        excerpts = [cited.content] if cited.content else []
+        source = pai.WebCitationSource(url=cited.url, title=cited.title, excerpts=excerpts)
         citations.append(pai.Citation(sources=[source], anchor=anchor))
     return citations or None

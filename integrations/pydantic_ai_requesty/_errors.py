@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic_ai import exceptions as pai
 
+from requesty_core import FallbackPolicy
+from requesty_core.adapters import error_classes
 from requesty_core.errors import ErrorKind, RequestyError, recast
-from requesty_core.errors import tree as core
 
 __all__ = ["pydantic_ai_errors", "should_fall_back"]
 
@@ -28,113 +29,34 @@ class _Details(RequestyError):
         return _restore, (self.kind, self.status is not None, self.args, self.__dict__)
 
 
-class RequestyUserError(core.ConfigurationError, pai.UserError):
-    """A setting or argument is unusable; nothing was sent."""
-
-
-class RequestyBudgetExceededError(core.BudgetExceededError, pai.UsageLimitExceeded):
-    """The caller's own budget is spent; nothing was sent."""
-
-
-class RequestyBadRequestError(_Details, core.BadRequestError, pai.ModelRequestRejectedError):
-    """The request was refused as invalid (400, 409, 413, 422)."""
-
-
-class RequestyContextOverflowError(_Details, core.ContextOverflowError, pai.ModelContextWindowExceededError):
-    """The prompt does not fit the model's context window."""
-
-
-class RequestyAuthenticationError(_Details, core.AuthenticationError, pai.ModelAuthenticationError):
-    """The key is unknown, expired or revoked."""
-
-
-class RequestyPermissionDeniedError(_Details, core.PermissionDeniedError, pai.ModelAuthenticationError):
-    """The key may not do this (403)."""
-
-
-class RequestyInsufficientBalanceError(_Details, core.InsufficientBalanceError, pai.ModelQuotaExceededError):
-    """The organisation has no credit left (402)."""
-
-
-class RequestySpendLimitError(_Details, core.SpendLimitError, pai.ModelQuotaExceededError):
-    """The key's monthly spend limit is reached (412)."""
-
-
-class RequestyNotFoundError(_Details, core.NotFoundError, pai.ModelNotFoundError):
-    """The gateway does not know this model, policy or route (404)."""
-
-
-class RequestyRateLimitError(_Details, core.RateLimitError, pai.ModelRateLimitError):
-    """Too many requests (429)."""
-
-
-class RequestyServerError(_Details, core.ServerError, pai.ModelServerError):
-    """The gateway or the provider failed (5xx)."""
-
-
-class RequestyOverloadedError(_Details, core.OverloadedError, pai.ModelOverloadedError):
-    """The provider has no capacity (503, 529)."""
-
-
-class RequestyUpstreamFormatError(_Details, core.UpstreamFormatError, pai.ModelServerError):
-    """The provider's reply was unusable for the gateway (424)."""
-
-
-class RequestyConnectionError(_Details, core.ConnectionFailedError, pai.ModelConnectionError):
-    """No connection, or it broke before an answer began."""
-
-
-class RequestyTimeoutError(_Details, core.RequestTimeoutError, pai.ModelTimeoutError):
-    """Nothing arrived within a time limit."""
-
-
-class RequestyTruncatedStreamError(_Details, core.TruncatedStreamError, pai.ModelConnectionError):
-    """The stream ended before the answer did; ``partial`` holds what arrived."""
-
-
-class RequestyStreamError(_Details, core.StreamError, pai.ModelAPIError):
-    """The gateway reported an error inside a stream; ``partial`` holds what arrived."""
-
-
-class RequestyErrorBodyError(_Details, core.ErrorBodyError, pai.ModelAPIError):
-    """Status 200 with an error object instead of an answer."""
-
-
-class RequestyEmptyChoicesError(_Details, core.EmptyChoicesError, pai.ModelAPIError):
-    """The answer has no choices."""
-
-
-class RequestyMalformedResponseError(_Details, core.MalformedResponseError, pai.ModelAPIError):
-    """The body is not an answer of this route: HTML, broken JSON or a wrong shape."""
-
-
-class RequestyFallbackExhaustedError(_Details, core.FallbackExhaustedError, pai.ModelAPIError):
-    """Every model of a fallback chain failed; ``errors`` and ``attempts`` tell how."""
-
-
-_CLASSES: Mapping[ErrorKind, type[RequestyError]] = {
-    ErrorKind.CONFIGURATION: RequestyUserError,
-    ErrorKind.BUDGET: RequestyBudgetExceededError,
-    ErrorKind.BAD_REQUEST: RequestyBadRequestError,
-    ErrorKind.CONTEXT_OVERFLOW: RequestyContextOverflowError,
-    ErrorKind.AUTHENTICATION: RequestyAuthenticationError,
-    ErrorKind.PERMISSION: RequestyPermissionDeniedError,
-    ErrorKind.INSUFFICIENT_BALANCE: RequestyInsufficientBalanceError,
-    ErrorKind.NOT_FOUND: RequestyNotFoundError,
-    ErrorKind.SPEND_LIMIT: RequestySpendLimitError,
-    ErrorKind.UPSTREAM_FORMAT: RequestyUpstreamFormatError,
-    ErrorKind.RATE_LIMIT: RequestyRateLimitError,
-    ErrorKind.OVERLOADED: RequestyOverloadedError,
-    ErrorKind.SERVER: RequestyServerError,
-    ErrorKind.CONNECTION: RequestyConnectionError,
-    ErrorKind.TIMEOUT: RequestyTimeoutError,
-    ErrorKind.TRUNCATED: RequestyTruncatedStreamError,
-    ErrorKind.STREAM: RequestyStreamError,
-    ErrorKind.ERROR_BODY: RequestyErrorBodyError,
-    ErrorKind.EMPTY_CHOICES: RequestyEmptyChoicesError,
-    ErrorKind.MALFORMED: RequestyMalformedResponseError,
-    ErrorKind.EXHAUSTED: RequestyFallbackExhaustedError,
-}
+_CLASSES = error_classes(
+    __name__,
+    {
+        ErrorKind.CONFIGURATION: pai.UserError,
+        ErrorKind.BUDGET: pai.UsageLimitExceeded,
+        ErrorKind.BAD_REQUEST: pai.ModelRequestRejectedError,
+        ErrorKind.CONTEXT_OVERFLOW: pai.ModelContextWindowExceededError,
+        ErrorKind.AUTHENTICATION: pai.ModelAuthenticationError,
+        ErrorKind.PERMISSION: pai.ModelAuthenticationError,
+        ErrorKind.INSUFFICIENT_BALANCE: pai.ModelQuotaExceededError,
+        ErrorKind.NOT_FOUND: pai.ModelNotFoundError,
+        ErrorKind.SPEND_LIMIT: pai.ModelQuotaExceededError,
+        ErrorKind.UPSTREAM_FORMAT: pai.ModelServerError,
+        ErrorKind.RATE_LIMIT: pai.ModelRateLimitError,
+        ErrorKind.OVERLOADED: pai.ModelOverloadedError,
+        ErrorKind.SERVER: pai.ModelServerError,
+        ErrorKind.CONNECTION: pai.ModelConnectionError,
+        ErrorKind.TIMEOUT: pai.ModelTimeoutError,
+        ErrorKind.TRUNCATED: pai.ModelConnectionError,
+        ErrorKind.STREAM: pai.ModelAPIError,
+        ErrorKind.ERROR_BODY: pai.ModelAPIError,
+        ErrorKind.EMPTY_CHOICES: pai.ModelAPIError,
+        ErrorKind.MALFORMED: pai.ModelAPIError,
+        ErrorKind.EXHAUSTED: pai.ModelAPIError,
+    },
+    mixins=(_Details,),
+)
+RequestyConfigurationError = _CLASSES[ErrorKind.CONFIGURATION]
 
 _HTTP_CLASSES: Mapping[ErrorKind, type[RequestyError]] = {
     # The same name, as Pydantic AI names its own: what a log shows is the category, not the status.
@@ -195,8 +117,7 @@ def should_fall_back(error: Exception) -> bool:
     rate limits, overload, server, connection and stream failures, missing credit and unknown models; not requests
     refused as invalid, not a refused key, not a spend limit, and not exceptions of your own code.
     """
-    from requesty_core.retry.chain import classified
-    from requesty_core.retry.policy import FallbackPolicy
+    from requesty_core.adapters import classified
 
     found = classified(error)
     return found is not None and FallbackPolicy().allows(found)

@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import Any, cast
 
 from pydantic_ai.profiles import ModelProfile, merge_profile
-from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
+from pydantic_ai.profiles.openai import OpenAIModelProfile
 
-from requesty_core.catalog.catalog import bundled
-from requesty_core.catalog.model_id import ModelId
+from requesty_core import ModelId
+from requesty_core.catalog import bundled
+
+from ._schema import RequestyJsonSchemaTransformer
 
 __all__ = ["narrowed", "profile_for"]
 
@@ -46,7 +48,7 @@ _FLAGS = {
 _NARROWED = (*_FLAGS.values(), "supports_forced_tool_choice")
 
 _GATEWAY = OpenAIModelProfile(
-    json_schema_transformer=OpenAIJsonSchemaTransformer,
+    json_schema_transformer=RequestyJsonSchemaTransformer,
     supports_thinking=True,
     # `requesty.auto_cache` is the request-side switch.
     supports_cache=True,

@@ -21,10 +21,8 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RequestUsage
 
-from requesty_core.adapters.clients import reply_metadata
-from requesty_core.money.usage import Usage
-from requesty_core.replies.attempts import Attempt
-from requesty_core.replies.reply import ChatReply, Message
+from requesty_core import Attempt, ChatReply, Message, Usage
+from requesty_core.adapters import call_summary, image_address, reply_metadata, split_data_url
 
 from ._citations import citations_of
 
@@ -95,8 +93,8 @@ def parts_of(message: Message, thinking_tags: tuple[str, str]) -> list[ModelResp
 
 def file_part(image: Mapping[str, Any]) -> FilePart | None:
     """The part of a generated image sent as data; one sent as an address is in ``provider_details["images"]``."""
-    url = (image.get("image_url") or {}).get("url")
-    if not isinstance(url, str) or not url.startswith("data:") or ";base64," not in url:
+    url = image_address(image)
+    if url is None or split_data_url(url) is None:
         return None
     return FilePart(BinaryContent.from_data_uri(url), provider_name=SYSTEM)
 
@@ -118,10 +116,7 @@ def provider_details(reply: ChatReply) -> dict[str, Any]:
         "logprobs": (message.logprobs or {}).get("content"),
         "annotations": [dict(note) for note in message.annotations] or None,
         "images": [dict(image) for image in message.images if file_part(image) is None] or None,
-        "server_tool_calls": [
-            {"id": call.id, "name": call.name, "arguments": call.arguments} for call in message.server_tool_calls
-        ]
-        or None,
+        "server_tool_calls": [call_summary(call) for call in message.server_tool_calls] or None,
         "refusal": message.refusal,
         "system_fingerprint": reply.system_fingerprint,
         "extra": {**reply.extra, **message.extra} or None,
@@ -158,9 +153,9 @@ def _nested(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _details(usage: Usage) -> dict[str, int]:
     details = {"reasoning_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else {}
-    told = {**usage.raw, **_nested(usage.raw, "completion_tokens_details")}
+    counts = {**usage.raw, **_nested(usage.raw, "completion_tokens_details")}
     known = {"prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cost"}
-    for name, value in told.items():
+    for name, value in counts.items():
         if isinstance(value, int) and not isinstance(value, bool) and name not in known:
             details[name] = value
     return details

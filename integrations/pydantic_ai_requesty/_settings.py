@@ -8,10 +8,7 @@ from typing import Any
 import httpx2
 from pydantic_ai.models.openai import OpenAIChatModelSettings
 
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
-from requesty_core.settings.config import Timeouts
-from requesty_core.settings.options import RequestyOptions
+from requesty_core import FallbackPolicy, RequestyOptions, Step, Timeouts
 
 __all__ = ["RequestyModelSettings", "call_options", "options_of", "timeouts_of"]
 

@@ -10,15 +10,15 @@ from typing import Any
 from pydantic_ai.messages import ModelResponseStreamEvent
 from pydantic_ai.models import StreamedResponse
 
-from requesty_core.client import AsyncChatStream
-from requesty_core.errors import RequestyError
-from requesty_core.replies.attempts import Attempt
-from requesty_core.replies.reply import (
+from requesty_core import (
+    AsyncChatStream,
+    Attempt,
     ChatReply,
     ImageDelta,
     MessageEnd,
     MessageStart,
     ReasoningDelta,
+    RequestyError,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
@@ -56,7 +56,7 @@ class RequestyStreamedResponse(StreamedResponse):
         return (RequestyError,)
 
     async def close_stream(self) -> None:
-        """Stop; the connection is freed and the provider told."""
+        """Stop; the connection is freed and the provider notices."""
         await self._events.close()
 
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:

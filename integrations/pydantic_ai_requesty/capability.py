@@ -9,8 +9,7 @@ from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models import Model, ModelResolutionContext
 from pydantic_ai.settings import ModelSettings
 
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
+from requesty_core import FallbackPolicy, Step
 
 from .model import RequestyModel
 from .provider import RequestyProvider

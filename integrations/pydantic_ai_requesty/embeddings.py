@@ -11,9 +11,8 @@ from pydantic_ai.embeddings.result import EmbedInputType
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import check_allow_model_requests
 
-from requesty_core.catalog.catalog import bundled
-from requesty_core.catalog.model_id import check_model
-from requesty_core.replies.attempts import attempt_dict
+from requesty_core.adapters import attempts_of, check_model
+from requesty_core.catalog import bundled
 
 from ._errors import pydantic_ai_errors
 from ._replies import request_usage
@@ -117,7 +116,7 @@ class RequestyEmbeddingModel(EmbeddingModel):
         details = {
             "served_model": reply.served_model,
             "request_id": reply.request_id,
-            "attempts": [attempt_dict(attempt) for attempt in reply.attempts] or None,
+            "attempts": attempts_of(reply.attempts) or None,
         }
         return EmbeddingResult(
             embeddings=reply.vectors,

@@ -8,8 +8,8 @@ from pydantic_ai.exceptions import UserError
 from pydantic_ai.profiles import ModelProfileSpec
 from pydantic_ai.settings import ModelSettings
 
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step, steps_from
+from requesty_core import FallbackPolicy, Step
+from requesty_core.adapters import steps_from
 
 from ._errors import pydantic_ai_errors
 from .model import RequestyModel

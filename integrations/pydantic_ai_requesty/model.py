@@ -15,11 +15,8 @@ from pydantic_ai.native_tools import WebSearchTool
 from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfileSpec
 from pydantic_ai.settings import ModelSettings
 
-from requesty_core.catalog.model_id import check_model
-from requesty_core.client import AsyncChatStream
-from requesty_core.replies.reply import ChatReply
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step, steps_from
+from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
+from requesty_core.adapters import check_model, steps_from
 
 from ._errors import pydantic_ai_errors
 from ._profile import narrowed

@@ -9,15 +9,9 @@ from openai import NotGiven, Omit
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.providers import Provider
 
-from requesty_core import CallEvent
-from requesty_core.adapters.clients import ClientPair
+from requesty_core import Budget, CallEvent, ChatReply, CostLedger, RequestyOptions, Step, Timeouts
+from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, ClientPair
 from requesty_core.errors import ConfigurationError
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.replies.reply import ChatReply
-from requesty_core.retry.steps import Step
-from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Timeouts
-from requesty_core.settings.options import RequestyOptions
 
 from ._errors import pydantic_ai_errors
 from ._profile import profile_for

@@ -53,6 +53,9 @@ class GatewayError(Exception):
         self.body = body
         super().__init__(f"{status} {self.origin}: {self.message}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _gateway_error, (self.status, self.message, self.origin, self.headers, self.body)
+
     def envelope(self, style: str = "openai") -> Any:
         """Body of the answer in one of the documented shapes: ``openai``, ``anthropic`` or ``manage``."""
         if self.body is not None:
@@ -62,6 +65,10 @@ class GatewayError(Exception):
         if style == "manage":
             return {"error": {"message": self.message}}
         return {"error": {"origin": self.origin, "message": self.message}}
+
+
+def _gateway_error(status: int, message: str, origin: Origin, headers: Mapping[str, str], body: Any) -> GatewayError:
+    return GatewayError(status, message, origin, headers=headers, body=body)
 
 
 def bad_request(message: str, origin: Origin = "router") -> GatewayError:

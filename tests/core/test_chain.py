@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from requesty_core.adapters.saved import (
+from requesty_core.adapters import (
     plain_options,
     plain_policy,
     plain_steps,

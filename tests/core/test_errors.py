@@ -38,7 +38,7 @@ from requesty_core import (
     TruncatedStreamError,
     UpstreamFormatError,
 )
-from requesty_core.adapters.clients import raising_as, reply_metadata
+from requesty_core.adapters import raising_as, reply_metadata
 from requesty_core.errors import recast
 
 # Status, origin, message as published or seen, and the class it must have.

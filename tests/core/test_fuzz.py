@@ -22,7 +22,7 @@ from tests.support.fuzz_mutations import cut, event_stream, json_body
 from tests.support.fuzz_seeds import BODIES, MESSAGES, MODEL, STREAMS, TOOLS, ask_chat
 
 from requesty_core import ChatReply, CostLedger, MalformedResponseError, RequestyClient, RequestyError, TextDelta
-from requesty_core.adapters.clients import reply_metadata
+from requesty_core.adapters import reply_metadata
 from requesty_core.network.sse import MAX_EVENT_BYTES
 
 CASES = int(os.environ.get("REQUESTY_FUZZ", "3000"))

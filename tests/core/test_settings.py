@@ -25,7 +25,7 @@ from requesty_core import (
     RequestyClient,
     Timeouts,
 )
-from requesty_core.adapters.clients import ClientPair
+from requesty_core.adapters import ClientPair
 from requesty_core.calls.settings import ClientSettings
 
 # --- bad input --------------------------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def test_yaml_is_read_by_a_fresh_process(make: Any, gw: Any, tmp_path: Any, tool
         cwd=tmp_path,
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
     )
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.strip() == "['agent', 'chain', 'documents', 'llm', 'text']"

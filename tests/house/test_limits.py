@@ -15,20 +15,15 @@ SETTINGS = "one argument and one line for each setting of a framework's construc
 TO_BE_SPLIT = "to be split"
 
 EXCEPTIONS: dict[str, str] = {
-    "haystack_integrations/components/embedders/requesty/_base.py::Embedder._set": SETTINGS,
     "haystack_integrations/components/embedders/requesty/document_embedder.py::RequestyDocumentEmbedder": TO_BE_SPLIT,
     "haystack_integrations/components/embedders/requesty/document_embedder.py::RequestyDocumentEmbedder.__init__": SETTINGS,  # noqa: E501
     "haystack_integrations/components/embedders/requesty/text_embedder.py::RequestyTextEmbedder.__init__": SETTINGS,
-    "haystack_integrations/components/generators/requesty/chat_generator.py": TO_BE_SPLIT,
     "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator": TO_BE_SPLIT,
     "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator.__init__": SETTINGS,
-    "haystack_integrations/components/generators/requesty/fallback.py": TO_BE_SPLIT,
     "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator": TO_BE_SPLIT,
-    "langchain_requesty/chat_models.py": TO_BE_SPLIT,
+    "langchain_requesty/_binding.py::BindableChatModel.with_structured_output": TO_BE_SPLIT,
     "langchain_requesty/chat_models.py::ChatRequesty": TO_BE_SPLIT,
     "langchain_requesty/data/_profiles.py": DATA,
-    "llama_index/llms/requesty/base.py": TO_BE_SPLIT,
-    "llama_index/llms/requesty/base.py::Requesty": TO_BE_SPLIT,
     "requesty_cli/app.py::models": TO_BE_SPLIT,
     "requesty_cli/configure/applications.py": TO_BE_SPLIT,
     "requesty_core/calls/settings.py": TO_BE_SPLIT,
@@ -39,6 +34,7 @@ EXCEPTIONS: dict[str, str] = {
     "requesty_core/exchange/race.py::race": TO_BE_SPLIT,
     "requesty_core/network/http11.py::ResponseParser": TO_BE_SPLIT,
     "requesty_core/retry/fallback.py::FallbackEngine": TO_BE_SPLIT,
+    "requesty_core/schemas/strict.py::StrictCompiler": TO_BE_SPLIT,
     "requesty_core/settings/config.py::Config.build": SETTINGS,
 }
 

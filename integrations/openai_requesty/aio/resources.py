@@ -9,6 +9,7 @@ from openai._compat import cached_property
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
 
+from openai_requesty.formats import formatted, parsing, streamed
 from openai_requesty.plain import past
 
 __all__ = ["AsyncRequestyChat"]
@@ -19,11 +20,13 @@ class _AsyncCompletions(AsyncCompletions):
 
         @functools.wraps(AsyncCompletions.create)
         async def create(self, **arguments):
-            return await super().create(**past(arguments, "messages", "tools"))
+            return await super().create(**past(streamed(arguments), "messages", "tools"))
 
         @functools.wraps(AsyncCompletions.parse)
         async def parse(self, **arguments):
-            return await super().parse(**past(arguments, "messages"))
+            arguments, compiled = formatted(arguments)
+            with parsing(compiled):
+                return await super().parse(**past(arguments, "messages"))
 
 
 class AsyncRequestyChat(AsyncChat):

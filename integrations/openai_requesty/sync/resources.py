@@ -10,6 +10,7 @@ from openai._compat import cached_property
 from openai.resources.chat import Chat
 from openai.resources.chat.completions import Completions
 
+from openai_requesty.formats import formatted, parsing, streamed
 from openai_requesty.plain import past
 
 __all__ = ["RequestyChat"]
@@ -20,11 +21,13 @@ class _Completions(Completions):
 
         @functools.wraps(Completions.create)
         def create(self, **arguments):
-            return super().create(**past(arguments, "messages", "tools"))
+            return super().create(**past(streamed(arguments), "messages", "tools"))
 
         @functools.wraps(Completions.parse)
         def parse(self, **arguments):
-            return super().parse(**past(arguments, "messages"))
+            arguments, compiled = formatted(arguments)
+            with parsing(compiled):
+                return super().parse(**past(arguments, "messages"))
 
 
 class RequestyChat(Chat):

@@ -1,19 +1,14 @@
-"""What adapters share: a sync and an async client over one set of settings, error recasting, and common metadata."""
+"""A sync and an async client over one set of settings."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.client import AsyncRequestyClient, RequestyClient
-from requesty_core.errors import ErrorKind, RequestyError, recast
 from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 
-from .metadata import reply_metadata
-
-__all__ = ["ClientPair", "raising_as", "reply_metadata"]
+__all__ = ["ClientPair"]
 
 
 class ClientPair:
@@ -44,15 +39,3 @@ class ClientPair:
         """Close both transports, if they were given."""
         self.sync.close()
         await self.aio.close()
-
-
-@contextmanager
-def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> Generator[None]:
-    """Within the block, errors of the core leave as the adapter's class for their kind, every detail kept."""
-    try:
-        yield
-    except RequestyError as error:
-        cls = classes.get(error.kind)
-        if cls is None or isinstance(error, cls):
-            raise
-        raise recast(error, cls) from error.__cause__

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from requesty_core.replies.attempts import attempt_dict
-from requesty_core.replies.reply import ChatReply
+from requesty_core.replies.attempts import Attempt, attempt_dict
 
-__all__ = ["reply_metadata"]
+if TYPE_CHECKING:
+    from requesty_core.money.usage import Usage
+    from requesty_core.replies.reply import ChatReply
+
+__all__ = ["attempts_of", "cost_of", "reply_metadata"]
 
 
 def reply_metadata(reply: ChatReply) -> dict[str, Any]:
@@ -15,13 +19,22 @@ def reply_metadata(reply: ChatReply) -> dict[str, Any]:
 
     ``cost`` is USD as a float (the exact ``Decimal`` is in ``reply.usage.cost``).
     """
-    usage = reply.usage
     values = {
         "requested_model": reply.requested_model,
         "served_model": reply.served_model,
         "provider": reply.provider,
         "request_id": reply.request_id,
-        "cost": None if usage is None or usage.cost is None else float(usage.cost),
-        "attempts": [attempt_dict(a) for a in reply.attempts],
+        "cost": cost_of(reply.usage),
+        "attempts": attempts_of(reply.attempts),
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def cost_of(usage: Usage | None) -> float | None:
+    """USD as a float; ``None`` if the gateway did not say, which is not the same as 0."""
+    return None if usage is None or usage.cost is None else float(usage.cost)
+
+
+def attempts_of(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
+    """Attempts as plain JSON values."""
+    return [attempt_dict(attempt) for attempt in attempts]

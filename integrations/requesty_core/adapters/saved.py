@@ -13,24 +13,39 @@ from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
 from requesty_core.settings.options import RequestyOptions
 
-__all__ = ["plain_options", "plain_policy", "plain_steps", "plain_timeout", "policy_from", "timeout_from"]
+__all__ = [
+    "plain_options",
+    "plain_policy",
+    "plain_step",
+    "plain_steps",
+    "plain_timeout",
+    "policy_from",
+    "timeout_from",
+]
 
 
-def plain_steps(steps: Iterable[Any]) -> list[Any]:
-    """Chain members as ids and plain mappings."""
-    return [_plain_step(step) if isinstance(step, Step) else step for step in steps]
+def plain_steps(steps: Any) -> Any:
+    """Chain members as ids and plain mappings, ``None`` as an empty chain; what is no list stays for its check."""
+    if steps is None:
+        return []
+    if isinstance(steps, (str, Mapping)) or not isinstance(steps, Iterable):
+        return steps
+    return [plain_step(step) for step in steps]
 
 
-def _plain_step(step: Step) -> str | dict[str, Any]:
-    fields = {key: value for key, value in asdict(step).items() if value is not None}
+def plain_step(step: Any) -> Any:
+    """A :class:`Step` as its id, or as a mapping without unset keys; anything else as it is."""
+    if not isinstance(step, Step):
+        return step
+    fields = _set_fields(step)
     return step.model if len(fields) == 1 else fields
 
 
-def plain_options(options: RequestyOptions | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Gateway options as a plain mapping."""
+def plain_options(options: Any) -> Any:
+    """Gateway options as a plain mapping; what are none stay for their check."""
     if isinstance(options, RequestyOptions):
         return options.to_body()
-    return None if options is None else dict(options)
+    return dict(options) if isinstance(options, Mapping) else options
 
 
 def plain_timeout(timeout: Timeouts | float | None) -> dict[str, Any] | float | None:
@@ -43,13 +58,19 @@ def timeout_from(value: Any) -> Any:
     return Timeouts(**value) if isinstance(value, dict) else value
 
 
-def plain_policy(policy: FallbackPolicy | None) -> dict[str, Any] | None:
-    """A policy as a plain mapping. Raises :class:`ConfigurationError` for one with a function."""
+def plain_policy(policy: FallbackPolicy | None, *, drop_function: bool = False) -> dict[str, Any] | None:
+    """A policy as a plain mapping.
+
+    A function in it (``should_fall_back``) cannot be saved: it is left out with ``drop_function``, for frameworks that
+    dump their objects into every trace, else it raises :class:`ConfigurationError`.
+    """
     if policy is None:
         return None
-    if policy.should_fall_back is not None:
+    if policy.should_fall_back is not None and not drop_function:
         raise ConfigurationError("fallback_policy: should_fall_back is a function and cannot be saved; leave it out")
-    return {key: value for key, value in asdict(policy).items() if value is not None}
+    fields = _set_fields(policy)
+    fields.pop("should_fall_back", None)
+    return fields
 
 
 def policy_from(value: Any) -> Any:
@@ -58,3 +79,7 @@ def policy_from(value: Any) -> Any:
         return value
     retry = value.get("retry")
     return FallbackPolicy(**{**value, **({"retry": RetryPolicy(**retry)} if isinstance(retry, dict) else {})})
+
+
+def _set_fields(value: Step | FallbackPolicy) -> dict[str, Any]:
+    return {key: item for key, item in asdict(value).items() if item is not None}

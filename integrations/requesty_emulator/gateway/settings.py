@@ -33,6 +33,8 @@ class Settings:
 
     #: Refuse unknown top-level request fields with 400; the real behaviour is unknown and varies by provider.
     strict_fields: bool = False
+    #: Refuse what OpenAI's strict mode refuses of a schema sent with ``strict: true``; otherwise the log warns of it.
+    strict_schemas: bool = True
     #: Answer ``model`` with its provider prefix (docs examples) instead of bare (seen on the wire).
     prefixed_model: bool = False
     #: Echo the requested id as ``model``, which some framework suites demand.

@@ -20,6 +20,7 @@ from requesty_emulator.models.catalogue import Model
 from requesty_emulator.routes.sse import chat_events, pieces, token_logprobs
 from requesty_emulator.validation.chat import CHAT_FIELDS, unknown_fields, validate_chat
 from requesty_emulator.validation.content import ATTACHMENT_TOKENS
+from requesty_emulator.validation.strict_schema import check_strict_schemas
 
 #: Tokens a message costs beyond its text.
 _PER_MESSAGE = 4
@@ -33,6 +34,7 @@ async def chat_completions(call: Call) -> Reply:
     body = call.json()
     call.record.unknown_fields = unknown_fields(body, CHAT_FIELDS)
     validate_chat(body, strict_fields=call.settings.strict_fields)
+    check_strict_schemas(body, refuse=call.settings.strict_schemas)
     blocks = prompt_blocks(body)
     model = await route(call, needs=sum(count for _, count in blocks))
     provider_rules(body, model)

@@ -14,6 +14,7 @@ from requesty_emulator.routes.inference import Outcome, infer
 from requesty_emulator.routes.responses_request import RESPONSE_FIELDS, to_chat
 from requesty_emulator.routes.sse import argument_pieces, pieces
 from requesty_emulator.validation.chat import unknown_fields, validate_messages
+from requesty_emulator.validation.strict_schema import check_strict_schemas
 
 #: Responses that can be continued, and bytes of requests that they may take together.
 _KEPT = 1000
@@ -26,6 +27,7 @@ async def create_response(call: Call) -> Reply:
     body = call.json()
     call.record.unknown_fields = unknown_fields(body, RESPONSE_FIELDS)
     chat = to_chat(body, strict=call.settings.strict_fields)
+    check_strict_schemas(chat, refuse=call.settings.strict_schemas)
     _continue(call, body, chat)
     outcome = await infer(call, chat)
     scripted = outcome.scripted

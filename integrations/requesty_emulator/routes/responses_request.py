@@ -207,6 +207,9 @@ def _format(body: dict[str, Any], chat: dict[str, Any]) -> None:
     if kind == "json_schema":
         checks.string(inner.get("name"), "text.format.name", empty=False)
         checks.obj(inner.get("schema"), "text.format.schema")
-        chat["response_format"] = {"type": kind, "json_schema": {"name": inner["name"], "schema": inner["schema"]}}
+        if inner.get("strict") is not None:
+            checks.boolean(inner["strict"], "text.format.strict")
+        kept = {key: inner[key] for key in ("name", "schema", "strict") if key in inner}
+        chat["response_format"] = {"type": kind, "json_schema": kept}
     else:
         chat["response_format"] = {"type": kind}

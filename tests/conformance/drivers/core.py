@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from requesty_core.adapters.clients import ClientPair
+from requesty_core.adapters import ClientPair
 from requesty_core.replies.reply import ChatReply, TextDelta
 
 from ..model import Ask, Call, Driver, Embedded, Outcome, arguments_of, as_float

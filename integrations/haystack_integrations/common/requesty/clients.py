@@ -10,7 +10,7 @@ from haystack.utils import Secret
 from haystack.utils.http_client import init_http_client
 
 if TYPE_CHECKING:
-    from requesty_core.adapters.clients import ClientPair
+    from requesty_core.adapters import ClientPair
 
 __all__ = ["KEY", "Clients", "as_secret", "without_key"]
 
@@ -24,7 +24,7 @@ _OPENING = threading.Lock()
 class Clients:
     """Sync and async client over one set of settings.
 
-    Settings are checked at once, so that a mistake is told where it was made; the key is read when a run needs it.
+    Settings are checked at once, so that a mistake shows where it was made; the key is read when a run needs it.
     Raises :class:`ConfigurationError` for an unusable setting.
     """
 
@@ -36,7 +36,7 @@ class Clients:
         self._settings = dict(settings)
         self._pair: ClientPair | None = None
         # The transport is loaded by the first component, not by the import of this package.
-        from requesty_core.calls.settings import ClientSettings
+        from requesty_core.adapters import ClientSettings
         from requesty_core.errors import ConfigurationError
 
         try:
@@ -59,7 +59,7 @@ class Clients:
                 if self._http:
                     own["transport"] = init_http_client(dict(self._http), async_client=False)
                     own["async_transport"] = init_http_client(dict(self._http), async_client=True)
-                from requesty_core.adapters.clients import ClientPair
+                from requesty_core.adapters import ClientPair
 
                 self._pair = ClientPair(api_key=key, **own, **self._settings)
             return self._pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 try:
     import llama_index.core  # noqa: F401
 except ModuleNotFoundError as missing:
-    from requesty_core.extras import extra_missing
+    from requesty_core.adapters import extra_missing
 
     raise extra_missing(missing, "llama-index") from None
 

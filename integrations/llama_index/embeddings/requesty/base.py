@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
-from llama_index.core.bridge.pydantic import Field
+from llama_index.core.bridge.pydantic import ConfigDict, Field
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base import BaseEvent
 
 from llama_index.utils.requesty import Connection
-from requesty_core.catalog.model_id import check_model
-from requesty_core.embeddings.plan import EmbeddingsReply
+from requesty_core import EmbeddingsReply
+from requesty_core.adapters import check_model, cost_of
 from requesty_core.errors import ConfigurationError
 
 __all__ = ["RequestyEmbedding", "RequestyEmbeddingUsageEvent"]
@@ -22,7 +22,7 @@ dispatcher = get_dispatcher(__name__)
 class RequestyEmbeddingUsageEvent(BaseEvent):
     """What one embeddings call used; dispatched beside core's own events, which have no place for it.
 
-    ``cost`` is USD and ``None`` if the gateway did not tell; ``inputs`` is the number of texts.
+    ``cost`` is USD and ``None`` if the gateway did not say; ``inputs`` is the number of texts.
     """
 
     model: str
@@ -59,6 +59,8 @@ class RequestyEmbedding(Connection, BaseEmbedding):
             the one that failed are kept only by an ``embeddings_cache``.
     """
 
+    model_config = ConfigDict(defer_build=False)
+
     embed_batch_size: int = Field(default=100, gt=0, le=2048, description="Texts per request.")
     dimensions: int | None = Field(default=None, gt=0, description="Length of the vectors, where it can be chosen.")
     user: str | None = Field(default=None, description="End user, for the provider.")
@@ -71,7 +73,7 @@ class RequestyEmbedding(Connection, BaseEmbedding):
     def __init__(self, model: str | None = None, **kwargs: Any) -> None:
         name = kwargs.pop("model_name", None) if model is None else model
         if kwargs.get("model_name") not in (None, name):
-            raise ConfigurationError("model: model_name says otherwise; give one of them")
+            raise ConfigurationError("model: differs from model_name; give only one of them")
         if not name:
             raise ConfigurationError("model: missing; give a model id such as 'openai/text-embedding-3-small'")
         super().__init__(**{**kwargs, "model_name": name})
@@ -104,7 +106,7 @@ class RequestyEmbedding(Connection, BaseEmbedding):
         }
 
     def _vectors(self, texts: list[str], reply: EmbeddingsReply) -> list[Embedding]:
-        """The vectors, after telling what they cost."""
+        """The vectors, after reporting what they cost."""
         usage = reply.usage
         dispatcher.event(
             RequestyEmbeddingUsageEvent(
@@ -114,7 +116,7 @@ class RequestyEmbedding(Connection, BaseEmbedding):
                 inputs=len(texts),
                 prompt_tokens=usage.input_tokens if usage else None,
                 total_tokens=usage.total_tokens if usage else None,
-                cost=None if usage is None or usage.cost is None else float(usage.cost),
+                cost=cost_of(usage),
             )
         )
         return reply.vectors

@@ -24,6 +24,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
+from requesty_core.adapters import data_url
 from requesty_core.errors import ConfigurationError
 
 __all__ = ["wire_content"]
@@ -54,7 +55,7 @@ def _add(block: Any, role: str, where: str, parts: list[Part]) -> None:
         parts[-1]["cache_control"] = _cache(block, where)
     elif isinstance(block, (ThinkingBlock, ToolCallBlock)):
         if role != "assistant":
-            raise ConfigurationError(f"{where}: a {kind} block belongs into an assistant message, not a {role} one")
+            raise ConfigurationError(f"{where}: a {kind} block belongs in an assistant message, not a {role} one")
     elif isinstance(block, CitationBlock) and role == "assistant":
         return
     elif isinstance(block, (CitableBlock, CitationBlock)):
@@ -102,7 +103,7 @@ def _data_url(data: bytes, media_type: str | None, kind: str, setting: str, wher
         media_type = guess.mime if guess else None
     if not media_type:
         raise ConfigurationError(f"{where}: the type of the {kind} is unknown; set {setting}")
-    return f"data:{media_type};base64,{data.decode('ascii')}", media_type
+    return data_url(media_type, data.decode("ascii")), media_type
 
 
 def _image(block: ImageBlock, where: str) -> Part:

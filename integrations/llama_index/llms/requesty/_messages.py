@@ -9,6 +9,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 from llama_index.core.tools.types import BaseTool
 
+from requesty_core.adapters import strict_function, wire_tool_call
 from requesty_core.errors import ConfigurationError
 
 from ._content import wire_content
@@ -66,31 +67,35 @@ def _calls(message: ChatMessage) -> Iterator[Wire]:
     for block in blocks:
         kwargs = block.tool_kwargs
         arguments = kwargs if isinstance(kwargs, str) else json.dumps(kwargs, ensure_ascii=False)
-        yield _call(block.tool_call_id, block.tool_name, arguments)
+        yield wire_tool_call(block.tool_call_id, block.tool_name, arguments)
     if blocks:
         return
     for given in message.additional_kwargs.get("tool_calls") or ():
         call = given if isinstance(given, Mapping) else given.model_dump()
         function = call.get("function") or {}
-        yield _call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
-
-
-def _call(id_: str | None, name: str, arguments: str) -> Wire:
-    return {"id": id_ or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+        yield wire_tool_call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
 
 
 def wire_tools(tools: Sequence[BaseTool], strict: bool) -> list[Wire]:
-    """Tools as the gateway takes them. ``strict`` is sent only if asked for, with the closed schema it needs."""
+    """Tools as the gateway takes them. ``strict`` is sent only if asked for, with the closed schema it needs.
+
+    Raises :class:`ConfigurationError` for ``strict`` and parameters without a strict form.
+    """
     return [_tool(tool, strict) for tool in tools]
 
 
 def _tool(tool: BaseTool, strict: bool) -> Wire:
     wire: Wire = tool.metadata.to_openai_tool(skip_length_check=True)
+    # LlamaIndex makes names legal but has no way back; the core has.
+    wire = {**wire, "function": {**wire["function"], "name": tool.metadata.get_name()}}
     if not strict:
         return wire
-    function = wire["function"]
-    parameters = {**function.get("parameters", {}), "additionalProperties": False}
-    return {**wire, "function": {**function, "parameters": parameters, "strict": True}}
+    return {**wire, "function": strict_function(wire["function"])}
+
+
+def own_parameters(tools: Sequence[BaseTool]) -> dict[str, Any]:
+    """The tools' own parameters by the name they have on the wire."""
+    return {wire["function"]["name"]: wire["function"].get("parameters") for wire in wire_tools(tools, strict=False)}
 
 
 def tool_choice_for(choice: object, required: bool, tools: Sequence[Wire]) -> Any:

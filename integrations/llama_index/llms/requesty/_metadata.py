@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llama_index.core.base.llms.types import LLMMetadata
 
-from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
+from requesty_core.catalog import Catalog, ModelInfo, bundled
 
 __all__ = ["UNKNOWN_WINDOW", "metadata_for", "supports_json_schema"]
 
@@ -27,7 +27,7 @@ def metadata_for(
     num_output: int | None = None,
     is_function_calling_model: bool | None = None,
 ) -> LLMMetadata:
-    """What every model of the chain can honour; what is given overrules the catalogue.
+    """What every model of the chain can honour; what is given goes before the catalogue.
 
     Without ``num_output`` it is what the models may write, but at most a quarter of the window: LlamaIndex reserves
     that much of the window in every prompt it packs, and several models may write nearly all of theirs.

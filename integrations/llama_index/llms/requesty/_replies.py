@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +21,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.llms.utils import parse_partial_json
 
-from requesty_core.adapters.clients import reply_metadata
-from requesty_core.replies.reply import (
+from requesty_core import (
     ChatReply,
     Message,
     MessageEnd,
@@ -33,6 +31,15 @@ from requesty_core.replies.reply import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
+)
+from requesty_core.adapters import (
+    cost_of,
+    image_address,
+    read_arguments,
+    reply_metadata,
+    split_data_url,
+    url_citation,
+    wire_tool_call,
 )
 
 __all__ = [
@@ -46,7 +53,7 @@ __all__ = [
 ]
 
 INVALID_ARGUMENTS = "invalid_arguments_json"
-"""Key under which arguments that are no JSON object reach a tool: it refuses them, and the model is told."""
+"""Key under which arguments that are no JSON object reach a tool: it refuses them, and the model learns why."""
 
 
 def chat_response(reply: ChatReply, delta: str | None = None) -> ChatResponse:
@@ -102,30 +109,27 @@ def _thinking(text: str, signature: str | None, tokens: int | None) -> ThinkingB
 
 
 def _image(image: Mapping[str, Any]) -> ImageBlock:
-    url = (image.get("image_url") or {}).get("url", "")
-    head, comma, data = url.partition(";base64,")
-    if comma and head.startswith("data:"):
-        return ImageBlock(image=data.encode(), image_mimetype=head.removeprefix("data:"))
+    url = image_address(image) or ""
+    if (data := split_data_url(url)) is not None:
+        return ImageBlock(image=data[1].encode(), image_mimetype=data[0])
     return ImageBlock(url=url)
 
 
 def _citation(note: Mapping[str, Any], text: str) -> CitationBlock | None:
     """The block of a URL citation; other notes stay in ``additional_kwargs["annotations"]`` only."""
-    cited = note.get("url_citation")
-    if not isinstance(cited, Mapping) or not isinstance(cited.get("url"), str):
+    cited = url_citation(note)
+    if cited is None:
         return None
-    places = {key: cited[key] for key in ("start_index", "end_index") if isinstance(cited.get(key), int)}
-    passage = text[places["start_index"] : places["end_index"]] if len(places) == 2 else ""
     return CitationBlock(
-        cited_content=TextBlock(text=passage),
-        source=cited["url"],
-        title=str(cited.get("title") or cited["url"]),
-        additional_location_info=places,
+        cited_content=TextBlock(text=cited.passage(text)),
+        source=cited.url,
+        title=cited.title,
+        additional_location_info={} if cited.start is None else {"start_index": cited.start, "end_index": cited.end},
     )
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return wire_tool_call(call.id, call.name, call.arguments)
 
 
 def _raw(reply: ChatReply) -> dict[str, Any]:
@@ -154,13 +158,13 @@ def _raw(reply: ChatReply) -> dict[str, Any]:
             "completion_tokens": usage.output_tokens,
             "total_tokens": usage.total_tokens,
         }
-        if usage.cost is not None:
-            raw["usage"]["cost"] = float(usage.cost)
+        if (cost := cost_of(usage)) is not None:
+            raw["usage"]["cost"] = cost
     return {**reply.extra, **{key: value for key, value in raw.items() if value is not None}}
 
 
 def _counts(reply: ChatReply) -> dict[str, Any]:
-    """Counters, cost (USD), finish reason, ids and attempts; what the gateway did not tell has no key."""
+    """Counters, cost (USD), finish reason, ids and attempts; what the gateway did not say has no key."""
     values: dict[str, Any] = {"finish_reason": reply.finish_reason, **reply_metadata(reply)}
     if (usage := reply.usage) is not None:
         values |= {
@@ -236,8 +240,7 @@ class _PartialCall:
         self.block = ToolCallBlock.model_construct(
             tool_call_id=self.id, tool_name=self.name, tool_kwargs=self.arguments.value
         )
-        function = {"name": self.name, "arguments": self.arguments.text}
-        self.wire = {"id": self.id, "type": "function", "function": function}
+        self.wire = wire_tool_call(self.id, self.name, self.arguments.text)
 
 
 class ResponseStream:
@@ -306,14 +309,8 @@ def _arguments(block: ToolCallBlock) -> dict[str, Any]:
     text = block.tool_kwargs
     if isinstance(text, dict):
         return text
-    if not text.strip():
-        return {}
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    # A repaired or emptied argument list would run the tool with something the model never asked for.
-    return value if isinstance(value, dict) else {INVALID_ARGUMENTS: text}
+    value, _ = read_arguments(text)
+    return {INVALID_ARGUMENTS: text} if value is None else value
 
 
 def single_call(response: ChatResponse) -> ChatResponse:

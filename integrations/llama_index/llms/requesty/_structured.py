@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, Generator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -13,26 +13,26 @@ from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
 
+from requesty_core.adapters import json_schema_format
+from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_class, read_answer
+
 from ._messages import wire_tools
 from ._replies import INVALID_ARGUMENTS, PartialJSON, tool_selections
 
 if TYPE_CHECKING:
-    from .base import Requesty
+    from llama_index.core.llms.function_calling import FunctionCallingLLM
 
-__all__ = ["Structured", "StructuredMode", "StructuredOutputError", "strict_schema"]
+__all__ = ["Structured", "StructuredMode", "StructuredOutputError"]
 
 StructuredMode = Literal["auto", "json_schema", "tools", "prompt"]
 M = TypeVar("M", bound=BaseModel)
-
-_UNNAMEABLE = re.compile(r"[^a-zA-Z0-9_-]")
-_CLOSED_KEYS = frozenset(("default", "title"))
 
 
 class StructuredOutputError(ValueError):
     """The model gave no object: it refused, was cut off, answered in prose, or broke the schema.
 
     Attributes:
-        response: the response as it came, with usage and cost.
+        response: the response as it came, with usage and cost; its message holds the text.
         reason: ``refusal``, ``length``, ``missing`` or ``invalid``.
     """
 
@@ -41,41 +41,15 @@ class StructuredOutputError(ValueError):
         self.reason = reason
         self.response = response
 
-
-def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The schema as strict mode takes it (closed objects, every property required), ``None`` if it cannot be.
-
-    Objects with free keys (``dict[str, int]``) have no strict form.
-    """
-    try:
-        return _strict(schema)
-    except _FreeKeysError:
-        return None
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _structured_error, (type(self), str(self), self.reason, self.response)
 
 
-class _FreeKeysError(Exception):
-    """An object takes keys that the schema does not name."""
-
-
-def _strict(node: Mapping[str, Any]) -> dict[str, Any]:
-    closed: dict[str, Any] = {}
-    for key, value in node.items():
-        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
-            closed[key] = {
-                name: _strict(inner) if isinstance(inner, Mapping) else inner for name, inner in value.items()
-            }
-        elif key in ("anyOf", "allOf", "oneOf", "prefixItems") and isinstance(value, Sequence):
-            closed["anyOf" if key == "oneOf" else key] = [_strict(inner) for inner in value]
-        elif key == "items" and isinstance(value, Mapping):
-            closed[key] = _strict(value)
-        elif key not in _CLOSED_KEYS and key != "discriminator":
-            closed[key] = value
-    if node.get("type") == "object" or "properties" in node:
-        if node.get("additionalProperties", False) is not False or "properties" not in node:
-            raise _FreeKeysError
-        closed["additionalProperties"] = False
-        closed["required"] = list(closed["properties"])
-    return closed
+def _structured_error(
+    cls: type[StructuredOutputError], message: str, reason: str, response: ChatResponse
+) -> StructuredOutputError:
+    """An error out of a pickle or a copy: exceptions are rebuilt from positional arguments only."""
+    return cls(message, reason=reason, response=response)
 
 
 class Structured:
@@ -90,11 +64,12 @@ class Structured:
         mode: ``json_schema`` or ``tools``.
     """
 
-    def __init__(self, llm: Requesty, output_cls: type[M], prompt: BasePromptTemplate, mode: str) -> None:
+    def __init__(self, llm: FunctionCallingLLM, output_cls: type[M], prompt: BasePromptTemplate, mode: str) -> None:
         self._llm = llm
         self._output_cls: type[BaseModel] = output_cls
         self._prompt = prompt
         self._native = mode == "json_schema"
+        self._compiled = compile_class(output_cls, _schema_of)
 
     def _call(self, llm_kwargs: Mapping[str, Any] | None, prompt_args: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the model's chat methods."""
@@ -111,14 +86,8 @@ class Structured:
         return {"messages": self._llm._extend_messages(messages), **kwargs}
 
     def _response_format(self) -> dict[str, Any]:
-        schema = self._output_cls.model_json_schema()
-        strict = strict_schema(schema)
-        inner: dict[str, Any] = {
-            "name": _UNNAMEABLE.sub("_", str(schema.get("title") or self._output_cls.__name__))[:64],
-            "schema": strict or schema,
-            "strict": strict is not None,
-        }
-        return {"type": "json_schema", "json_schema": inner}
+        strict = None if self._compiled.reason else True
+        return json_schema_format(self._compiled, self._output_cls.__name__, strict=strict)
 
     def __call__(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> BaseModel:
         """The object. Raises :class:`StructuredOutputError`, or :class:`RequestyError` for a failed call."""
@@ -130,7 +99,7 @@ class Structured:
 
     def stream_call(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> Generator[BaseModel]:
         """Ever fuller objects (every field optional until it came), at last the validated one."""
-        partial = _Partial(self._output_cls, native=self._native)
+        partial = _Partial(self._output_cls, self._compiled, native=self._native)
         for response in self._llm.stream_chat(**self._call(llm_kwargs, prompt_args)):
             if (value := partial.feed(response)) is not None:
                 yield value
@@ -144,7 +113,7 @@ class Structured:
         responses = await self._llm.astream_chat(**self._call(llm_kwargs, prompt_args))
 
         async def objects() -> AsyncGenerator[BaseModel]:
-            partial = _Partial(self._output_cls, native=self._native)
+            partial = _Partial(self._output_cls, self._compiled, native=self._native)
             async for response in responses:
                 if (value := partial.feed(response)) is not None:
                     yield value
@@ -167,24 +136,31 @@ class Structured:
             if self._native or (not calls and (message.content or "").lstrip().startswith("{")):
                 if not message.content:
                     raise StructuredOutputError(f"the model sent no {name}", reason="missing", response=response)
-                return self._output_cls.model_validate_json(message.content)
+                value = self._compiled.restore(read_answer(message.content))
+                return self._output_cls.model_validate_json(json.dumps(value))
             if not calls:
                 raise StructuredOutputError(
                     f"the model sent no {name} but text: {message.content!r}", reason="missing", response=response
                 )
             # Arguments that are no JSON object fail here, with their text in the message.
             return self._output_cls.model_validate(calls[0].tool_kwargs.get(INVALID_ARGUMENTS, calls[0].tool_kwargs))
-        except ValidationError as error:
+        except (AnswerFormatError, ValidationError) as error:
             raise StructuredOutputError(
                 f"the {name} is invalid: {error}", reason="invalid", response=response
             ) from error
 
 
-class _Partial:
-    """From streamed responses to partial objects: only those that tell something new."""
+def _schema_of(cls: type) -> dict[str, Any]:
+    assert issubclass(cls, BaseModel)
+    return cls.model_json_schema()
 
-    def __init__(self, output_cls: type[BaseModel], *, native: bool) -> None:
+
+class _Partial:
+    """From streamed responses to partial objects: only those with something new."""
+
+    def __init__(self, output_cls: type[BaseModel], compiled: CompiledSchema, *, native: bool) -> None:
         self._cls = create_flexible_model(output_cls)
+        self._compiled = compiled
         self._json = PartialJSON() if native else None
         self._last: dict[str, Any] = {}
 
@@ -195,9 +171,9 @@ class _Partial:
             return None
         self._last = value
         try:
-            return self._cls.model_validate(deepcopy(value))
+            return self._cls.model_validate(deepcopy(self._compiled.restore(value)))
         except ValidationError:
-            # Half a value may break a nested class; the next piece mends it, and the last object is checked in full.
+            # Half a value may break a nested class; the next piece completes it, and the last object is validated.
             return None
 
     def _value(self, response: ChatResponse) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -15,42 +13,24 @@ from llama_index.core.base.llms.types import (
     CompletionResponse,
     CompletionResponseAsyncGen,
     CompletionResponseGen,
-    LLMMetadata,
     MessageRole,
 )
-from llama_index.core.bridge.pydantic import BaseModel, Field, field_serializer, field_validator
-from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
+from llama_index.core.bridge.pydantic import ConfigDict
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
-from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
-from llama_index.core.program.utils import get_program_for_llm
-from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.tools.types import BaseTool
-from llama_index.core.types import PydanticProgramMode
-from llama_index_instrumentation import get_dispatcher
 
-from llama_index.utils.requesty import Connection
-from requesty_core.catalog.catalog import Catalog
-from requesty_core.catalog.model_id import check_model
+from requesty_core.adapters import Restorer, original_names, strict_format
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
 
-from ._messages import tool_choice_for, wire_messages, wire_tools
-from ._metadata import metadata_for, supports_json_schema
+from ._messages import own_parameters, tool_choice_for, wire_tools
+from ._prediction import PredictingLLM
 from ._replies import ResponseStream, chat_response, completion_response, single_call, tool_selections
-from ._structured import Structured, StructuredMode
-from ._structured_llm import RequestyStructuredLLM
 
 __all__ = ["Requesty"]
 
-dispatcher = get_dispatcher(__name__)
 
-# Fields that are request parameters under their own name.
-_PARAMETERS = ("temperature", "max_tokens", "top_p", "seed", "stop", "reasoning_effort")
-
-
-class Requesty(Connection, FunctionCallingLLM):
+class Requesty(PredictingLLM):
     """Chat with any model behind the Requesty gateway.
 
     Example:
@@ -66,7 +46,7 @@ class Requesty(Connection, FunctionCallingLLM):
     ``model``, ``requesty`` with request id and attempts) and counters in ``additional_kwargs``: ``prompt_tokens``,
     ``completion_tokens``, ``total_tokens``, ``cached_tokens``, ``caching_tokens``, ``reasoning_tokens``, ``cost``,
     ``finish_reason``, ``requested_model``, ``served_model``, ``request_id``, ``attempts``. A cost the gateway did not
-    tell has no key.
+    say has no key.
 
     Raises:
         RequestyError: every failed call, with ``kind``, ``status``, ``request_id``, ``partial`` and ``attempts``. A
@@ -74,41 +54,7 @@ class Requesty(Connection, FunctionCallingLLM):
         ConfigurationError: an unusable setting or message; nothing was sent.
     """
 
-    _connected = (*Connection._connected, "fallbacks", "fallback_policy")
-
-    model: str = Field(description="Model id, sent untouched: `openai/gpt-4o-mini`, `policy/NAME`, `…@eu`, …")
-    fallbacks: list[str | dict[str, Any]] = Field(
-        default_factory=list,
-        description="Models to try when this one fails: ids, or steps {model, retries, timeout, first_token_timeout}.",
-    )
-    fallback_policy: FallbackPolicy | None = Field(
-        default=None, description="Rules of retry, cool-down, deadline and hedging."
-    )
-    temperature: float | None = Field(default=None, description="Sampling temperature; sent only if set.")
-    max_tokens: int | None = Field(default=None, description="Most tokens to generate; sent only if set.")
-    top_p: float | None = Field(default=None, description="Nucleus sampling mass.")
-    seed: int | None = Field(default=None, description="Seed for reproducible sampling, where supported.")
-    stop: list[str] | str | None = Field(default=None, description="Texts that end the answer.")
-    reasoning_effort: str | None = Field(
-        default=None, description="`none`, `low`, `medium`, `high`, `max`, …, or a token budget such as `4096`."
-    )
-    additional_kwargs: dict[str, Any] = Field(
-        default_factory=dict, description="Request parameters this class has no field for."
-    )
-    strict: bool = Field(default=False, description="Whether tool arguments must follow the tool's schema exactly.")
-    structured_output: StructuredMode = Field(
-        default="auto",
-        description="`json_schema`, `tools` or `prompt`; `auto` takes the first that every model is known to do.",
-    )
-    catalog: Catalog | None = Field(
-        default=None,
-        exclude=True,
-        repr=False,
-        description="Facts about models instead of the bundled ones, as from `RequestyClient(…).models.catalog()`.",
-    )
-    context_window: int | None = Field(default=None, gt=0, description="Overrules the catalogue.")
-    num_output: int | None = Field(default=None, description="Overrules the catalogue; -1 for unknown.")
-    is_function_calling_model: bool | None = Field(default=None, description="Overrules the catalogue.")
+    model_config = ConfigDict(defer_build=False)
 
     def __init__(self, model: str | None = None, **kwargs: Any) -> None:
         if model is not None:
@@ -117,81 +63,37 @@ class Requesty(Connection, FunctionCallingLLM):
             raise ConfigurationError("model: missing; give a model id such as 'openai/gpt-4o-mini'")
         super().__init__(**kwargs)
 
-    @field_validator("fallbacks", mode="before")
-    @classmethod
-    def _plain_steps(cls, value: Any) -> Any:
-        """Steps as plain mappings, so that the model serialises."""
-        if value is None:
-            return []
-        if isinstance(value, Iterable) and not isinstance(value, (str, Mapping)):
-            return [plain_step(item) for item in value]
-        return value
-
-    @field_serializer("fallback_policy")
-    def _dump_policy(self, value: FallbackPolicy | None) -> dict[str, Any] | None:
-        """The policy as plain values; a function of the caller's cannot be dumped."""
-        if value is None:
-            return None
-        return {key: item for key, item in asdict(value).items() if item is not None and key != "should_fall_back"}
-
     @classmethod
     def class_name(cls) -> str:
         """Id of the class in serialised form."""
         return "Requesty_LLM"
 
-    def _check(self) -> None:
-        check_model(self.model)
-
-    def _models(self) -> list[str]:
-        """Ids of the whole chain."""
-        return [self.model, *(item if isinstance(item, str) else item["model"] for item in self.fallbacks)]
-
-    def _first(self) -> str | Step:
-        """The model to ask first."""
-        return self.model
-
-    @property
-    def metadata(self) -> LLMMetadata:
-        """What every model of the chain can honour: as set, else from the catalogue."""
-        return metadata_for(
-            self._models(),
-            self.catalog,
-            context_window=self.context_window,
-            num_output=self.max_tokens if self.num_output is None else self.num_output,
-            is_function_calling_model=self.is_function_calling_model,
-        )
-
     # --- calls ---
 
-    def _call(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of the core client for one call; a call's ``None`` unsets the model's parameter."""
-        own = {name: getattr(self, name) for name in _PARAMETERS}
-        params = {**own, **self.additional_kwargs, **kwargs}
-        params.pop("stream", None)
-        if not params.get("tools"):
-            # Without tools the gateway refuses these.
-            for name in ("tools", "tool_choice", "parallel_tool_calls"):
-                params.pop(name, None)
-        model = params.pop("model", None) or self._first()
-        return {"model": model, "messages": wire_messages(messages), **params}
+    def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
+        """What brings an answer back to the user's own schemas where strict forms were sent."""
+        answer = strict_format({**self.additional_kwargs, **kwargs}.get("response_format"))[1]
+        return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        return chat_response(self._pair().sync.chat(**self._call(messages, kwargs)))
+        reply = self._pair().sync.chat(**self._call(messages, kwargs))
+        return chat_response(self._restorer(kwargs).reply(reply))
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        return chat_response(await self._pair().aio.chat(**self._call(messages, kwargs)))
+        reply = await self._pair().aio.chat(**self._call(messages, kwargs))
+        return chat_response(self._restorer(kwargs).reply(reply))
 
-    def _stream(self, call: Mapping[str, Any]) -> Generator[ChatResponse]:
+    def _stream(self, call: Mapping[str, Any], restorer: Restorer) -> Generator[ChatResponse]:
         so_far = ResponseStream()
         with self._pair().sync.stream(**call) as events:
-            for event in events:
+            for event in restorer.events(events):
                 if (response := so_far.feed(event)) is not None:
                     yield response
 
-    async def _astream(self, call: Mapping[str, Any]) -> AsyncGenerator[ChatResponse]:
+    async def _astream(self, call: Mapping[str, Any], restorer: Restorer) -> AsyncGenerator[ChatResponse]:
         so_far = ResponseStream()
         async with self._pair().aio.stream(**call) as events:
-            async for event in events:
+            async for event in restorer.aevents(events):
                 if (response := so_far.feed(event)) is not None:
                     yield response
 
@@ -216,12 +118,12 @@ class Requesty(Connection, FunctionCallingLLM):
 
         Nothing is sent before the first response is asked for.
         """
-        return self._stream(self._call(messages, kwargs))
+        return self._stream(self._call(messages, kwargs), self._restorer(kwargs))
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Async :meth:`stream_chat`; awaiting it gives the generator."""
-        return self._astream(self._call(messages, kwargs))
+        return self._astream(self._call(messages, kwargs), self._restorer(kwargs))
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -236,7 +138,7 @@ class Requesty(Connection, FunctionCallingLLM):
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """A streamed answer to one text."""
-        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs))
+        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
 
         def completions() -> CompletionResponseGen:
             for response in stream:
@@ -247,7 +149,7 @@ class Requesty(Connection, FunctionCallingLLM):
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Async :meth:`stream_complete`; awaiting it gives the generator."""
-        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs))
+        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
 
         async def completions() -> CompletionResponseAsyncGen:
             async for response in stream:
@@ -276,9 +178,12 @@ class Requesty(Connection, FunctionCallingLLM):
             messages.append(turn)
         if not tools:
             return {"messages": messages, **kwargs}
-        wired = wire_tools(tools, self.strict if strict is None else strict)
+        strict = self.strict if strict is None else strict
+        wired = wire_tools(tools, strict)
+        own = {"strict_schemas": own_parameters(tools)} if strict else {}
         return {
             "messages": messages,
+            **own,
             "tools": wired,
             "tool_choice": tool_choice_for(tool_choice, tool_required, wired),
             "parallel_tool_calls": allow_parallel_tool_calls,
@@ -309,97 +214,3 @@ class Requesty(Connection, FunctionCallingLLM):
                 f"Expected at least one tool call, but the model answered with text: {response.message.content!r}"
             )
         return selections
-
-    # --- structured prediction ---
-
-    def _program(self, output_cls: type[BaseModel], prompt: BasePromptTemplate) -> Any:
-        """What makes the object: a :class:`Structured`, or core's own program (schema in the prompt, or its modes)."""
-        program_mode = self.pydantic_program_mode
-        mode: str = self.structured_output
-        if program_mode is PydanticProgramMode.FUNCTION:
-            mode = "tools"
-        elif program_mode is not PydanticProgramMode.DEFAULT:
-            mode = "prompt"
-        elif mode == "auto":
-            can_call = self.metadata.is_function_calling_model
-            mode = (
-                "json_schema"
-                if supports_json_schema(self._models(), self.catalog)
-                else "tools"
-                if can_call
-                else "prompt"
-            )
-        if mode != "prompt":
-            return Structured(self, output_cls, prompt, mode)
-        if program_mode is PydanticProgramMode.DEFAULT:
-            program_mode = PydanticProgramMode.LLM
-        # Core's text program writes its parser into the prompt it is given.
-        return get_program_for_llm(output_cls, deepcopy(prompt), self, pydantic_program_mode=program_mode)
-
-    @dispatcher.span
-    def structured_predict(
-        self,
-        output_cls: type[Any],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Any:
-        """The object that the model makes of the prompt. Raises :class:`StructuredOutputError` when it makes none."""
-        _started(output_cls, prompt, prompt_args)
-        return _ended(self._program(output_cls, prompt)(llm_kwargs=llm_kwargs, **prompt_args))
-
-    @dispatcher.span
-    async def astructured_predict(
-        self,
-        output_cls: type[Any],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Any:
-        """Async :meth:`structured_predict`."""
-        _started(output_cls, prompt, prompt_args)
-        return _ended(await self._program(output_cls, prompt).acall(llm_kwargs=llm_kwargs, **prompt_args))
-
-    def _structured_stream_call(
-        self,
-        output_cls: type[Any],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Generator[Any]:
-        """Called by core's ``stream_structured_predict``, which sends the events."""
-        stream: Generator[Any] = self._program(output_cls, prompt).stream_call(llm_kwargs=llm_kwargs, **prompt_args)
-        return stream
-
-    async def _structured_astream_call(
-        self,
-        output_cls: type[Any],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> AsyncGenerator[Any]:
-        """Called by core's ``astream_structured_predict``."""
-        program = self._program(output_cls, prompt)
-        stream: AsyncGenerator[Any] = await program.astream_call(llm_kwargs=llm_kwargs, **prompt_args)
-        return stream
-
-    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> RequestyStructuredLLM:
-        """An LLM whose every answer is an object of ``output_cls``; each call sends one pair of events, with usage."""
-        return RequestyStructuredLLM(llm=self, output_cls=output_cls, **kwargs)
-
-
-def _started(output_cls: type[BaseModel], prompt: BasePromptTemplate, prompt_args: dict[str, Any]) -> None:
-    dispatcher.event(LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=prompt_args))
-
-
-def _ended(result: Any) -> Any:
-    dispatcher.event(LLMStructuredPredictEndEvent(output=result))
-    return result
-
-
-def plain_step(item: Any) -> Any:
-    """A step of a chain as an id, or as a mapping without unset keys; anything else as it is."""
-    if not isinstance(item, Step):
-        return item
-    plain = {key: value for key, value in asdict(item).items() if value is not None}
-    return item.model if len(plain) == 1 else plain

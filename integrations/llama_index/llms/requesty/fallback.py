@@ -7,10 +7,11 @@ from typing import Any, Self
 
 from llama_index.core.bridge.pydantic import Field
 
+from requesty_core import Step
+from requesty_core.adapters import plain_steps, steps_from
 from requesty_core.errors import ConfigurationError
-from requesty_core.retry.steps import Step, steps_from
 
-from .base import Requesty, plain_step
+from .base import Requesty
 
 __all__ = ["RequestyFallback"]
 
@@ -46,9 +47,9 @@ class RequestyFallback(Requesty):
         ```
 
     Raises:
-        FallbackExhaustedError: every model failed; ``errors`` and ``attempts`` tell how.
-        RequestyError: a failure that no other model can mend (a bad request, a wrong key), or one after output, with
-            ``partial``.
+        FallbackExhaustedError: every model failed; ``errors`` and ``attempts`` say how.
+        RequestyError: a failure that no other model can help with (a bad request, a wrong key), or one after output,
+            with ``partial``.
     """
 
     models: list[str | dict[str, Any]] = Field(default_factory=list, description="The chain, in order.")
@@ -91,7 +92,7 @@ def _chain(models: Any) -> dict[str, Any]:
     if isinstance(models, (str, Step, dict, Requesty)):
         raise ConfigurationError("models: give a list of models, not a single one")
     steps = steps_from([step for item in models for step in (_steps(item) if isinstance(item, Requesty) else [item])])
-    plain = [plain_step(step) for step in steps]
+    plain = plain_steps(steps)
     return {"models": plain, "model": steps[0].model, "fallbacks": plain[1:]}
 
 

@@ -8,13 +8,15 @@ from typing import Any, ClassVar, Self
 
 from llama_index.core.bridge.pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from requesty_core import CallEvent
-from requesty_core.adapters.clients import ClientPair
+from requesty_core import Budget, CallEvent, CostLedger, Timeouts
+from requesty_core.adapters import (
+    CONNECTION_SETTINGS,
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    ClientPair,
+    plain_options,
+)
 from requesty_core.errors import ConfigurationError
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.settings.options import RequestyOptions
 
 __all__ = ["Connection"]
 
@@ -25,27 +27,11 @@ _UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback
 class Connection(BaseModel):
     """Settings of the clients behind a model."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=("pydantic_model_",))
+    # Only subclasses are instantiated: building a schema here would be import time for nothing.
+    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=("pydantic_model_",), defer_build=True)
 
     # Fields that the clients are built from; changing one of them needs new clients.
-    _connected: ClassVar[tuple[str, ...]] = (
-        "api_key",
-        "base_url",
-        "region",
-        "timeout",
-        "max_retries",
-        "options",
-        "app_url",
-        "app_title",
-        "extra_headers",
-        "extra_body",
-        "ledger",
-        "budget",
-        "on_event",
-        "tracing",
-        "http_client",
-        "async_http_client",
-    )
+    _connected: ClassVar[tuple[str, ...]] = (*CONNECTION_SETTINGS, "http_client", "async_http_client")
 
     api_key: SecretStr | Callable[[], str] | None = Field(
         default=None,
@@ -60,7 +46,9 @@ class Connection(BaseModel):
     timeout: float | Timeouts | None = Field(
         default=DEFAULT_TIMEOUT, description="Longest silence in seconds, or `Timeouts`; None waits forever."
     )
-    max_retries: int = Field(default=2, description="Further attempts on one model, literally: 0 means one request.")
+    max_retries: int = Field(
+        default=DEFAULT_MAX_RETRIES, description="Further attempts on one model, literally: 0 means one request."
+    )
     options: dict[str, Any] | None = Field(
         default=None, description="The `requesty` object: auto_cache, tags, user_id, trace_id, extra."
     )
@@ -91,7 +79,7 @@ class Connection(BaseModel):
         kwargs.pop("class_name", None)
         if (base := kwargs.pop("api_base", None)) is not None:
             if kwargs.get("base_url") not in (None, base):
-                raise ConfigurationError("api_base: base_url says otherwise; give one of them")
+                raise ConfigurationError("api_base: differs from base_url; give only one of them")
             kwargs["base_url"] = base
         # Pydantic would drop a misspelt setting without a word.
         if unknown := kwargs.keys() - cls.model_fields.keys():
@@ -106,7 +94,7 @@ class Connection(BaseModel):
     @field_validator("options", mode="before")
     @classmethod
     def _plain_options(cls, value: Any) -> Any:
-        return value.to_body() if isinstance(value, RequestyOptions) else value
+        return plain_options(value)
 
     @field_validator("ledger", mode="before")
     @classmethod

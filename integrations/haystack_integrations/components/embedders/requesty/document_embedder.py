@@ -11,17 +11,22 @@ from haystack.utils import Secret
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from haystack_integrations.common.requesty.clients import KEY
-from requesty_core.embeddings.plan import DEFAULT_MAX_IN_FLIGHT, EmbeddingsError, EmbeddingsReply
-from requesty_core.errors import ConfigurationError, RequestyError
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts, check_count
-from requesty_core.settings.options import RequestyOptions
+from haystack_integrations.common.requesty.component import restored
+from requesty_core import (
+    Budget,
+    CostLedger,
+    EmbeddingsError,
+    EmbeddingsReply,
+    RequestyError,
+    RequestyOptions,
+    Timeouts,
+)
+from requesty_core.adapters import DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, check_positive
 
-from ._base import Embedder, meta_of, restored
+from ._base import Embedder, meta_of
 
 if TYPE_CHECKING:
-    from requesty_core.telemetry.events import CallEvent
+    from requesty_core import CallEvent
 
 __all__ = ["RequestyDocumentEmbedder"]
 
@@ -56,18 +61,21 @@ class RequestyDocumentEmbedder(Embedder):
         meta_fields_to_embed: list[str] | None = None,
         embedding_separator: str = "\n",
         timeout: float | Timeouts | None = DEFAULT_TIMEOUT,
-        max_retries: int = 2,
+        max_retries: int = DEFAULT_MAX_RETRIES,
         http_client_kwargs: dict[str, Any] | None = None,
         *,
         raise_on_failure: bool = True,
         max_concurrency: int = DEFAULT_MAX_IN_FLIGHT,
         region: str | None = None,
         options: RequestyOptions | Mapping[str, Any] | None = None,
+        app_url: str | None = None,
+        app_title: str | None = None,
         extra_headers: dict[str, str] | None = None,
         extra_body: dict[str, Any] | None = None,
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
+        tracing: bool = False,
     ) -> None:
         """
         Creates the embedder. Nothing is sent.
@@ -107,6 +115,10 @@ class RequestyDocumentEmbedder(Embedder):
             `global`, `eu`, `us` or `ap`, instead of `api_base_url`.
         :param options:
             The gateway's `requesty` object: `tags`, `user_id`, `trace_id`, `extra`.
+        :param app_url:
+            Attribution URL, sent only if set.
+        :param app_title:
+            Attribution title, sent only if set.
         :param extra_headers:
             Headers sent with every request.
         :param extra_body:
@@ -117,30 +129,31 @@ class RequestyDocumentEmbedder(Embedder):
             Refuses the next run once spent. Not saved by `to_dict`.
         :param on_event:
             Called with every event of a call.
+        :param tracing:
+            Whether requests open OpenTelemetry spans, if its API is installed.
         :raises ConfigurationError:
             If a setting is unusable; the message names it.
         """
-        self._set(
+        self._connect(
+            model,
+            http_client_kwargs,
             api_key=api_key,
-            model=model,
-            dimensions=dimensions,
-            api_base_url=api_base_url,
+            base_url=api_base_url,
             region=region,
-            prefix=prefix,
-            suffix=suffix,
             timeout=timeout,
             max_retries=max_retries,
             options=options,
+            app_url=app_url,
+            app_title=app_title,
             extra_headers=extra_headers,
             extra_body=extra_body,
-            http_client_kwargs=http_client_kwargs,
             ledger=ledger,
             budget=budget,
             on_event=on_event,
+            tracing=tracing,
         )
-        for name, value in (("batch_size", batch_size), ("max_concurrency", max_concurrency)):
-            if check_count(value, name) == 0:
-                raise ConfigurationError(f"{name}: 0 is too small; give 1 or more")
+        self._shape(dimensions, prefix, suffix)
+        check_positive(batch_size=batch_size, max_concurrency=max_concurrency)
         self.batch_size = batch_size
         self.progress_bar = progress_bar
         self.meta_fields_to_embed = meta_fields_to_embed or []
@@ -188,7 +201,7 @@ class RequestyDocumentEmbedder(Embedder):
             The documents; they are not changed.
         :returns:
             `documents`: copies with their embedding, in order; `meta` with `model` and `usage` over all batches (with
-            `cost` in USD, if told).
+            `cost` in USD, if known).
         :raises RequestyError:
             If a batch failed and `raise_on_failure` is set; an `EmbeddingsError` names the failed positions.
         """

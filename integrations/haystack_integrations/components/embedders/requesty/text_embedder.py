@@ -9,15 +9,14 @@ from haystack import component, default_from_dict, default_to_dict
 from haystack.utils import Secret
 
 from haystack_integrations.common.requesty.clients import KEY
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.settings.options import RequestyOptions
+from haystack_integrations.common.requesty.component import restored
+from requesty_core import Budget, CostLedger, RequestyOptions, Timeouts
+from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 
-from ._base import Embedder, meta_of, restored
+from ._base import Embedder, meta_of
 
 if TYPE_CHECKING:
-    from requesty_core.telemetry.events import CallEvent
+    from requesty_core import CallEvent
 
 __all__ = ["RequestyTextEmbedder"]
 
@@ -44,16 +43,19 @@ class RequestyTextEmbedder(Embedder):
         prefix: str = "",
         suffix: str = "",
         timeout: float | Timeouts | None = DEFAULT_TIMEOUT,
-        max_retries: int = 2,
+        max_retries: int = DEFAULT_MAX_RETRIES,
         http_client_kwargs: dict[str, Any] | None = None,
         *,
         region: str | None = None,
         options: RequestyOptions | Mapping[str, Any] | None = None,
+        app_url: str | None = None,
+        app_title: str | None = None,
         extra_headers: dict[str, str] | None = None,
         extra_body: dict[str, Any] | None = None,
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
+        tracing: bool = False,
     ) -> None:
         """
         Creates the embedder. Nothing is sent.
@@ -80,6 +82,10 @@ class RequestyTextEmbedder(Embedder):
             `global`, `eu`, `us` or `ap`, instead of `api_base_url`.
         :param options:
             The gateway's `requesty` object: `tags`, `user_id`, `trace_id`, `extra`.
+        :param app_url:
+            Attribution URL, sent only if set.
+        :param app_title:
+            Attribution title, sent only if set.
         :param extra_headers:
             Headers sent with every request.
         :param extra_body:
@@ -90,27 +96,30 @@ class RequestyTextEmbedder(Embedder):
             Refuses the next run once spent. Not saved by `to_dict`.
         :param on_event:
             Called with every event of a call.
+        :param tracing:
+            Whether requests open OpenTelemetry spans, if its API is installed.
         :raises ConfigurationError:
             If a setting is unusable; the message names it.
         """
-        self._set(
+        self._connect(
+            model,
+            http_client_kwargs,
             api_key=api_key,
-            model=model,
-            dimensions=dimensions,
-            api_base_url=api_base_url,
+            base_url=api_base_url,
             region=region,
-            prefix=prefix,
-            suffix=suffix,
             timeout=timeout,
             max_retries=max_retries,
             options=options,
+            app_url=app_url,
+            app_title=app_title,
             extra_headers=extra_headers,
             extra_body=extra_body,
-            http_client_kwargs=http_client_kwargs,
             ledger=ledger,
             budget=budget,
             on_event=on_event,
+            tracing=tracing,
         )
+        self._shape(dimensions, prefix, suffix)
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -142,7 +151,7 @@ class RequestyTextEmbedder(Embedder):
         :param text:
             The text.
         :returns:
-            `embedding`, and `meta` with `model`, `usage` (with `cost` in USD, if told) and `request_id`.
+            `embedding`, and `meta` with `model`, `usage` (with `cost` in USD, if known) and `request_id`.
         :raises RequestyError:
             Typed by what went wrong.
         """

@@ -10,9 +10,8 @@ from haystack.dataclasses import ChatMessage, ChatRole, FileContent, ImageConten
 from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
 from haystack.tools.tool import Tool
 
+from requesty_core.adapters import audio_format, data_url, split_data_url, strict_function, wire_tool_call
 from requesty_core.errors import ConfigurationError
-
-from ._schema import strict_schema
 
 __all__ = ["checked_messages", "flat_tools", "wire_messages", "wire_tools"]
 
@@ -74,12 +73,10 @@ def _part(part: Wire) -> Wire:
     """Haystack's own part, except that files take the gateway's form, and audio in a file becomes an audio part."""
     if part["type"] != "file":
         return part
-    data = part["file"]["file_data"]
-    if not data.startswith("data:audio/"):
+    data = split_data_url(part["file"]["file_data"])
+    if data is None or not data[0].startswith("audio/"):
         return {"type": "input_file", **part["file"]}
-    head, _, payload = data.partition(",")
-    kind = head[len("data:audio/") :].removesuffix(";base64").removeprefix("x-")
-    return {"type": "input_audio", "input_audio": {"data": payload, "format": "mp3" if kind == "mpeg" else kind}}
+    return {"type": "input_audio", "input_audio": {"data": data[1], "format": audio_format(data[0])}}
 
 
 def _tool_result(result: ToolCallResult, message: ChatMessage, where: str) -> Wire:
@@ -94,12 +91,12 @@ def _result_part(part: Any, where: str) -> Wire:
     if isinstance(part, TextContent):
         return _text(part.text)
     if isinstance(part, ImageContent):
-        image: Wire = {"url": f"data:{part.mime_type or 'image/jpeg'};base64,{part.base64_image}"}
+        image: Wire = {"url": data_url(part.mime_type or "image/jpeg", part.base64_image)}
         return {"type": "image_url", "image_url": {**image, "detail": part.detail} if part.detail else image}
     if isinstance(part, FileContent):
-        data = f"data:{part.mime_type or 'application/pdf'};base64,{part.base64_data}"
+        data = data_url(part.mime_type or "application/pdf", part.base64_data)
         return {"type": "input_file", "file_data": data, "filename": part.filename or "file"}
-    raise ConfigurationError(f"{where}: a tool result cannot hold a {type(part).__name__}; give text, image or file")
+    raise ConfigurationError(f"{where}: a tool result cannot hold {type(part).__name__}; give text, image or file")
 
 
 def _assistant(message: ChatMessage) -> Wire:
@@ -108,11 +105,7 @@ def _assistant(message: ChatMessage) -> Wire:
     wire = _named({**wire, "content": _marked(wire["content"], message) if texts else ""}, message)
     if message.tool_calls:
         wire["tool_calls"] = [
-            {
-                "id": call.id or f"call_{number}",
-                "type": "function",
-                "function": {"name": call.tool_name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
-            }
+            wire_tool_call(call.id or f"call_{number}", call.tool_name, json.dumps(call.arguments, ensure_ascii=False))
             for number, call in enumerate(message.tool_calls)
         ]
         wire["content"] = wire["content"] or None
@@ -141,11 +134,14 @@ def flat_tools(tools: ToolsType | None) -> list[Tool]:
 
 
 def wire_tools(tools: Sequence[Tool], *, strict: bool) -> list[Wire]:
-    """Tools in wire form; the tools themselves are never changed."""
+    """Tools in wire form; the tools themselves are never changed.
+
+    Raises `ConfigurationError` for `strict` and parameters without a strict form.
+    """
     wired = []
     for tool in tools:
         spec = dict(tool.tool_spec)
         if strict:
-            spec |= {"parameters": strict_schema(spec["parameters"]), "strict": True}
+            spec = strict_function(spec, where="tools_strict")
         wired.append({"type": "function", "function": spec})
     return wired

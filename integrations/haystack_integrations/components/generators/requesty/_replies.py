@@ -9,9 +9,7 @@ from typing import Any
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCall, ToolCallDelta
 
-from requesty_core.adapters.metadata import reply_metadata
-from requesty_core.money.usage import Usage
-from requesty_core.replies.reply import (
+from requesty_core import (
     ChatReply,
     Message,
     MessageEnd,
@@ -19,30 +17,26 @@ from requesty_core.replies.reply import (
     ReasoningDelta,
     StreamEvent,
     TextDelta,
+    Usage,
 )
-from requesty_core.replies.reply import (
-    ToolCallDelta as CoreToolCallDelta,
-)
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core import ToolCallDelta as CoreToolCallDelta
+from requesty_core.adapters import call_summary, cost_of, read_arguments, reply_metadata
 
 __all__ = ["Chunks", "replies_of", "usage_of"]
 
 logger = logging.getLogger(__name__)
 
-Optional = Mapping[str, frozenset[str]]
 
-
-def replies_of(reply: ChatReply, optional: Optional, started: str | None = None) -> list[ChatMessage]:
+def replies_of(reply: ChatReply, started: str | None = None) -> list[ChatMessage]:
     """One message per choice; usage and cost stand on the first only, so that sums over messages are right.
 
     Args:
-        optional: per tool, arguments whose null means "not given" (strict schemas).
         started: ISO time of the first chunk, for streams.
     """
     shared = _shared_meta(reply)
     messages = []
     for index, choice in enumerate(reply.choices or (reply.message,)):
-        calls, invalid = _tool_calls(choice, optional)
+        calls, invalid = _tool_calls(choice)
         meta = {"index": index, "finish_reason": choice.finish_reason, **shared, **_choice_meta(choice)}
         meta["usage"] = usage_of(reply.usage) if index == 0 else {}
         if invalid:
@@ -80,28 +74,21 @@ def _choice_meta(choice: Message) -> dict[str, Any]:
         "logprobs": choice.logprobs,
         "annotations": [dict(item) for item in choice.annotations],
         "images": [dict(item) for item in choice.images],
-        "server_tool_calls": [{"name": c.name, "arguments": c.arguments, "id": c.id} for c in choice.server_tool_calls],
+        "server_tool_calls": [call_summary(call) for call in choice.server_tool_calls],
         "message_extra": dict(choice.extra),
     }
     return {key: value for key, value in values.items() if value}
 
 
-def _tool_calls(choice: Message, optional: Optional) -> tuple[list[ToolCall], list[dict[str, Any]]]:
+def _tool_calls(choice: Message) -> tuple[list[ToolCall], list[dict[str, Any]]]:
     """Parsed calls, and those whose arguments are not a JSON object, as they came."""
     calls: list[ToolCall] = []
     invalid: list[dict[str, Any]] = []
     for call in choice.tool_calls:
-        try:
-            arguments = decode_json(call.arguments) if call.arguments else {}
-        except JSONDecodeError:
-            arguments = call.arguments
+        arguments, _ = read_arguments(call.arguments)
         if arguments is None:
-            arguments = {}
-        if not isinstance(arguments, dict):
-            invalid.append({"name": call.name, "arguments": call.arguments, "id": call.id})
+            invalid.append(call_summary(call))
             continue
-        unset = optional.get(call.name, frozenset())
-        arguments = {key: value for key, value in arguments.items() if value is not None or key not in unset}
         calls.append(ToolCall(tool_name=call.name, arguments=arguments, id=call.id))
     return calls, invalid
 
@@ -115,9 +102,8 @@ def usage_of(usage: Usage | None) -> dict[str, Any]:
         return {}
     cleaned = _without_none(usage.raw)
     cleaned.pop("cost", None)
-    if usage.cost is not None:
-        cleaned["cost"] = float(usage.cost)
-    return cleaned
+    cost = cost_of(usage)
+    return cleaned if cost is None else {**cleaned, "cost": cost}
 
 
 def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,9 +121,8 @@ class Chunks:
     ``start`` on its first chunk.
     """
 
-    def __init__(self, info: ComponentInfo, optional: Optional) -> None:
+    def __init__(self, info: ComponentInfo) -> None:
         self._info = info
-        self._optional = optional
         self._block: object = None
         self._index = -1
         self._model = ""
@@ -165,7 +150,7 @@ class Chunks:
     def message(self) -> list[ChatMessage]:
         """The complete message, once the stream has ended."""
         assert self.reply is not None
-        return replies_of(self.reply, self._optional, self.started)
+        return replies_of(self.reply, self.started)
 
     def _chunk(self, block: object, *, content: str = "", **fields: Any) -> StreamingChunk:
         start = block != self._block

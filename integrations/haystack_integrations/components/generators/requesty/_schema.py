@@ -1,66 +1,40 @@
-"""JSON schemas as providers demand them for strict adherence, without touching the user's."""
+"""Response formats as they are saved and as they are sent, and the schema their answers are restored by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["optional_keys", "response_format", "strict_schema"]
+from requesty_core.adapters import json_schema_format, strict_format
+from requesty_core.schemas import CompiledSchema, compile_class, legal_name
 
-
-def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy in which every object is closed and lists all its keys; keys that were optional may be null instead.
-
-    Maps (objects whose ``additionalProperties`` is a schema) are left as they are.
-    """
-    return _strict(schema)  # type: ignore[no-any-return]
-
-
-def _strict(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_strict(item) for item in node]
-    if not isinstance(node, Mapping):
-        return node
-    out = {key: _strict(value) for key, value in node.items() if key != "default"}
-    properties = out.get("properties")
-    if isinstance(properties, dict) and not isinstance(out.get("additionalProperties"), dict):
-        needed = out.get("required") or []
-        out["properties"] = {k: v if k in needed else _nullable(v) for k, v in properties.items()}
-        out["required"] = list(properties)
-        out["additionalProperties"] = False
-    elif out.get("type") == "object" and not isinstance(out.get("additionalProperties"), dict):
-        out |= {"properties": {}, "required": [], "additionalProperties": False}
-    return out
-
-
-def _nullable(schema: Any) -> Any:
-    if not isinstance(schema, dict) or _allows_null(schema):
-        return schema
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _allows_null(schema: Mapping[str, Any]) -> bool:
-    kind = schema.get("type")
-    if kind == "null" or (isinstance(kind, list) and "null" in kind):
-        return True
-    options = schema.get("anyOf") or schema.get("oneOf") or ()
-    return any(isinstance(option, Mapping) and _allows_null(option) for option in options)
-
-
-def optional_keys(schema: Mapping[str, Any]) -> frozenset[str]:
-    """Keys of an object schema that :func:`strict_schema` made nullable: a null there means "not given"."""
-    properties = schema.get("properties")
-    if not isinstance(properties, Mapping):
-        return frozenset()
-    needed = schema.get("required") or ()
-    return frozenset(key for key, value in properties.items() if key not in needed and not _allows_null(value))
+__all__ = ["response_format", "sent_format"]
 
 
 def response_format(value: Any) -> Any:
-    """A wire ``response_format``; a pydantic class becomes a strict JSON schema."""
-    maker = getattr(value, "model_json_schema", None)
-    if not isinstance(value, type) or maker is None:
+    """A wire `response_format` with the user's own schema; a pydantic class becomes one, strict if it can be."""
+    if not _is_class(value):
         return value
-    schema = strict_schema(maker())
-    schema.pop("title", None)
-    return {"type": "json_schema", "json_schema": {"name": value.__name__, "strict": True, "schema": schema}}
+    compiled = _compiled(value)
+    inner: dict[str, Any] = {"name": legal_name(value.__name__), "schema": value.model_json_schema()}
+    if compiled.reason is not None:
+        inner["schema"] = compiled.plain
+    else:
+        inner["strict"] = True
+    return {"type": "json_schema", "json_schema": inner}
+
+
+def sent_format(value: Any) -> tuple[Any, CompiledSchema | None]:
+    """The format as it goes over the wire, and the schema to restore its answers by, if they are to be restored."""
+    if not _is_class(value):
+        form, compiled = strict_format(value)
+        return form, compiled
+    compiled = _compiled(value)
+    return json_schema_format(compiled, value.__name__, strict=None if compiled.reason else True), compiled
+
+
+def _is_class(value: Any) -> bool:
+    return isinstance(value, type) and hasattr(value, "model_json_schema")
+
+
+def _compiled(cls: Any) -> CompiledSchema:
+    return compile_class(cls, lambda owner: owner.model_json_schema())  # type: ignore[attr-defined]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from haystack import component, default_from_dict, default_to_dict
@@ -14,37 +13,33 @@ from haystack.dataclasses import (
     select_streaming_callback,
 )
 from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
-from haystack.utils import Secret, deserialize_callable, serialize_callable
+from haystack.utils import Secret, serialize_callable
 
-from haystack_integrations.common.requesty.clients import KEY, Clients, as_secret, without_key
-from requesty_core.adapters.saved import (
-    plain_options,
+from haystack_integrations.common.requesty.clients import KEY
+from haystack_integrations.common.requesty.component import Component, restored
+from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
+from requesty_core.adapters import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    Restorer,
     plain_policy,
     plain_steps,
-    plain_timeout,
     policy_from,
-    timeout_from,
 )
-from requesty_core.catalog.model_id import check_model
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
-from requesty_core.settings.config import DEFAULT_TIMEOUT, Timeouts
-from requesty_core.settings.options import RequestyOptions
 
-from ._messages import checked_messages, flat_tools, wire_messages, wire_tools
-from ._replies import Chunks, Optional, replies_of
-from ._schema import optional_keys, response_format
+from ._calls import checked, prepared
+from ._messages import checked_messages, flat_tools
+from ._replies import Chunks, replies_of
+from ._schema import response_format
 
 if TYPE_CHECKING:
-    from requesty_core.telemetry.events import CallEvent
+    from requesty_core import CallEvent
 
 __all__ = ["RequestyChatGenerator"]
 
 
 @component
-class RequestyChatGenerator:
+class RequestyChatGenerator(Component):
     """
     Chats with any model behind the Requesty gateway.
 
@@ -58,7 +53,7 @@ class RequestyChatGenerator:
     ```
 
     `meta` of every reply, streamed or not, has `model` (what served), `requested_model`, `finish_reason`, `usage` as
-    received with `cost` as a float in USD (absent if the gateway did not tell; never `None`, so that an `Agent` adds it
+    received with `cost` as a float in USD (absent if the gateway did not say; never `None`, so that an `Agent` adds it
     up), `request_id`, `provider` and `attempts`. Tool calls whose arguments are not JSON are in `invalid_tool_calls`.
     """
 
@@ -72,7 +67,7 @@ class RequestyChatGenerator:
         region: str | None = None,
         generation_kwargs: dict[str, Any] | None = None,
         timeout: float | Timeouts | None = DEFAULT_TIMEOUT,
-        max_retries: int = 2,
+        max_retries: int = DEFAULT_MAX_RETRIES,
         tools: ToolsType | None = None,
         tools_strict: bool = False,
         fallbacks: list[str | Step | dict[str, Any]] | None = None,
@@ -86,6 +81,7 @@ class RequestyChatGenerator:
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
+        tracing: bool = False,
     ) -> None:
         """
         Creates the generator. Nothing is sent, and the key is read when the first run needs it.
@@ -134,84 +130,38 @@ class RequestyChatGenerator:
             Refuses the next run once spent. Not saved by `to_dict`.
         :param on_event:
             Called with every event of a call: attempts, waits, fallbacks.
+        :param tracing:
+            Whether requests open OpenTelemetry spans, if its API is installed.
         :raises ConfigurationError:
             If a setting is unusable; the message names it.
         """
-        check_model(model)
         flat_tools(tools)
-        self.api_key = api_key = as_secret(api_key)
-        self.model = model
         self.streaming_callback = streaming_callback
-        self.api_base_url = api_base_url
-        self.region = region
         self.generation_kwargs = generation_kwargs or {}
-        self.timeout = timeout_from(timeout)
-        self.max_retries = max_retries
         self.tools = tools
         self.tools_strict = tools_strict
-        self.fallbacks = plain_steps(fallbacks or [])
+        self.fallbacks = plain_steps(fallbacks)
         self.fallback_policy = policy_from(fallback_policy)
-        self.options = plain_options(options)
-        self.app_url = app_url
-        self.app_title = app_title
-        self.extra_headers = extra_headers
-        self.extra_body = extra_body
-        self.http_client_kwargs = http_client_kwargs
-        self.ledger = ledger
-        self.budget = budget
-        self.on_event = on_event
         self._first: Step | None = None  # settings of the model as a step of a chain
-        self._clients = Clients(api_key, http_client_kwargs, self._client_settings())
-
-    def _client_settings(self) -> dict[str, Any]:
-        return {
-            "base_url": self.api_base_url,
-            "region": self.region,
-            "timeout": self.timeout,
-            "max_retries": self.max_retries,
-            "fallbacks": self.fallbacks,
-            "fallback_policy": self.fallback_policy,
-            "options": self.options,
-            "app_url": self.app_url,
-            "app_title": self.app_title,
-            "extra_headers": self.extra_headers,
-            "extra_body": self.extra_body,
-            "ledger": self.ledger,
-            "budget": self.budget,
-            "on_event": self.on_event,
-        }
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "api_key": without_key(self.api_key)}
-
-    # Lifecycle
-
-    def warm_up(self) -> None:
-        """
-        Reads the key and makes the clients ready. Idempotent, thread-safe, and done by the first run anyway.
-
-        :raises ValueError:
-            If the key's environment variable is not set.
-        """
-        self._clients.open()
-
-    async def warm_up_async(self) -> None:
-        """
-        The same on an event loop.
-        """
-        self._clients.open()
-
-    def close(self) -> None:
-        """
-        Closes clients made from `http_client_kwargs`. The generator opens again with its next run.
-        """
-        self._clients.close()
-
-    async def close_async(self) -> None:
-        """
-        The same on an event loop.
-        """
-        await self._clients.aclose()
+        self._connect(
+            model,
+            http_client_kwargs,
+            {"fallbacks": self.fallbacks, "fallback_policy": self.fallback_policy},
+            api_key=api_key,
+            base_url=api_base_url,
+            region=region,
+            timeout=timeout,
+            max_retries=max_retries,
+            options=options,
+            app_url=app_url,
+            app_title=app_title,
+            extra_headers=extra_headers,
+            extra_body=extra_body,
+            ledger=ledger,
+            budget=budget,
+            on_event=on_event,
+            tracing=tracing,
+        )
 
     # Serialization
 
@@ -228,25 +178,13 @@ class RequestyChatGenerator:
             generation_kwargs["response_format"] = response_format(generation_kwargs["response_format"])
         saved: dict[str, Any] = default_to_dict(
             self,
-            api_key=self.api_key,
-            model=self.model,
+            **self._saved(),
             streaming_callback=serialize_callable(callback) if callback else None,
-            api_base_url=self.api_base_url,
-            region=self.region,
             generation_kwargs=generation_kwargs,
-            timeout=plain_timeout(self.timeout),
-            max_retries=self.max_retries,
             tools=serialize_tools_or_toolset(_listed(self.tools)),
             tools_strict=self.tools_strict,
             fallbacks=self.fallbacks,
             fallback_policy=plain_policy(self.fallback_policy),
-            options=self.options,
-            app_url=self.app_url,
-            app_title=self.app_title,
-            extra_headers=self.extra_headers,
-            extra_body=self.extra_body,
-            http_client_kwargs=self.http_client_kwargs,
-            on_event=serialize_callable(self.on_event) if self.on_event else None,
         )
         return saved
 
@@ -260,12 +198,9 @@ class RequestyChatGenerator:
         :returns:
             The generator.
         """
-        parameters = deepcopy(data.get("init_parameters", {}))
-        for name in ("streaming_callback", "on_event"):
-            if parameters.get(name):
-                parameters[name] = deserialize_callable(parameters[name])
-        deserialize_tools_or_toolset_inplace(parameters, key="tools")
-        return default_from_dict(cls, {**data, "init_parameters": parameters})
+        data = restored(data, "streaming_callback")
+        deserialize_tools_or_toolset_inplace(data["init_parameters"], key="tools")
+        return default_from_dict(cls, data)
 
     # Running
 
@@ -301,18 +236,17 @@ class RequestyChatGenerator:
         callback: Any = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=False)
         if not conversation:
             return {"replies": []}
-        call, optional = self._prepare(
-            conversation, generation_kwargs, tools, tools_strict, stream=callback is not None
-        )
+        params = {**self.generation_kwargs, **(generation_kwargs or {})}
+        call, restorer = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
         client = self._clients.open().sync
         if callback is None:
-            return {"replies": self._checked(replies_of(client.chat(**call), optional), generation_kwargs)}
-        chunks = Chunks(ComponentInfo.from_component(self), optional)
+            return {"replies": checked(replies_of(restorer.reply(client.chat(**call))), params)}
+        chunks = Chunks(ComponentInfo.from_component(self))
         with client.stream(**call) as events:
-            for event in events:
+            for event in restorer.events(events):
                 for chunk in chunks.of(event):
                     callback(chunk)
-        return {"replies": self._checked(chunks.message(), generation_kwargs)}
+        return {"replies": checked(chunks.message(), params)}
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -346,55 +280,36 @@ class RequestyChatGenerator:
         callback: Any = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=True)
         if not conversation:
             return {"replies": []}
-        call, optional = self._prepare(
-            conversation, generation_kwargs, tools, tools_strict, stream=callback is not None
-        )
+        params = {**self.generation_kwargs, **(generation_kwargs or {})}
+        call, restorer = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
         client = self._clients.open().aio
         if callback is None:
-            return {"replies": self._checked(replies_of(await client.chat(**call), optional), generation_kwargs)}
-        chunks = Chunks(ComponentInfo.from_component(self), optional)
+            return {"replies": checked(replies_of(restorer.reply(await client.chat(**call))), params)}
+        chunks = Chunks(ComponentInfo.from_component(self))
         async with client.stream(**call) as events:
-            async for event in events:
+            async for event in restorer.aevents(events):
                 for chunk in chunks.of(event):
                     waiting = callback(chunk)
                     if waiting is not None:
                         await waiting
-        return {"replies": self._checked(chunks.message(), generation_kwargs)}
+        return {"replies": checked(chunks.message(), params)}
 
-    def _prepare(
+    def _prepared(
         self,
-        messages: list[ChatMessage],
-        generation_kwargs: dict[str, Any] | None,
+        conversation: list[ChatMessage],
+        params: dict[str, Any],
         tools: ToolsType | None,
         tools_strict: bool | None,
         *,
         stream: bool,
-    ) -> tuple[dict[str, Any], Optional]:
-        """Arguments of the core client, and the tool arguments whose null means "not given"."""
-        params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        model = params.pop("model", None) or self._first or self.model
-        params.pop("stream", None)
-        if stream and (params.get("n") or 1) > 1:
-            raise ValueError("n: a stream gives one answer; leave out the streaming callback for several")
-        if "response_format" in params:
-            params["response_format"] = response_format(params["response_format"])
+    ) -> tuple[dict[str, Any], Restorer]:
+        """Arguments of the core client, and what brings strict answers back to the user's own schemas.
+
+        Tools of a run stand in place of those given at initialization.
+        """
         flat = flat_tools(self.tools if tools is None else tools)
         strict = self.tools_strict if tools_strict is None else tools_strict
-        if flat:
-            # Tools in wire form, such as the provider's own web search, have no object in Haystack.
-            params["tools"] = [*(params.get("tools") or ()), *wire_tools(flat, strict=strict)]
-        optional = {tool.name: optional_keys(tool.parameters) for tool in flat} if strict else {}
-        return {"model": model, "messages": wire_messages(messages), **params}, optional
-
-    def _checked(self, replies: list[ChatMessage], generation_kwargs: dict[str, Any] | None) -> list[ChatMessage]:
-        """The replies; with a pydantic `response_format`, each text must fit it."""
-        wanted = {**self.generation_kwargs, **(generation_kwargs or {})}.get("response_format")
-        validate = getattr(wanted, "model_validate_json", None)
-        if validate is not None:
-            for reply in replies:
-                if reply.text is not None and not reply.tool_calls and not reply.meta.get("refusal"):
-                    validate(reply.text)
-        return replies
+        return prepared(self._first or self.model, conversation, params, flat, strict=strict, stream=stream)
 
 
 def _listed(tools: ToolsType | None) -> Any:

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 from haystack import component, default_from_dict, default_to_dict
 from haystack.core.serialization import component_from_dict, component_to_dict, import_class_by_name
-from haystack.dataclasses import ChatMessage, StreamingCallbackT, StreamingChunk
+from haystack.dataclasses import ChatMessage, StreamingCallbackT
 from haystack.tools import ToolsType
 from haystack.utils import Secret
 
 from haystack_integrations.common.requesty.clients import KEY, as_secret, without_key
-from requesty_core.adapters.saved import plain_policy, policy_from
-from requesty_core.errors import ConfigurationError, ConnectionFailedError, FallbackExhaustedError, MissingKeyError
-from requesty_core.replies.attempts import attempt_dict
-from requesty_core.retry.chain import classified, fall_through, was_seen
-from requesty_core.retry.fallback import Wait
-from requesty_core.retry.health import HealthBoard
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step, steps_from
+from requesty_core import FallbackPolicy, Step
+from requesty_core.adapters import (
+    HealthBoard,
+    perform,
+    perform_async,
+    plain_policy,
+    plain_steps,
+    policy_from,
+    steps_from,
+)
+from requesty_core.errors import ConfigurationError
 
+from ._members import Run, result_of
 from .chat_generator import RequestyChatGenerator
 
 __all__ = ["RequestyFallbackChatGenerator"]
+
+_GENERATOR = f"{RequestyChatGenerator.__module__}.{RequestyChatGenerator.__name__}"
 
 
 @component
@@ -78,7 +79,7 @@ class RequestyFallbackChatGenerator:
             If neither or both of `generators` and `models` are given, or a member is no chat generator.
         """
         if bool(generators) == bool(models):
-            raise ConfigurationError("generators: give either generators or models, not both and not neither")
+            raise ConfigurationError("generators: give either generators or models, and not both")
         self.policy = policy_from(policy)
         self.models = models
         self.api_key = api_key = as_secret(api_key)
@@ -99,7 +100,7 @@ class RequestyFallbackChatGenerator:
             self.generators = list(generators or ())
         for member in self.generators:
             if not callable(getattr(member, "run", None)):
-                raise ConfigurationError(f"generators: a {type(member).__name__} has no run method")
+                raise ConfigurationError(f"generators: {type(member).__name__} has no run method; give chat generators")
         self._health = HealthBoard()
 
     # Lifecycle
@@ -147,7 +148,7 @@ class RequestyFallbackChatGenerator:
             steps = [member._first, *steps_from(member.fallbacks)]
             saved = default_to_dict(
                 self,
-                models=[{k: v for k, v in _fields(step).items() if v is not None} for step in steps],
+                models=plain_steps(steps),
                 api_key=self.api_key,
                 policy=plain_policy(self.policy),
                 generator_kwargs=own or None,
@@ -212,27 +213,11 @@ class RequestyFallbackChatGenerator:
             `replies`, whose `meta["attempts"]` lists every attempt, and `meta` with `attempts` and the position and
             class of the `generator` that answered.
         :raises FallbackExhaustedError:
-            If every member failed; `errors` tells how.
+            If every member failed; `errors` says how.
         """
-        decisions = self._decide()
-        action = next(decisions)
-        while True:
-            outcome: dict[str, Any] | BaseException | None = None
-            if isinstance(action, Wait):
-                time.sleep(action.seconds)
-            else:
-                member, watch = action
-                arguments = _arguments(
-                    member, messages, watch.of(member, streaming_callback), generation_kwargs, tools, tools_strict
-                )
-                try:
-                    outcome = member.run(**arguments)
-                except Exception as error:  # noqa: BLE001 -- judged by the rules, raised again if they do not cover it
-                    outcome = error
-            try:
-                action = decisions.send(outcome)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+        run = Run(self.generators, messages, streaming_callback, generation_kwargs, tools, tools_strict)
+        asking = run.asking(self.policy or FallbackPolicy(), self._health)
+        return result_of(perform(asking, run.ask), self.generators)
 
     @component.output_types(replies=list[ChatMessage], meta=dict[str, Any])
     async def run_async(
@@ -260,159 +245,8 @@ class RequestyFallbackChatGenerator:
         :returns:
             `replies` and `meta`, as `run`.
         :raises FallbackExhaustedError:
-            If every member failed; `errors` tells how.
+            If every member failed; `errors` says how.
         """
-        decisions = self._decide()
-        action = next(decisions)
-        while True:
-            outcome: dict[str, Any] | BaseException | None = None
-            if isinstance(action, Wait):
-                await asyncio.sleep(action.seconds)
-            else:
-                member, watch = action
-                arguments = _arguments(
-                    member, messages, watch.of(member, streaming_callback), generation_kwargs, tools, tools_strict
-                )
-                try:
-                    if hasattr(member, "run_async"):
-                        outcome = await member.run_async(**arguments)
-                    else:
-                        outcome = await asyncio.to_thread(member.run, **arguments)
-                except Exception as error:  # noqa: BLE001 -- judged by the rules, raised again if they do not cover it
-                    outcome = error
-            try:
-                action = decisions.send(outcome)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-
-    def _decide(
-        self,
-    ) -> Generator[tuple[Any, _Watch] | Wait, dict[str, Any] | BaseException | None, dict[str, Any]]:
-        """What to do, step by step: members to ask and waits; results and errors come back in."""
-        failed: list[dict[str, Any]] = []
-        names = [str(getattr(member, "model", type(member).__name__)) for member in self.generators]
-        if len(self.generators) == 1:
-            # One client asks all the models; its own engine has decided already.
-            outcome = yield self.generators[0], _Watch()
-            if isinstance(outcome, BaseException):
-                raise outcome
-            return _result(outcome, failed, 0, self.generators[0])
-        steps = fall_through(names, self.policy or FallbackPolicy(), self._health)
-        with closing(steps):
-            action = next(steps)
-            while True:
-                if isinstance(action, Wait):
-                    yield action
-                    action = next(steps)
-                    continue
-                member, watch = self.generators[action], _Watch()
-                outcome = yield member, watch
-                if not isinstance(outcome, BaseException):
-                    next(steps, None)
-                    return _result(outcome, failed, action, member)
-                missing = _is_missing_key(outcome)
-                error = None if watch.callback_failed or missing else classified(outcome)
-                if missing:
-                    # A member without its key cannot be reached; the others can.
-                    error = ConnectionFailedError(str(outcome))
-                if error is None or watch.has_shown or was_seen(error):
-                    raise outcome
-                attempts = [attempt_dict(attempt) for attempt in error.attempts]
-                failed += attempts or [
-                    {
-                        "model": names[action],
-                        "outcome": "error",
-                        "error": str(outcome),
-                        "error_class": type(outcome).__name__,
-                    }
-                ]
-                try:
-                    action = steps.send(error)
-                except FallbackExhaustedError as exhausted:
-                    raise exhausted from outcome
-
-
-class _Watch:
-    """What a member did while it was asked: whether it showed output, and whether the callback itself failed."""
-
-    def __init__(self) -> None:
-        self.has_shown = False
-        self.callback_failed = False
-
-    def of(self, member: Any, callback: StreamingCallbackT | None) -> StreamingCallbackT | None:
-        """The callback, watched; one a member has by itself is watched too."""
-        target: Any = callback or getattr(member, "streaming_callback", None)
-        if target is None:
-            return None
-
-        def note(chunk: StreamingChunk) -> None:
-            self.has_shown |= bool(chunk.content or chunk.tool_calls or chunk.reasoning)
-
-        if inspect.iscoroutinefunction(target):
-
-            async def watched_async(chunk: StreamingChunk) -> None:
-                note(chunk)
-                try:
-                    await target(chunk)
-                except BaseException:
-                    self.callback_failed = True
-                    raise
-
-            return watched_async
-
-        def watched(chunk: StreamingChunk) -> None:
-            note(chunk)
-            try:
-                target(chunk)
-            except BaseException:
-                self.callback_failed = True
-                raise
-
-        return watched
-
-
-_GENERATOR = f"{RequestyChatGenerator.__module__}.{RequestyChatGenerator.__name__}"
-
-
-def _fields(step: Step) -> dict[str, Any]:
-    return {name: getattr(step, name) for name in ("model", "retries", "timeout", "first_token_timeout")}
-
-
-def _is_missing_key(error: BaseException) -> bool:
-    return isinstance(error, MissingKeyError) or "authentication environment variables are set" in str(error)
-
-
-def _arguments(
-    member: Any,
-    messages: Any,
-    callback: StreamingCallbackT | None,
-    generation_kwargs: dict[str, Any] | None,
-    tools: ToolsType | None,
-    tools_strict: bool | None,
-) -> dict[str, Any]:
-    """Arguments of a member's run; what it has no parameter for is refused unless it is unset."""
-    arguments = {
-        "messages": messages,
-        "streaming_callback": callback,
-        "generation_kwargs": generation_kwargs,
-        "tools": tools,
-        "tools_strict": tools_strict,
-    }
-    known = inspect.signature(member.run).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
-        return arguments
-    for name, value in arguments.items():
-        if name not in known and value is not None:
-            raise ConfigurationError(f"{name}: {type(member).__name__}.run has no such parameter")
-    return {name: value for name, value in arguments.items() if name in known}
-
-
-def _result(outcome: Any, failed: list[dict[str, Any]], position: int, member: Any) -> dict[str, Any]:
-    """The member's result; the failed attempts stand before its own."""
-    replies = outcome["replies"]
-    own = replies[0].meta.get("attempts", []) if replies else []
-    attempts = [*failed, *own]
-    if failed and replies:
-        first: ChatMessage = replies[0]
-        replies = [replace(first, _meta={**first.meta, "attempts": attempts}), *replies[1:]]
-    return {"replies": replies, "meta": {"attempts": attempts, "generator": position, "class": type(member).__name__}}
+        run = Run(self.generators, messages, streaming_callback, generation_kwargs, tools, tools_strict)
+        asking = run.asking(self.policy or FallbackPolicy(), self._health)
+        return result_of(await perform_async(asking, run.ask_async), self.generators)

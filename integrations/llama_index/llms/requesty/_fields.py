@@ -1,0 +1,111 @@
+"""Fields of the LLM, and what they make of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
+from llama_index.core.bridge.pydantic import Field, field_serializer, field_validator
+
+from llama_index.utils.requesty import Connection
+from requesty_core import FallbackPolicy, Step
+from requesty_core.adapters import CHAIN_SETTINGS, check_model, legal_call, plain_policy, plain_steps, strict_format
+from requesty_core.catalog import Catalog
+
+from ._messages import wire_messages
+from ._metadata import metadata_for
+from ._structured import StructuredMode
+
+__all__ = ["ChatSettings"]
+
+# Fields that are request parameters under their own name.
+PARAMETERS = ("temperature", "max_tokens", "top_p", "seed", "stop", "reasoning_effort")
+
+
+class ChatSettings(Connection):
+    """Settings of a chat model, and the arguments of its calls."""
+
+    _connected = (*Connection._connected, *CHAIN_SETTINGS)
+
+    model: str = Field(description="Model id, sent untouched: `openai/gpt-4o-mini`, `policy/NAME`, `…@eu`, …")
+    fallbacks: list[str | dict[str, Any]] = Field(
+        default_factory=list,
+        description="Models to try when this one fails: ids, or steps {model, retries, timeout, first_token_timeout}.",
+    )
+    fallback_policy: FallbackPolicy | None = Field(
+        default=None, description="Rules of retry, cool-down, deadline and hedging."
+    )
+    temperature: float | None = Field(default=None, description="Sampling temperature; sent only if set.")
+    max_tokens: int | None = Field(default=None, description="Most tokens to generate; sent only if set.")
+    top_p: float | None = Field(default=None, description="Nucleus sampling mass.")
+    seed: int | None = Field(default=None, description="Seed for reproducible sampling, where supported.")
+    stop: list[str] | str | None = Field(default=None, description="Texts that end the answer.")
+    reasoning_effort: str | None = Field(
+        default=None, description="`none`, `low`, `medium`, `high`, `max`, …, or a token budget such as `4096`."
+    )
+    additional_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Request parameters this class has no field for."
+    )
+    strict: bool = Field(default=False, description="Whether tool arguments must follow the tool's schema exactly.")
+    structured_output: StructuredMode = Field(
+        default="auto",
+        description="`json_schema`, `tools` or `prompt`; `auto` takes the first that every model is known to do.",
+    )
+    catalog: Catalog | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Facts about models instead of the bundled ones, as from `RequestyClient(…).models.catalog()`.",
+    )
+    context_window: int | None = Field(default=None, gt=0, description="Overrules the catalogue.")
+    num_output: int | None = Field(default=None, description="Overrules the catalogue; -1 for unknown.")
+    is_function_calling_model: bool | None = Field(default=None, description="Overrules the catalogue.")
+
+    @field_validator("fallbacks", mode="before")
+    @classmethod
+    def _plain_steps(cls, value: Any) -> Any:
+        """Steps as plain mappings, so that the model serialises."""
+        return plain_steps(value)
+
+    @field_serializer("fallback_policy")
+    def _dump_policy(self, value: FallbackPolicy | None) -> dict[str, Any] | None:
+        """The policy as plain values; a function of the caller's cannot be dumped."""
+        return plain_policy(value, drop_function=True)
+
+    def _check(self) -> None:
+        check_model(self.model)
+
+    def _models(self) -> list[str]:
+        """Ids of the whole chain."""
+        return [self.model, *(item if isinstance(item, str) else item["model"] for item in self.fallbacks)]
+
+    def _first(self) -> str | Step:
+        """The model to ask first."""
+        return self.model
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What every model of the chain can honour: as set, else from the catalogue."""
+        return metadata_for(
+            self._models(),
+            self.catalog,
+            context_window=self.context_window,
+            num_output=self.max_tokens if self.num_output is None else self.num_output,
+            is_function_calling_model=self.is_function_calling_model,
+        )
+
+    def _call(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the core client for one call; a call's ``None`` unsets the model's parameter."""
+        own = {name: getattr(self, name) for name in PARAMETERS}
+        params = {**own, **self.additional_kwargs, **kwargs}
+        params.pop("stream", None)
+        params.pop("strict_schemas", None)
+        if "response_format" in params:
+            params["response_format"] = strict_format(params["response_format"])[0]
+        if not params.get("tools"):
+            # Without tools the gateway refuses these.
+            for name in ("tools", "tool_choice", "parallel_tool_calls"):
+                params.pop(name, None)
+        model = params.pop("model", None) or self._first()
+        return legal_call({"model": model, "messages": wire_messages(messages), **params})

@@ -1,0 +1,71 @@
+"""Content that has one shape on the wire and another in each framework: data URLs, audio, images, citations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["URLCitation", "audio_format", "data_url", "image_address", "split_data_url", "url_citation"]
+
+
+def data_url(media_type: str, payload: str) -> str:
+    """A data URL of base64 text."""
+    return f"data:{media_type};base64,{payload}"
+
+
+def split_data_url(url: str) -> tuple[str, str] | None:
+    """``(media type, base64 text)`` of a base64 data URL; ``None`` for any other address."""
+    head, comma, payload = url.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        return None
+    return head[len("data:") : -len(";base64")], payload
+
+
+def audio_format(media_type: str) -> str:
+    """The ``format`` of an ``input_audio`` part: ``wav`` for ``audio/x-wav``, ``mp3`` for ``audio/mpeg``."""
+    kind = media_type.partition("/")[2].removeprefix("x-")
+    return "mp3" if kind == "mpeg" else kind
+
+
+def image_address(image: Mapping[str, Any]) -> str | None:
+    """The URL (web or data) of an image in a reply, ``{"type": "image_url", "image_url": {"url": …}}``."""
+    inner = image.get("image_url")
+    url = inner.get("url") if isinstance(inner, Mapping) else inner
+    return url if isinstance(url, str) and url else None
+
+
+class URLCitation(NamedTuple):
+    """A web page that an answer cites.
+
+    Attributes:
+        url: the page.
+        title: its title; the URL where none was sent.
+        start, end: where the cited passage lies in the text, in characters; ``None`` if the offsets are not both there.
+        content: the cited page's words, if sent.
+    """
+
+    url: str
+    title: str
+    start: int | None
+    end: int | None
+    content: str | None
+
+    def passage(self, text: str) -> str:
+        """The part of ``text`` that the citation is for; empty if it does not say."""
+        return "" if self.start is None else text[self.start : self.end]
+
+
+def url_citation(annotation: Mapping[str, Any]) -> URLCitation | None:
+    """The citation in ``{"type": "url_citation", "url_citation": {…}}``; ``None`` for any other annotation."""
+    cited = annotation.get("url_citation")
+    if not isinstance(cited, Mapping) or not isinstance(cited.get("url"), str):
+        return None
+    start, end, content = cited.get("start_index"), cited.get("end_index"), cited.get("content")
+    placed = isinstance(start, int) and isinstance(end, int)
+    return URLCitation(
+        url=cited["url"],
+        title=str(cited.get("title") or cited["url"]),
+        start=start if placed else None,
+        end=end if placed else None,
+        content=content if isinstance(content, str) and content else None,
+    )

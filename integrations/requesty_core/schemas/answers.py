@@ -1,0 +1,69 @@
+"""Reading structured answers: the text of an answer as the JSON value it must be."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from requesty_core.errors import ErrorKind
+from requesty_core.errors.tree import ResponseError
+from requesty_core.wire.json import JSONDecodeError, decode_json
+
+__all__ = ["AnswerFormatError", "read_answer"]
+
+_FENCED = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+_EXCERPT = 200
+
+
+class AnswerFormatError(ResponseError):
+    """The model's answer is not the JSON that was asked for.
+
+    Attributes:
+        text: the whole answer.
+    """
+
+    kind = ErrorKind.MALFORMED
+    advice = "Ask for a response format, raise `max_tokens`, or mend the prompt; `text` holds the answer."
+
+    def __init__(self, message: str, *, text: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.text = text
+
+
+def read_answer(text: str) -> Any:
+    """The JSON value of a structured answer.
+
+    The text must be exactly one JSON document, or exactly one fenced block (three backticks, with or without the word
+    ``json``) that holds one. A number that JSON does not know and an object that gives one key twice are refused:
+    reading on would lose or invent something.
+
+    Raises:
+        AnswerFormatError: for anything else; it carries the text.
+    """
+    fenced = _FENCED.fullmatch(text) if "```" in text else None
+    body = fenced.group(1) if fenced and "```" not in _without_strings(fenced.group(1)) else text
+    try:
+        value = decode_json(body)
+        # The fast decoder keeps the last of two equal keys without a word.
+        if isinstance(value, (dict, list)):
+            json.loads(body, object_pairs_hook=_once)
+    except (JSONDecodeError, _RepeatedKeyError, RecursionError, ValueError) as error:
+        excerpt = " ".join(text.split())[:_EXCERPT]
+        raise AnswerFormatError(f"the answer is not JSON ({error}): {excerpt!r}", text=text) from None
+    return value
+
+
+class _RepeatedKeyError(ValueError):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _RepeatedKeyError(f"the key {twice!r} is given twice")
+
+
+def _without_strings(text: str) -> str:
+    return re.sub(r'"(?:\\.|[^"\\])*"', "", text)
