@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors soak
+.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors soak catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -24,12 +24,18 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_sync.py --check
 	$(BIN)/python docs/generate_errors.py --check
+	$(BIN)/python catalog/build.py --check
 	$(BIN)/python docs/generate_profiles.py --check
 	$(BIN)/python docs/generate_conformance.py --check
 	$(BIN)/python docs/generate_features.py --check
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_demo.py --check
 	$(BIN)/python docs/generate_cli.py --check
+
+# Merge catalog/sources into the packaged snapshot and write what is generated from it.
+catalog: $(VENV)/.dev
+	$(BIN)/python catalog/build.py
+	$(BIN)/python docs/generate_profiles.py
 
 # Run the matrix and write its page.
 conformance: $(VENV)/.dev

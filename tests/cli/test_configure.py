@@ -118,7 +118,8 @@ BROKEN = {
 
 
 def target(name: str, model: str | None = None) -> Target:
-    return Target(URL, model or APPLICATIONS[name].model, chosen=model is not None)
+    model_id = model or APPLICATIONS[name].model
+    return Target(URL, model_id, chosen=model is not None, info=bundled().lookup(model_id))
 
 
 def plan(name: str, held: Any = None, place: Place = PLACE, **changes: Any) -> Plan:
@@ -377,7 +378,8 @@ def test_write_makes_the_file_then_changes_nothing(name: str, home: Path) -> Non
     path = settings_file(name, home)
     first = invoke(name, "--write", "--region", "eu")
     assert first.exit_code == 0, first.output
-    assert path.read_text().rstrip("\n") == fragment(plan(name)).rstrip("\n")
+    known = bundled().lookup(APPLICATIONS[name].model)
+    assert path.read_text().rstrip("\n") == fragment(plan(name, info=known)).rstrip("\n")
     again = invoke(name, "--write", "--region", "eu")
     assert again.exit_code == 0
     assert "already says this" in again.stdout
@@ -508,7 +510,7 @@ def test_check_asks_the_gateway_for_the_model(gateway: GatewayEmulator, monkeypa
     assert "coding/claude-4-sonnet" in done.stderr
     # The gateway's own limits go into the settings.
     [group] = json.loads(invoke("vscode", "--check").stdout)
-    assert group["models"][0]["maxInputTokens"] + group["models"][0]["maxOutputTokens"] == 200_000
+    assert group["models"][0]["maxInputTokens"] + group["models"][0]["maxOutputTokens"] == 1_000_000
 
 
 @pytest.mark.parametrize("region", REGIONS)

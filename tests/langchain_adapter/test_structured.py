@@ -104,7 +104,11 @@ def test_typed_dict(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("profile", "sent"),
-    [({"structured_output": True}, "response_format"), ({"structured_output": False}, "tools"), (None, "tools")],
+    [
+        ({"structured_output": True}, "response_format"),
+        ({"structured_output": False}, "tools"),
+        (None, "response_format"),
+    ],
 )
 def test_default_method_follows_the_profile(
     gateway: GatewayEmulator, settings: dict[str, Any], profile: Any, sent: str

@@ -431,7 +431,8 @@ FORCED = {"tools", "tool_choice", "parallel_tool_calls"}
 @pytest.mark.parametrize(
     ("model", "settings_", "sent"),
     [
-        ("openai/gpt-4o-mini", {}, FORCED),
+        ("openai/gpt-4o-mini", {}, {"response_format"}),
+        ("openai/gpt-4", {}, FORCED),
         ("openai/gpt-4o-mini", {"catalog": SCHEMA}, {"response_format"}),
         ("openai/gpt-4o-mini", {"catalog": SCHEMA, "fallbacks": ["policy/x"]}, FORCED),
         ("policy/mine", {}, FORCED),

@@ -1,7 +1,8 @@
-"""What is known of models: ids, windows, prices and abilities."""
+"""What is known of models: ids, windows, prices, abilities, and what they refuse."""
 
 from __future__ import annotations
 
 from .catalog import Catalog, ModelInfo, bundled, estimate
+from .identity import Identity, identify
 
-__all__ = ["Catalog", "ModelInfo", "bundled", "estimate"]
+__all__ = ["Catalog", "Identity", "ModelInfo", "bundled", "estimate", "identify"]

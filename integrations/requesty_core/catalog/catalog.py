@@ -8,123 +8,93 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
-from requesty_core.money.usage import Usage, money
 from requesty_core.wire.json import decode_json
 
-from .model_id import DEDICATED_PREFIXES, ModelId
+from .identity import identify
+from .info import ModelInfo, PriceTier, read_model, read_models
+from .model_id import ModelId
+from .prices import EstimatedUsage, estimate
 
-__all__ = ["Catalog", "ModelInfo", "bundled", "estimate", "read_models"]
+__all__ = ["Catalog", "EstimatedUsage", "ModelInfo", "PriceTier", "bundled", "estimate", "read_models"]
 
+#: Variants that are price tiers of a host: what they cost is known only where the catalogue lists them.
+PRICE_VARIANTS = frozenset({"flex", "priority"})
+_UNPRICED: dict[str, Any] = {
+    "input_price": None,
+    "output_price": None,
+    "cached_price": None,
+    "caching_price": None,
+    "tiers": (),
+}
+_ELSEWHERE: dict[str, Any] = {
+    "geolocation": None,
+    "data_retention": None,
+    "data_retention_days": None,
+    "data_used_for_training": None,
+    "retires": None,
+    "raw": {},
+}
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """One model. Prices are USD per token; a price or capability that is not told is ``None``.
-
-    ``geolocation`` is ``global``, ``eu``, ``us``, ``sg`` or whatever the gateway adds; ``api`` is ``chat`` or
-    ``embedding`` (absent on the wire means chat). ``raw`` is the entry as received.
-    """
-
-    id: str
-    api: str = "chat"
-    context_window: int | None = None
-    max_output_tokens: int | None = None
-    input_price: Decimal | None = None
-    output_price: Decimal | None = None
-    cached_price: Decimal | None = None
-    caching_price: Decimal | None = None
-    supports_caching: bool | None = None
-    supports_vision: bool | None = None
-    supports_computer_use: bool | None = None
-    supports_reasoning: bool | None = None
-    supports_tool_calling: bool | None = None
-    supports_web_search: bool | None = None
-    supports_image_generation: bool | None = None
-    supports_json_object: bool | None = None
-    supports_json_schema: bool | None = None
-    supports_role_developer: bool | None = None
-    geolocation: str | None = None
-    description: str | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def model_id(self) -> ModelId:
-        """The id taken apart."""
-        return ModelId.parse(self.id)
-
-    @property
-    def application(self) -> str | None:
-        """The application a dedicated id is tuned for (``coding``, ``cline``), else ``None``."""
-        prefix = self.id.partition("/")[0]
-        return prefix if prefix in DEDICATED_PREFIXES else None
-
-
-def _flag(entry: Mapping[str, Any], *names: str) -> bool | None:
-    for name in names:
-        value = entry.get(name)
-        if isinstance(value, bool):
-            return value
-    return None
-
-
-def _tokens(value: object) -> int | None:
-    # 0 stands for "the provider's default" in max_output_tokens.
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def read_model(entry: Mapping[str, Any]) -> ModelInfo | None:
-    """One catalogue entry, ``None`` if it has no id. Missing keys stay unknown; both names of a flag are read."""
-    model = entry.get("id")
-    if not isinstance(model, str) or not model.strip():
-        return None
-    return ModelInfo(
-        id=model,
-        api=_text(entry.get("api")) or "chat",
-        context_window=_tokens(entry.get("context_window")),
-        max_output_tokens=_tokens(entry.get("max_output_tokens")),
-        input_price=money(entry.get("input_price")),
-        output_price=money(entry.get("output_price")),
-        cached_price=money(entry.get("cached_price")),
-        caching_price=money(entry.get("caching_price")),
-        supports_caching=_flag(entry, "supports_caching"),
-        supports_vision=_flag(entry, "supports_vision"),
-        supports_computer_use=_flag(entry, "supports_computer_use"),
-        supports_reasoning=_flag(entry, "supports_reasoning"),
-        supports_tool_calling=_flag(entry, "supports_tool_calling"),
-        supports_web_search=_flag(entry, "supports_web_search"),
-        supports_image_generation=_flag(entry, "supports_image_generation"),
-        supports_json_object=_flag(entry, "supports_output_json_object"),
-        supports_json_schema=_flag(entry, "supports_output_json_schema", "supports_json_schema"),
-        supports_role_developer=_flag(entry, "supports_role_developer"),
-        geolocation=_text(entry.get("geolocation")),
-        description=_text(entry.get("description")),
-        raw=entry,
-    )
-
-
-def read_models(body: object) -> list[ModelInfo]:
-    """The entries of a models answer in the order received; what is not an entry is passed over."""
-    data = body.get("data") if isinstance(body, Mapping) else None
-    models = (read_model(e) for e in data if isinstance(e, Mapping)) if isinstance(data, list) else ()
-    return [m for m in models if m is not None]
+#: Facts that are the same wherever a model runs, so that one entry may fill what another leaves open.
+_OF_THE_MODEL = (
+    "context_window",
+    "max_output_tokens",
+    "supports_vision",
+    "supports_reasoning",
+    "supports_tool_calling",
+    "supports_json_schema",
+    "supports_image_generation",
+    "input_modalities",
+    "output_modalities",
+    "accepts_temperature",
+    "canonical_name",
+)
 
 
 class Catalog(Mapping[str, ModelInfo]):
-    """Models by id. Indexing is exact; :meth:`lookup` understands regions and variants."""
+    """Models by id. Indexing is exact; :meth:`lookup` understands hosts, regions and variants.
 
-    def __init__(self, models: Iterable[ModelInfo]) -> None:
-        self._models = {m.id: m for m in models}
+    Attributes:
+        as_of: the month a snapshot tells of, or the time (ISO 8601) a live catalogue was fetched; ``None`` if unknown.
+        skipped: odd entries of the answer that were passed over.
+    """
+
+    def __init__(self, models: Iterable[ModelInfo], *, as_of: str | None = None, skipped: int = 0) -> None:
+        # Entries become a ModelInfo when asked for: of some six hundred, a program looks at two.
+        self._models: dict[str, ModelInfo | Mapping[str, Any]] = {m.id: m for m in models}
+        self._same: dict[tuple[str | None, str], list[str]] | None = None
+        self.as_of = as_of
+        self.skipped = skipped
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[object], *, as_of: str | None = None) -> Self:
+        """A catalogue of wire entries; what is no entry is passed over and counted in ``skipped``."""
+        catalog = cls((), as_of=as_of)
+        for entry in entries:
+            name = entry.get("id") if isinstance(entry, Mapping) else None
+            if isinstance(entry, Mapping) and isinstance(name, str) and name.strip():
+                catalog._models[name] = entry
+            else:
+                catalog.skipped += 1
+        return catalog
 
     def __getitem__(self, model: str) -> ModelInfo:
-        return self._models[model]
+        found = self._models[model]
+        if isinstance(found, ModelInfo):
+            return found
+        info = read_model(found)
+        assert info is not None
+        self._models[model] = info
+        return info
+
+    def __contains__(self, model: object) -> bool:
+        return model in self._models
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)
@@ -132,16 +102,63 @@ class Catalog(Mapping[str, ModelInfo]):
     def __len__(self) -> int:
         return len(self._models)
 
-    def lookup(self, model: str) -> ModelInfo | None:
-        """What is known of an id; without its ``:variant`` or ``@region`` if only that is listed.
+    def entries(self) -> list[Mapping[str, Any]]:
+        """The entries as received."""
+        return [m.raw if isinstance(m, ModelInfo) else m for m in self._models.values()]
 
-        ``None`` for policies (they may use any model) and for ids that are not listed.
+    def lookup(self, model: str) -> ModelInfo | None:
+        """What is known of an id: its own entry, else that of the id without variant or region, else of the same model.
+
+        A price holds for the very id only: the price tiers ``:flex`` and ``:priority``, another host, and the region of
+        a managed id (about a tenth dearer, by the gateway's word) have an unknown price unless they are listed.
+        The same goes for where a host runs and what it keeps. ``None`` for policies (they may use any model) and for
+        models that are not listed anywhere.
         """
-        for key in ModelId.parse(model).lookup_keys:
-            found = self._models.get(key)
-            if found is not None:
-                return found
-        return None
+        found = self._models.get(model)
+        if found is not None:
+            return self[model]
+        parsed = ModelId.parse(model)
+        for key in parsed.lookup_keys:
+            if key in self._models:
+                unpriced = parsed.variant in PRICE_VARIANTS or (parsed.kind == "managed" and parsed.region)
+                elsewhere = parsed.region is not None and "@" not in key
+                return replace(self[key], **(_UNPRICED if unpriced else {}), **(_ELSEWHERE if elsewhere else {}))
+        return self._same_model(model)
+
+    def _same_model(self, model: str) -> ModelInfo | None:
+        """What holds for a model wherever it runs, from the entry that says most lately."""
+        identity = identify(model)
+        if identity is None:
+            return None
+        if self._same is None:
+            index: dict[tuple[str | None, str], list[str]] = {}
+            for name in self._models:
+                if (other := identify(name)) is not None:
+                    index.setdefault((other.maker, other.model), []).append(name)
+            self._same = index
+        names = self._same.get((identity.maker, identity.model), ())
+        if not names:
+            return None
+
+        def rank(name: str) -> tuple[bool, str, bool, int, str]:
+            other, info = identify(name), self[name]
+            assert other is not None
+            dated = other.snapshot == identity.snapshot
+            return not dated, _backwards(info.as_of), other.host != other.maker, len(name), name
+
+        best, *others = (self[name] for name in sorted(names, key=rank))
+        facts = {
+            name: next((value for other in others if (value := getattr(other, name)) is not None), None)
+            for name in _OF_THE_MODEL
+            if getattr(best, name) is None
+        }
+        return replace(best, **{**facts, **_UNPRICED, **_ELSEWHERE, "id": model})
+
+    def retiring(self, within: timedelta = timedelta(days=90), *, now: datetime | None = None) -> list[ModelInfo]:
+        """Models that are withdrawn within this time (or were already), the soonest first."""
+        until = (now or datetime.now(UTC)) + within
+        models = (self[name] for name in self._models)
+        return sorted((m for m in models if m.retires and m.retires <= until), key=lambda m: (m.retires, m.id))
 
     def window(self, model: str) -> int | None:
         """Context window of an id in tokens, if known."""
@@ -153,6 +170,7 @@ class Catalog(Mapping[str, ModelInfo]):
         *,
         api: str | None = None,
         provider: str | None = None,
+        maker: str | None = None,
         application: str | None = None,
         geolocation: str | None = None,
         min_context: int | None = None,
@@ -175,6 +193,7 @@ class Catalog(Mapping[str, ModelInfo]):
             return (
                 (api is None or m.api == api)
                 and (provider is None or m.model_id.prefix == provider)
+                and (maker is None or (m.identity is not None and m.identity.maker == maker))
                 and (application is None or m.application == application)
                 and (geolocation is None or m.geolocation == geolocation)
                 and (min_context is None or (m.context_window or 0) >= min_context)
@@ -184,44 +203,21 @@ class Catalog(Mapping[str, ModelInfo]):
                 and (where is None or where(m))
             )
 
-        return sorted((m for m in self._models.values() if fits(m)), key=lambda m: m.id)
+        return sorted((m for m in self.values() if fits(m)), key=lambda m: m.id)
 
 
 def _at_most(price: Decimal | None, limit: Decimal | float | None) -> bool:
     return limit is None or (price is not None and price <= Decimal(str(limit)))
 
 
+def _backwards(text: str | None) -> str:
+    """Text that sorts the other way round; what has no date (a live entry) comes first."""
+    return "" if text is None else "".join(chr(0x10FF - ord(c)) for c in text if ord(c) < 0x10FF)
+
+
 @cache
 def bundled() -> Catalog:
-    """A snapshot of facts that ships with the package (2025-07), for look-ups without a request."""
+    """The snapshot that ships with the package, for look-ups without a request; ``as_of`` tells its month."""
     data = importlib.resources.files("requesty_core").joinpath("data/catalog.json").read_bytes()
-    return Catalog(read_models(decode_json(data)))
-
-
-def estimate(usage: Usage, model: ModelInfo) -> Usage | None:
-    """The usage with a cost computed from catalogue prices, marked ``estimated``; ``None`` if a price is unknown.
-
-    Cache reads and writes are part of the input tokens and priced on their own where the catalogue has a price.
-    """
-    if model.input_price is None or model.output_price is None:
-        return None
-    cached = model.input_price if model.cached_price is None else model.cached_price
-    caching = model.input_price if model.caching_price is None else model.caching_price
-    plain = max(usage.input_tokens - usage.cached_tokens - usage.caching_tokens, 0)
-    cost = (
-        plain * model.input_price
-        + usage.cached_tokens * cached
-        + usage.caching_tokens * caching
-        + usage.output_tokens * model.output_price
-    )
-    return Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        total_tokens=usage.total_tokens,
-        cached_tokens=usage.cached_tokens,
-        caching_tokens=usage.caching_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost=cost,
-        raw=usage.raw,
-        estimated=True,
-    )
+    body = decode_json(data)
+    return Catalog.from_entries(body["data"], as_of=body["as_of"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from requesty_emulator.models.catalogue import Model, variant_effort
+from requesty_emulator.models.catalogue import variant_effort
+from requesty_emulator.models.model import Model
 from requesty_emulator.validation import content
 from requesty_emulator.validation.chat import OTHER_TOOLS
 

@@ -18,7 +18,7 @@ from requesty_emulator.answers.words import Hints, quoted
 from requesty_emulator.gateway.billing import tokens
 from requesty_emulator.gateway.bounds import MAX_NESTING, too_deep
 from requesty_emulator.gateway.scripted import Scripted
-from requesty_emulator.models.catalogue import Model
+from requesty_emulator.models.model import Model
 
 #: A one-pixel PNG, the picture every emulated image model draws.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -32,7 +32,7 @@ _SCHEMA_TRIES = 100
 _LONGEST = 1_000_000
 _MAX_KEYS = 50
 _THINKS_UNASKED = re.compile(r"deepseek-r1|deepseek-reasoner|qwq|[-/]r1\b", re.I)
-_OPENAI_REASONER = re.compile(r"(?:^|/)(?:o[134]|gpt-5)", re.I)
+_OPENAI_REASONER = re.compile(r"(?:^|/)(?:o[134]|gpt-[5-9])", re.I)
 
 
 def reply(ask: Ask, model: Model, seed: int, scripted: Scripted | None = None) -> tuple[list[Answer], int]:

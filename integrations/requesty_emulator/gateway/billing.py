@@ -8,7 +8,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from requesty_emulator.models.catalogue import Model
+from requesty_emulator.models.model import Model
 
 #: Prompt prefixes that are remembered, the newest.
 _MAX_PREFIXES = 100_000
@@ -38,11 +38,14 @@ class Usage:
     def price(self, model: Model) -> Usage:
         """Fill ``cost`` from catalogue prices (USD, ten decimal places so that it survives a JSON float)."""
         plain = max(0, self.prompt - self.cached - self.caching)
+        prices = model.tier(self.prompt)
+        cached = prices.input_price if prices.cached_price is None else prices.cached_price
+        caching = prices.input_price if prices.caching_price is None else prices.caching_price
         cost = (
-            plain * model.input_price
-            + self.cached * model.cached_price
-            + self.caching * model.caching_price
-            + self.completion * model.output_price
+            plain * prices.input_price
+            + self.cached * cached
+            + self.caching * caching
+            + self.completion * prices.output_price
         )
         self.cost = cost.quantize(_PLACES).normalize() if cost else Decimal(0)
         return self

@@ -17,7 +17,7 @@ from requesty_emulator.gateway.link import Link
 from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, now
 from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.gateway.state import Key
-from requesty_emulator.models.catalogue import Model
+from requesty_emulator.models.model import Model
 
 
 class Call:

@@ -8,7 +8,8 @@ from requesty_emulator.errors import GatewayError
 from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.faults import Fault
 from requesty_emulator.gateway.policy import CHAIN_SECONDS, SKIP_STATUSES, Policy, backoff
-from requesty_emulator.models.catalogue import Model, find
+from requesty_emulator.models.catalogue import find
+from requesty_emulator.models.model import Model
 
 
 async def route(call: Call, kind: str = "chat", *, needs: int = 0) -> Model:
@@ -28,7 +29,7 @@ async def route(call: Call, kind: str = "chat", *, needs: int = 0) -> Model:
     call.core.state.check_model(call.key, requested, kind)
     if requested.startswith("policy/"):
         return await _policy(call, _find_policy(call, requested), kind, needs, depth=0)
-    model = find(requested)
+    model = find(requested, call.core.state.models)
     _fits(call, model, kind, needs)
     return model
 
@@ -94,7 +95,7 @@ async def _member(call: Call, name: str, kind: str, needs: int, depth: int) -> M
         raise fault.error() if fault.is_error else GatewayError(502)
     if name.startswith("policy/"):
         return await _policy(call, _find_policy(call, name), kind, needs, depth + 1)
-    model = find(name)
+    model = find(name, call.core.state.models)
     _fits(call, model, kind, needs)
     if fault is not None:
         call.fault = fault if call.fault == Fault() else replace(call.fault, delay=call.fault.delay + fault.delay)

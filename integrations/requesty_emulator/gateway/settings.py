@@ -65,6 +65,8 @@ class Settings:
     risky_tools: bool = False
     #: Answer 400 when the prompt exceeds the model's context window.
     check_context: bool = True
+    #: Refuse what the models' makers refuse, with their kind of 400 (sampling settings, forced tools, efforts, …).
+    upstream_rules: bool = True
     #: Largest request body in bytes.
     max_body_bytes: int = 32 * 1024 * 1024
     #: Requests that ``requests`` keeps, the newest; ``None`` keeps all.

@@ -16,6 +16,7 @@ from requesty_emulator.gateway.billing import PromptCache
 from requesty_emulator.gateway.policy import Policy
 from requesty_emulator.gateway.records import LedgerEntry, now
 from requesty_emulator.gateway.settings import Settings
+from requesty_emulator.models.model import Model
 
 _LEVELS = {"none": 0, "read": 1, "write": 2}
 
@@ -98,6 +99,7 @@ class State:
         self.org_name = "Emulated organisation"
         self.restricted = False
         self.policies: dict[str, Policy] = {}
+        self.models: dict[str, Model] = {}
         self.ledger: list[LedgerEntry] = []
         self.feedback: dict[str, dict[str, Any]] = {}
         self.response_ids: set[str] = set()

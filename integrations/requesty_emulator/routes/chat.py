@@ -16,7 +16,8 @@ from requesty_emulator.gateway.delivery import Reply, encode
 from requesty_emulator.gateway.guardrails import mask
 from requesty_emulator.gateway.routing import route
 from requesty_emulator.gateway.scripted import Scripted
-from requesty_emulator.models.catalogue import Model
+from requesty_emulator.models.model import Model
+from requesty_emulator.models.rules import check_upstream
 from requesty_emulator.routes.sse import chat_events, pieces, token_logprobs
 from requesty_emulator.validation.chat import CHAT_FIELDS, unknown_fields, validate_chat
 from requesty_emulator.validation.content import ATTACHMENT_TOKENS
@@ -37,7 +38,7 @@ async def chat_completions(call: Call) -> Reply:
     check_strict_schemas(body, refuse=call.settings.strict_schemas)
     blocks = prompt_blocks(body)
     model = await route(call, needs=sum(count for _, count in blocks))
-    provider_rules(body, model)
+    provider_rules(call, body, model)
     ask = from_chat(body, model)
     ask.blocks, ask.risky_tools = blocks, call.settings.risky_tools
     scripted = call.core.scripts.take(call.record.model, call.record.path)
@@ -83,8 +84,12 @@ def prompt_blocks(body: dict[str, Any]) -> list[tuple[str, int]]:
     return blocks
 
 
-def provider_rules(body: dict[str, Any], model: Model) -> None:
-    """Upstream refusals the contract mentions; their origin is the provider."""
+def provider_rules(call: Call, body: dict[str, Any], model: Model) -> None:
+    """Upstream refusals; their origin is the provider."""
+    if not call.settings.upstream_rules:
+        return
+    route = call.record.path.rpartition("/")[2]
+    check_upstream(body, model, route if route in ("messages", "responses") else "chat")
     form = body.get("response_format") or {}
     if form.get("type") == "json_object" and model.family == "openai" and not _says_json(body):
         raise bad_request(
@@ -95,8 +100,6 @@ def provider_rules(body: dict[str, Any], model: Model) -> None:
     functions = [tool for tool in tools if tool.get("type") == "function"]
     if model.family == "google" and functions and len(functions) < len(tools):
         raise bad_request("web search cannot be combined with function tools", "provider")
-    if functions and "gpt-5.6" in model.id and body.get("reasoning_effort") and "openai-responses/" not in model.id:
-        raise bad_request("Function tools with reasoning_effort are not supported; use /v1/responses", "provider")
     thinking, limit = body.get("thinking") or {}, body.get("max_tokens") or body.get("max_completion_tokens")
     if model.family == "anthropic" and limit and thinking.get("budget_tokens", 0) >= limit:
         raise bad_request("max_tokens must be greater than thinking.budget_tokens", "provider")

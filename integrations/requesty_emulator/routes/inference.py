@@ -10,7 +10,7 @@ from requesty_emulator.gateway.billing import Usage
 from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.routing import route
 from requesty_emulator.gateway.scripted import Scripted
-from requesty_emulator.models.catalogue import Model
+from requesty_emulator.models.model import Model
 from requesty_emulator.routes.chat import answer, prompt_blocks, provider_rules, shown_model
 
 
@@ -31,7 +31,7 @@ async def infer(call: Call, chat: dict[str, Any]) -> Outcome:
     """Serve a body that was converted to the chat form."""
     blocks = prompt_blocks(chat)
     model = await route(call, needs=sum(count for _, count in blocks))
-    provider_rules(chat, model)
+    provider_rules(call, chat, model)
     ask = from_chat(chat, model)
     ask.blocks, ask.risky_tools = blocks, call.settings.risky_tools
     scripted = call.core.scripts.take(call.record.model, call.record.path)

@@ -15,7 +15,8 @@ from requesty_emulator.models.catalogue import catalogue, managed
 async def list_models(call: Call) -> Reply:
     """The public catalogue without a key; with one, its approved models plus the policies (documented)."""
     take_plain(call)
-    entries = [model.entry() for model in catalogue().values() if model.api in ("chat", "embedding")]
+    listed = {**catalogue(), **{name: model for name, model in call.core.state.models.items() if "/" in name}}
+    entries = [model.entry() for model in listed.values() if model.api in ("chat", "embedding")]
     try:
         key = call.authenticate(scope="completions", level="none")
     except GatewayError:
@@ -37,7 +38,8 @@ async def list_models(call: Call) -> Reply:
 async def list_managed(call: Call) -> Reply:
     """Bare ids of vendor-maintained chains; public (seen by clients in September 2026)."""
     take_plain(call)
-    return Reply(_page(call, [model.entry() for model in managed().values()]))
+    added = {name: model for name, model in call.core.state.models.items() if "/" not in name}
+    return Reply(_page(call, [model.entry() for model in {**managed(), **added}.values()]))
 
 
 def _page(call: Call, entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scenario files: keys, policies, faults, answers and switches in JSON or TOML."""
+"""Scenario files: keys, models, policies, faults, answers and switches in JSON or TOML."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from requesty_emulator.errors import ConfigError
 from requesty_emulator.gateway.faults import make_fault
 from requesty_emulator.gateway.policy import Policy
 from requesty_emulator.gateway.settings import Settings
+from requesty_emulator.models.added import make_model
 
-_SECTIONS = ("api_key", "switches", "keys", "policies", "faults", "answers")
+_SECTIONS = ("api_key", "switches", "keys", "models", "policies", "faults", "answers")
 _RULE = ("model", "nth", "key", "path", "times")
 _KEY = ("name", "secret", "monthly_limit", "permissions", "labels", "expires_at", "models")
 _ANSWER_FIELDS = (
@@ -33,6 +34,7 @@ class Scenario:
     api_key: str | None = None
     switches: dict[str, Any] = field(default_factory=dict)
     keys: list[dict[str, Any]] = field(default_factory=list)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     faults: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
@@ -69,6 +71,11 @@ def _check(data: dict[str, Any], where: str) -> Scenario:
             key = dict(_typed(item, dict, f"keys[{index}]"))
             _known(key, _KEY, f"keys[{index}]")
             scenario.keys.append(_key(key, f"keys[{index}]"))
+        for name, item in _typed(data.get("models", {}), dict, "models").items():
+            facts = dict(_typed(item, dict, f"models.{name}"))
+            plain = {key: value for key, value in facts.items() if key not in ("like", "rules")}
+            make_model(name, facts.get("like"), facts.get("rules"), plain)
+            scenario.models[name] = facts
         for name, item in _typed(data.get("policies", {}), dict, "policies").items():
             scenario.policies[name] = _policy(item, f"policies.{name}")
         for index, item in enumerate(_typed(data.get("faults", []), list, "faults")):

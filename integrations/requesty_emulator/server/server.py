@@ -12,6 +12,8 @@ from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.records import RecordedRequest
 from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.gateway.state import Key
+from requesty_emulator.models.added import make_model
+from requesty_emulator.models.model import Model
 from requesty_emulator.server.app import build_app
 from requesty_emulator.server.inspection import Inspection
 from requesty_emulator.server.listening import Server, checked_port, listen, loopback
@@ -131,6 +133,22 @@ class GatewayEmulator(Inspection, Scripting):
         """Create a key; options as :meth:`~requesty_emulator.gateway.state.State.add_key`."""
         return self.state.add_key(name, **options)
 
+    def add_model(
+        self, model: str, *, like: str | None = None, rules: Mapping[str, Any] | None = None, **facts: Any
+    ) -> Model:
+        """Serve one more model, or another version of a listed one; kept until :meth:`reset`.
+
+        ``facts`` are keys of the models list (``context_window``, ``input_price`` in USD per token,
+        ``supports_output_json_schema``, ``retires``, …), over those of the model ``like``. ``rules`` are the fields of
+        :class:`~requesty_emulator.models.rules.UpstreamRules`, for example ``{"refuses": ["temperature"]}``; without
+        them the model refuses what its name says, and ``{}`` lets it take everything. Raises
+        :class:`~requesty_emulator.errors.ConfigError` with one line.
+        """
+        made = make_model(model, like, rules, facts)
+        with self.state.lock:
+            self.state.models[model] = made
+        return made
+
     def _apply_scenario(self) -> None:
         if self._scenario is not None:
             self._apply(self._scenario)
@@ -138,6 +156,8 @@ class GatewayEmulator(Inspection, Scripting):
     def _apply(self, scenario: Scenario) -> None:
         for key in scenario.keys:
             self.add_key(**key)
+        for name, facts in scenario.models.items():
+            self.add_model(name, **facts)
         self.policies.update(scenario.policies)
         for fault in scenario.faults:
             self.fault(**fault)

@@ -299,8 +299,11 @@ def validate_requesty(value: object) -> None:
     if options.get("tags") is not None:
         for index, tag in enumerate(checks.array(options["tags"], "requesty.tags")):
             checks.string(tag, f"requesty.tags[{index}]")
-    for name in ("user_id", "trace_id"):
+    for name in ("user_id", "trace_id", "prompt_id"):
         if options.get(name) is not None:
             checks.string(options[name], f"requesty.{name}")
+    if options.get("prompt_variables") is not None:
+        for name, value in checks.obj(options["prompt_variables"], "requesty.prompt_variables").items():
+            checks.string(value, f"requesty.prompt_variables.{name}")
     if options.get("extra") is not None:
         checks.obj(options["extra"], "requesty.extra")

@@ -108,11 +108,11 @@ LOOKUPS = [
     ("openai/o3-mini:high@eu", "openai/o3-mini:high"),
     ("openai/o3-mini:low", "openai/o3-mini"),
     ("bedrock/claude@eu-central-1", "bedrock/claude@eu-central-1"),
-    ("bedrock/claude@us-east-1", None),
+    ("bedrock/claude@us-east-1", "bedrock/claude@us-east-1"),
     ("gpt-5-mini@eu", "gpt-5-mini"),
     ("coding/claude-4-sonnet", "coding/claude-4-sonnet"),
     ("policy/unknown", None),
-    ("openai/GPT-4O", None),
+    ("openai/GPT-4O", "openai/GPT-4O"),
     ("nobody/knows", None),
 ]
 

@@ -1,0 +1,218 @@
+"""One request for one model: what the model's rules leave of a chat-completions body, as a pure function.
+
+Two kinds of fields are told apart. What an adapter added by itself (the tool choice of structured output,
+``parallel_tool_calls``, the token parameter, …) always follows the rules. What the caller set is theirs: it is sent as
+it is, and adapted only when the request is one of several in a fallback chain and this model is not the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from requesty_core.errors import ConfigurationError
+
+from .identity import identify
+from .rules import NO_RULES, ModelRules, rules_for
+
+__all__ = ["Adapt", "LeftOut", "Prepared", "adapts", "check_adapt", "effort_of_budget", "prepare", "reasons"]
+
+Adapt = Literal["chain", "always", "never"]
+"""When the fields that the caller set follow a model's rules: for the later models of a chain, always, or never."""
+
+_EFFORT_WORDS = frozenset({"none", "min", "minimal", "low", "medium", "high", "xhigh", "max"})
+
+
+def check_adapt(value: object) -> Adapt:
+    """The setting as given. Raises :class:`ConfigurationError` for anything but the three words."""
+    for word in get_args(Adapt):
+        if value == word:
+            return word  # type: ignore[no-any-return]
+    raise ConfigurationError(f"adapt: {value!r}; give 'chain', 'always' or 'never'")
+
+
+def adapts(adapt: Adapt, step: int) -> bool:
+    """Whether the caller's own fields follow the rules of the chain's model number ``step`` (from 0)."""
+    return adapt == "always" or (adapt == "chain" and step > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A field that was not sent as the request had it, and why."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request for one model. ``body`` is the one given where nothing had to change."""
+
+    body: Mapping[str, Any]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def effort_of_budget(tokens: int) -> str:
+    """The effort that the gateway reads a thinking budget as (docs:reasoning)."""
+    return "low" if tokens <= 1024 else "medium" if tokens <= 8192 else "high"
+
+
+def reasons(body: Mapping[str, Any], model: str, rules: ModelRules | None = None) -> bool:
+    """Whether the model will reason for this request, by what the body or the id's variant asks for, else by itself."""
+    rules = rules_for(model) if rules is None else rules
+    effort = body.get("reasoning_effort")
+    if isinstance(effort, str) and effort:
+        return effort != "none" or rules.none_reasons
+    thinking = body.get("thinking")
+    if isinstance(thinking, Mapping) and isinstance(thinking.get("type"), str):
+        return bool(thinking["type"] != "disabled")
+    if body.get("reasoning"):
+        return True
+    identity = identify(model)
+    variant = None if identity is None else identity.variant
+    if variant is not None and (variant in _EFFORT_WORDS or variant.isdigit()):
+        return variant != "none" or rules.none_reasons
+    return rules.reasons
+
+
+def prepare(
+    body: Mapping[str, Any],
+    model: str,
+    *,
+    added: Set[str] = frozenset(),
+    adapt: bool = False,
+    learned: Set[str] = frozenset(),
+) -> Prepared:
+    """The body as this model takes it; the one given is never changed.
+
+    ``added`` are the fields that an adapter put there by itself, ``learned`` those of them that this model is known to
+    have refused (:class:`~requesty_core.catalog.refusals.RefusalMemory`). ``strict`` stands for the flag inside tools
+    and schemas. With ``adapt`` the caller's fields follow the rules too.
+    """
+    rules = rules_for(model)
+    if not learned and rules is NO_RULES and not adapt:
+        return Prepared(body)
+    work = _Preparation(body, model, rules, added, adapt)
+    work.run(learned)
+    return Prepared(work.body, tuple(work.left_out)) if work.left_out else Prepared(body)
+
+
+class _Preparation:
+    """One body on its way; it is copied before the first change."""
+
+    def __init__(self, body: Mapping[str, Any], model: str, rules: ModelRules, added: Set[str], adapt: bool) -> None:
+        self.body: dict[str, Any] = dict(body)
+        self.model = model
+        self.rules = rules
+        self.added = added
+        self.adapt = adapt
+        self.left_out: list[LeftOut] = []
+
+    def run(self, learned: Set[str]) -> None:
+        for name in sorted(learned & self.added):
+            self._drop(name, "was refused by this model before")
+        self._roles()
+        self._effort()
+        self._thinking()
+        reasoning = reasons(self.body, self.model, self.rules)
+        self._tool_choice(reasoning)
+        self._token_parameter()
+        for name in sorted(self.rules.refused.intersection(self.body)):
+            self._drop(name, "is refused by this model")
+        if reasoning:
+            for name in sorted(self.rules.refused_while_reasoning.intersection(self.body)):
+                self._drop(name, "is refused by this model while it reasons")
+        for first, second in self.rules.exclusive:
+            if self.body.get(first) is not None and self.body.get(second) is not None:
+                self._drop(second, f"is refused by this model beside {first}")
+
+    def _may(self, name: str) -> bool:
+        return self.body.get(name) is not None and (self.adapt or name in self.added)
+
+    def _drop(self, name: str, reason: str) -> None:
+        if name == "strict":
+            if without_strict(self.body):
+                self.left_out.append(LeftOut(name, reason))
+        elif self._may(name):
+            del self.body[name]
+            self.left_out.append(LeftOut(name, reason))
+
+    def _effort(self) -> None:
+        effort = self.body.get("reasoning_effort")
+        if effort is None:
+            return
+        if effort in self.rules.refused_efforts:
+            self._drop("reasoning_effort", f"is refused by this model as {effort!r}")
+        elif effort != "none" and not self.rules.effort_with_tools and _functions(self.body):
+            self._drop("reasoning_effort", "is refused by this model beside function tools")
+
+    def _thinking(self) -> None:
+        thinking = self.body.get("thinking")
+        if self.rules.thinking != "effort" or not isinstance(thinking, Mapping) or not self._may("thinking"):
+            return
+        budget = thinking.get("budget_tokens")
+        self._drop("thinking", "is refused by this model, which takes reasoning_effort")
+        beside_tools = not self.rules.effort_with_tools and _functions(self.body)
+        if isinstance(budget, int) and not beside_tools and self.body.get("reasoning_effort") is None:
+            self.body["reasoning_effort"] = effort_of_budget(budget)
+
+    def _tool_choice(self, reasoning: bool) -> None:
+        choice = self.body.get("tool_choice")
+        if choice != "required" and not isinstance(choice, Mapping):
+            return
+        if self.rules.forced_tool_choice == "refused":
+            self._drop("tool_choice", "may not be forced with this model")
+        elif self.rules.forced_tool_choice == "refused_while_reasoning" and reasoning:
+            self._drop("tool_choice", "may not be forced while this model reasons")
+
+    def _token_parameter(self) -> None:
+        wanted = self.rules.token_parameter
+        other = "max_tokens" if wanted == "max_completion_tokens" else "max_completion_tokens"
+        if not self._may(other):
+            return
+        limit = self.body.pop(other)
+        if self.body.get(wanted) is None:
+            self.body[wanted] = limit
+        self.left_out.append(LeftOut(other, f"was sent as {wanted}"))
+
+    def _roles(self) -> None:
+        messages = self.body.get("messages")
+        wanted = self.rules.system_role
+        if not self.adapt or not isinstance(messages, list):
+            return
+        # `developer` is OpenAI's own word for the role.
+        identity = identify(self.model)
+        foreign = {"developer"} if identity is not None and identity.maker not in ("openai", None) else set()
+        refused = foreign | ({"system", "developer"} if wanted == "user" else set())
+        found = refused & {m.get("role") for m in messages if isinstance(m, Mapping)}
+        if found:
+            self.body["messages"] = [
+                {**m, "role": wanted} if isinstance(m, Mapping) and m.get("role") in refused else m for m in messages
+            ]
+            self.left_out.extend(LeftOut(f"role {role}", f"was sent as {wanted}") for role in sorted(found))
+
+
+def _functions(body: Mapping[str, Any]) -> bool:
+    tools = body.get("tools")
+    return isinstance(tools, list) and any(isinstance(t, Mapping) and t.get("type") == "function" for t in tools)
+
+
+def without_strict(body: dict[str, Any]) -> bool:
+    """Take ``strict`` out of the tools and the schema of a body, copying what changes; whether there was any."""
+    found = False
+    tools = body.get("tools")
+    if isinstance(tools, list):
+        functions = [t.get("function") if isinstance(t, Mapping) else None for t in tools]
+        if any(isinstance(f, Mapping) and "strict" in f for f in functions):
+            found = True
+            body["tools"] = [
+                {**t, "function": {k: v for k, v in f.items() if k != "strict"}} if isinstance(f, Mapping) else t
+                for t, f in zip(tools, functions, strict=True)
+            ]
+    form = body.get("response_format")
+    schema = form.get("json_schema") if isinstance(form, Mapping) else None
+    if isinstance(form, Mapping) and isinstance(schema, Mapping) and "strict" in schema:
+        found = True
+        body["response_format"] = {**form, "json_schema": {k: v for k, v in schema.items() if k != "strict"}}
+    return found
