@@ -32,7 +32,7 @@ class RequestyInsufficientBalanceError(core.InsufficientBalanceError, lc.ModelEr
     """The organisation has no credit left (402)."""
 
 class RequestyNotFoundError(core.NotFoundError, lc.ModelNotFoundError):
-    """The gateway does not know this model, policy or route (404)."""
+    """The gateway does not know this model, policy or route (404), or no longer has it (410)."""
 
 class RequestySpendLimitError(core.SpendLimitError, lc.ModelError):
     """The key's monthly spend limit is reached (412)."""

@@ -95,6 +95,8 @@ async def test_a_call_is_one_span_with_its_attempts_as_events(exporter: InMemory
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 3,
         "requesty.cost": 0.001,
+        "gen_ai.usage.cost": 0.001,
+        "llm.cost.total": 0.001,
         "requesty.provider": "openai",
         "requesty.request_id": "r-2",
     }

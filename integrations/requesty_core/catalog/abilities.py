@@ -15,10 +15,12 @@ __all__ = [
     "StructuredForm",
     "context_window",
     "embedding_limits",
+    "may_force_tools",
     "media_kinds",
     "structured_output_form",
     "supports_schema",
     "supports_web_search",
+    "takes",
     "thinking_form",
     "token_parameter",
 ]
@@ -57,6 +59,21 @@ def structured_output_form(
         if rules.forced_tool_choice == "refused" or (rules.forced_tool_choice != "accepted" and thinks):
             return "tool"
     return "forced_tool"
+
+
+def takes(models: Iterable[str], field: str) -> bool:
+    """Whether no model of a chain is known to refuse a field of the body, such as ``parallel_tool_calls``."""
+    return all(field not in rules_for(model).refused for model in models)
+
+
+def may_force_tools(models: Iterable[str], *, reasoning: bool = False) -> bool:
+    """Whether no model of a chain is known to refuse a forced tool call; ``reasoning`` says that it is asked for."""
+    found = [rules_for(model) for model in models]
+    return all(
+        rules.forced_tool_choice == "accepted"
+        or (rules.forced_tool_choice != "refused" and not (reasoning or rules.reasons))
+        for rules in found
+    )
 
 
 def thinking_form(model: str) -> Literal["budget", "effort"] | None:

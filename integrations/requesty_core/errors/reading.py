@@ -39,6 +39,7 @@ _STATUS_CLASSES: dict[int, type[RequestyError]] = {
     403: PermissionDeniedError,
     404: NotFoundError,
     408: RequestTimeoutError,
+    410: NotFoundError,
     412: SpendLimitError,
     424: UpstreamFormatError,
     429: RateLimitError,

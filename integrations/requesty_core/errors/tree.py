@@ -210,7 +210,7 @@ class InsufficientBalanceError(RequestyError):
 
 
 class NotFoundError(RequestyError):
-    """The gateway does not know this model, policy or route (404)."""
+    """The gateway does not know this model, policy or route (404), or no longer has it (410)."""
 
     kind = ErrorKind.NOT_FOUND
     advice = "Check the model id; `client.models.list()` shows what the key may use."

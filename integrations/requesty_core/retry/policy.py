@@ -71,4 +71,12 @@ class FallbackPolicy:
         """Whether another model may be tried after ``error``."""
         if self.should_fall_back is not None:
             return self.should_fall_back(error)
-        return error.kind in FALLBACK_KINDS
+        return error.kind in FALLBACK_KINDS or is_blocked_provider(error)
+
+
+def is_blocked_provider(error: RequestyError) -> bool:
+    """Whether the key may not use this model's provider (403, "Provider blocked by policy"; contract, section 13).
+
+    Another model may be allowed, unlike where the key itself is refused.
+    """
+    return error.kind is ErrorKind.PERMISSION and "provider blocked" in error.message.lower()

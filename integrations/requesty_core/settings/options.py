@@ -23,6 +23,8 @@ class RequestyOptions:
         user_id: end user, for analytics and load-balancing stickiness.
         trace_id: conversation or task, for analytics and load-balancing stickiness (one id keeps one model).
         extra: any further JSON keys; usage reports can group by ``extra.KEY``.
+        prompt_id: id of a prompt in the gateway's prompt library.
+        prompt_variables: values of that prompt's variables, by name.
     """
 
     auto_cache: bool | None = None
@@ -30,11 +32,13 @@ class RequestyOptions:
     user_id: str | None = None
     trace_id: str | None = None
     extra: Mapping[str, Any] | None = None
+    prompt_id: str | None = None
+    prompt_variables: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.auto_cache is not None and not isinstance(self.auto_cache, bool):
             raise ConfigurationError(f"options.auto_cache: {self.auto_cache!r} is not a bool; give True or False")
-        for name in ("user_id", "trace_id"):
+        for name in ("user_id", "trace_id", "prompt_id"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"options.{name}: {value!r} is not a string")
@@ -46,6 +50,8 @@ class RequestyOptions:
             raise ConfigurationError(f"options.tags: {self.tags!r} is not a list of strings")
         if self.extra is not None and not isinstance(self.extra, Mapping):
             raise ConfigurationError(f"options.extra: {self.extra!r} is not a mapping")
+        if self.prompt_variables is not None and not isinstance(self.prompt_variables, Mapping):
+            raise ConfigurationError(f"options.prompt_variables: {self.prompt_variables!r} is not a mapping")
 
     @classmethod
     def conversation(cls, **options: Any) -> RequestyOptions:
@@ -84,6 +90,8 @@ class RequestyOptions:
             user_id=self.user_id if top.user_id is None else top.user_id,
             trace_id=self.trace_id if top.trace_id is None else top.trace_id,
             extra=extra,
+            prompt_id=self.prompt_id if top.prompt_id is None else top.prompt_id,
+            prompt_variables=self.prompt_variables if top.prompt_variables is None else top.prompt_variables,
         )
 
     def to_body(self) -> dict[str, Any]:
@@ -99,6 +107,10 @@ class RequestyOptions:
             body["trace_id"] = self.trace_id
         if self.extra:
             body["extra"] = dict(self.extra)
+        if self.prompt_id is not None:
+            body["prompt_id"] = self.prompt_id
+        if self.prompt_variables is not None:
+            body["prompt_variables"] = dict(self.prompt_variables)
         return body
 
 

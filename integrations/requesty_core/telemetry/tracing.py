@@ -6,6 +6,7 @@ never recorded. A span covers a whole call, fallback included; each attempt is a
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,14 @@ def start_span(operation: str, model: str, base_url: str) -> CallSpan:
     return CallSpan(span)
 
 
+def _cost_attributes(cost: Decimal | None) -> dict[str, float | str]:
+    """The billed cost under our own name and those that backends read: Langfuse's and OpenInference's."""
+    if cost is None:
+        return {}
+    amount = float(cost)
+    return {"requesty.cost": amount, "gen_ai.usage.cost": amount, "llm.cost.total": amount}
+
+
 class CallSpan:
     """One call's span. Every method may be called after :meth:`end`, which is final."""
 
@@ -63,7 +72,7 @@ class CallSpan:
             "gen_ai.response.finish_reasons": [finish] if finish else None,
             "gen_ai.usage.input_tokens": None if usage is None else usage.input_tokens,
             "gen_ai.usage.output_tokens": None if usage is None else usage.output_tokens,
-            "requesty.cost": None if usage is None or usage.cost is None else float(usage.cost),
+            **_cost_attributes(None if usage is None else usage.cost),
             "requesty.provider": getattr(reply, "provider", None),
             "requesty.request_id": getattr(reply, "request_id", None),
         }
