@@ -25,6 +25,10 @@ from .model import Case, Driver, Mode
 NOT_SHARED = {
     "management_url": "of the core's management client; no framework has a place for it",
     "feedback_url": "of the core's feedback client; no framework has a place for it",
+    **dict.fromkeys(
+        ("ca_bundle", "client_cert", "proxy", "max_connections", "max_response_bytes"),
+        "of the core's own transport; an adapter is given a client or transport with them",
+    ),
     "window": "windows come from the catalogue, and from the framework's own settings where it has some",
 }
 Use = Callable[..., Any]
