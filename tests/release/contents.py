@@ -66,7 +66,7 @@ def _strangers(code: Iterable[str], roots: Collection[str]) -> Iterator[str]:
             yield f"{name} is under no import root"
         elif _TESTS.search(name):
             yield f"{name} is a test or a page"
-        elif not (name.endswith(".py") or name in markers or name in DATA):
+        elif not (name.endswith((".py", ".pyi")) or name in markers or name in DATA):
             yield f"{name} is neither Python nor a known data file (add it to DATA if it belongs there)"
 
 
