@@ -26,8 +26,6 @@ EXCEPTIONS: dict[str, str] = {
     "langchain_requesty/data/_profiles.py": DATA,
     "requesty_cli/app.py::models": TO_BE_SPLIT,
     "requesty_cli/configure/applications.py": TO_BE_SPLIT,
-    "requesty_core/calls/settings.py": TO_BE_SPLIT,
-    "requesty_core/calls/settings.py::ClientSettings": TO_BE_SPLIT,
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,
     "requesty_core/exchange/aio.py": TO_BE_SPLIT,
     "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,

@@ -1,38 +1,20 @@
-"""What a client does before any IO: settings, routes, and the exchange of each kind of call."""
+"""What a client was told, checked; what one call lays over it; and what a call is retried and booked with."""
 
 from __future__ import annotations
 
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from requesty_core.catalog.model_id import check_model
-from requesty_core.embeddings.plan import (
-    DEFAULT_BATCH_SIZE,
-    DEFAULT_MAX_IN_FLIGHT,
-    Batch,
-    BatchResult,
-    EmbeddingInput,
-    EmbeddingsPlan,
-    read_embeddings,
-)
 from requesty_core.errors import ConfigurationError
-from requesty_core.exchange.body import build_body, chat_body, declared_tools
-from requesty_core.exchange.stream import StreamExchange
-from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
-from requesty_core.money.usage import Usage
 from requesty_core.network.http import URL
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
-from requesty_core.replies.accumulate import Accumulator, read_completion
-from requesty_core.replies.attempts import Attempt
-from requesty_core.replies.protocols import StreamAccumulator
-from requesty_core.replies.received import ReceivedResponse
-from requesty_core.replies.reply import ChatReply, StreamEvent
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.retry.health import HealthBoard
 from requesty_core.retry.policy import FallbackPolicy
@@ -42,47 +24,10 @@ from requesty_core.settings.options import RequestyOptions, check_headers, merge
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
 
-from .arguments import take_options
 from .estimate import estimate_cost
+from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route
 
-if TYPE_CHECKING:
-    # Imported where they are needed, to keep `import requesty_core` light.
-    from requesty_core.replies.native import NativeEvent, NativeReply
-
-__all__ = [
-    "JSON_HEADERS",
-    "CallOptions",
-    "ChatStreamExchange",
-    "ClientSettings",
-    "Route",
-]
-
-ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where one kind of call goes: method, full URL, headers of its own, and a body that is not JSON, if it has one."""
-
-    method: str
-    url: URL
-    headers: Mapping[str, str] = field(default_factory=dict)
-    streams: bool = False
-    content: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallOptions:
-    """Settings of one call, laid over the client's."""
-
-    steps: tuple[Step, ...]
-    policy: FallbackPolicy
-    timeouts: Timeouts
-    max_retries: int
-    options: RequestyOptions
-    extra_headers: Mapping[str, str]
-    extra_body: Mapping[str, Any]
-
+__all__ = ["ClientSettings"]
 
 _UNSET: Any = object()
 
@@ -110,7 +55,7 @@ class ClientSettings:
     def __post_init__(self) -> None:
         url = URL(f"{self.config.base_url}/chat/completions")
         object.__setattr__(self, "chat_route", Route("POST", url, JSON_HEADERS))
-        object.__setattr__(self, "stream_route", Route("POST", url, _STREAM_HEADERS, streams=True))
+        object.__setattr__(self, "stream_route", Route("POST", url, STREAM_HEADERS, streams=True))
         embeddings = URL(f"{self.config.base_url}/embeddings")
         object.__setattr__(self, "embeddings_route", Route("POST", embeddings, JSON_HEADERS))
 
@@ -232,155 +177,7 @@ class ClientSettings:
             return {**route.headers, **self.config.headers}
         return merge_headers(route.headers, self.config.headers, call.extra_headers)
 
-    def chat(
-        self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
-    ) -> tuple[UnaryExchange[ChatReply], CallOptions]:
-        """The exchange of a complete chat answer."""
-        call, body = self._chat_call(model, messages, params, stream=False)
-        declared = declared_tools(body)
 
-        def read(received: ReceivedResponse) -> tuple[ChatReply, Usage | None]:
-            reply = read_completion(received.json(), received.model, declared, received.context())
-            return reply, reply.usage
-
-        exchange = UnaryExchange(
-            self.engine(call),
-            body,
-            read,
-            accounts=self.accounts(call),
-            observer=self.on_event,
-            finish=_with_attempts,
-            telemetry=self.telemetry("chat", call),
-        )
-        return exchange, call
-
-    def chat_stream(
-        self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
-    ) -> tuple[ChatStreamExchange, CallOptions]:
-        """The exchange of a streamed chat answer."""
-        call, body = self._chat_call(model, messages, params, stream=True)
-        declared = declared_tools(body)
-
-        def accumulate(received: ReceivedResponse) -> Accumulator:
-            return Accumulator(received.model, declared, received.context())
-
-        exchange: ChatStreamExchange = StreamExchange(
-            self.engine(call),
-            body,
-            accumulate,
-            accounts=self.accounts(call),
-            observer=self.on_event,
-            telemetry=self.telemetry("chat", call),
-        )
-        return exchange, call
-
-    def embeddings(
-        self, model: str, inputs: EmbeddingInput, params: dict[str, Any]
-    ) -> tuple[EmbeddingsPlan, Callable[[Batch], UnaryExchange[BatchResult]], CallOptions]:
-        """Batches of an embeddings call, and the exchange of each."""
-        own = take_options(params, ("batch_size", "max_in_flight", "on_batch"))
-        batch_size = own.pop("batch_size", None)
-        max_in_flight = own.pop("max_in_flight", None)
-        on_batch = own.pop("on_batch", None)
-        # The client's fallbacks are chat models; vectors of different models must never be mixed.
-        own.setdefault("fallbacks", ())
-        call = self.call_options(model, **own)
-        plan = EmbeddingsPlan(
-            model,
-            inputs,
-            DEFAULT_BATCH_SIZE if batch_size is None else batch_size,
-            DEFAULT_MAX_IN_FLIGHT if max_in_flight is None else max_in_flight,
-            on_batch,
-        )
-        fields = build_body({"encoding_format": "base64", **params}, call.options, call.extra_body)
-        fields.pop("model", None)
-
-        def exchange(batch: Batch) -> UnaryExchange[BatchResult]:
-            def read(received: ReceivedResponse) -> tuple[BatchResult, Usage | None]:
-                result = read_embeddings(received, len(batch.items))
-                return result, result.usage
-
-            return UnaryExchange(
-                self.engine(call),
-                {"input": list(batch.items), **fields},
-                read,
-                accounts=self.accounts(call),
-                observer=self.on_event,
-                telemetry=self.telemetry("embeddings", call),
-            )
-
-        return plan, exchange, call
-
-    def native(
-        self, path: str, model: str, fields: Mapping[str, Any], params: dict[str, Any]
-    ) -> tuple[UnaryExchange[NativeReply], Route, CallOptions]:
-        """The exchange of a complete answer of ``/messages`` or ``/responses``."""
-        from requesty_core.replies.native import read_native
-
-        call, body = self._native_body(model, {**fields, **params}, stream=False)
-        exchange = UnaryExchange(
-            self.engine(call),
-            body,
-            read_native,
-            accounts=self.accounts(call),
-            observer=self.on_event,
-            finish=_native_attempts,
-            telemetry=self.telemetry("chat", call),
-        )
-        return exchange, Route("POST", URL(f"{self.config.base_url}/{path}"), JSON_HEADERS), call
-
-    def native_stream(
-        self,
-        path: str,
-        model: str,
-        fields: Mapping[str, Any],
-        params: dict[str, Any],
-        accumulate: Callable[[ReceivedResponse], StreamAccumulator[NativeEvent, NativeReply]],
-    ) -> tuple[StreamExchange[NativeEvent, NativeReply], Route, CallOptions]:
-        """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
-        call, body = self._native_body(model, {**fields, **params}, stream=True)
-        exchange: StreamExchange[NativeEvent, NativeReply] = StreamExchange(
-            self.engine(call),
-            body,
-            accumulate,
-            accounts=self.accounts(call),
-            observer=self.on_event,
-            telemetry=self.telemetry("chat", call),
-        )
-        route = Route("POST", URL(f"{self.config.base_url}/{path}"), _STREAM_HEADERS, streams=True)
-        return exchange, route, call
-
-    def _native_body(self, model: str, params: dict[str, Any], *, stream: bool) -> tuple[CallOptions, dict[str, Any]]:
-        own = take_options(params)
-        call = self.call_options(model, **own)
-        body = build_body(params, call.options, call.extra_body)
-        body.pop("model", None)
-        body.pop("stream", None)
-        if stream:
-            body["stream"] = True
-        return call, body
-
-    def _chat_call(
-        self, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any], *, stream: bool
-    ) -> tuple[CallOptions, dict[str, Any]]:
-        own = take_options(params)
-        call = self.call_options(model, **own)
-        body = chat_body(messages, params, stream=stream, options=call.options, extra_body=call.extra_body)
-        body.pop("model", None)
-        return call, body
-
-
-def _native_attempts(reply: NativeReply, attempts: Sequence[Attempt]) -> NativeReply:
-    return replace(reply, attempts=attempts)
-
-
-def _with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
-    return replace(reply, attempts=attempts)
-
-
-JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
-# Compression of a stream would delay its tokens and cost more than it saves.
-_STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
 _random = random.Random()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Self, TypeVar
 
-from requesty_core.calls.settings import CallOptions, ClientSettings, Route
+from requesty_core.calls.route import CallOptions, Route
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.exchange import Exchange
 from requesty_core.exchange.stream import StreamExchange

@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from requesty_core.calls.settings import JSON_HEADERS, CallOptions, ClientSettings, Route
+from requesty_core.calls.exchanges import chat_call
+from requesty_core.calls.route import JSON_HEADERS, CallOptions, Route
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
 from requesty_core.exchange.body import build_body, declared_tools
 from requesty_core.exchange.stream import StreamExchange
@@ -78,7 +80,7 @@ def _chat(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) ->
     wanted = body.get("stream_options")
     asked = isinstance(wanted, Mapping) and bool(wanted.get("include_usage"))
     own = _take_options(settings, incoming, body)
-    options, fields = settings._chat_call(model, messages, {**body, **own}, stream=streams)
+    options, fields = chat_call(settings, model, messages, {**body, **own}, stream=streams)
     declared = declared_tools(fields)
     if streams:
 

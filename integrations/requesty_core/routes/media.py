@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from requesty_core.calls.arguments import take_options
-from requesty_core.calls.settings import JSON_HEADERS, ClientSettings, Route
+from requesty_core.calls.route import JSON_HEADERS, Route
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
 from requesty_core.exchange.body import build_body
 from requesty_core.exchange.unary import UnaryExchange

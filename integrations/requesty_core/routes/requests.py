@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote
 
 from requesty_core.calls.arguments import CALL_OPTIONS
-from requesty_core.calls.settings import JSON_HEADERS, CallOptions, ClientSettings, Route
+from requesty_core.calls.route import JSON_HEADERS, CallOptions, Route
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.money.accounts import Accounts

@@ -10,7 +10,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from requesty_core.calls.settings import CallOptions, Route
+from requesty_core.calls.exchanges import (
+    chat_exchange,
+    chat_stream_exchange,
+    embeddings_exchange,
+    native_exchange,
+    native_stream_exchange,
+)
+from requesty_core.calls.route import CallOptions, Route
 from requesty_core.client.base import BaseClient
 from requesty_core.client.sender_aio import AsyncSender
 from requesty_core.embeddings.plan import Batch, EmbeddingInput, EmbeddingsReply
@@ -116,7 +123,7 @@ class AsyncRequestyClient(BaseClient):
     ) -> NativeReply:
         """A complete answer of ``/v1/messages`` (Anthropic format). Raises :class:`RequestyError`."""
         fields = {"max_tokens": max_tokens, "messages": messages}
-        return await self.run(*self._settings.native("messages", model, fields, params))
+        return await self.run(*native_exchange(self._settings, "messages", model, fields, params))
 
     def stream_messages(
         self, *, model: str, max_tokens: int, messages: Sequence[Mapping[str, Any]], **params: Any
@@ -125,12 +132,14 @@ class AsyncRequestyClient(BaseClient):
         from requesty_core.replies.native import MessagesAccumulator
 
         fields = {"max_tokens": max_tokens, "messages": messages}
-        exchange, route, options = self._settings.native_stream("messages", model, fields, params, MessagesAccumulator)
+        exchange, route, options = native_stream_exchange(
+            self._settings, "messages", model, fields, params, MessagesAccumulator
+        )
         return AsyncStream(exchange, *self._start(exchange, route, options))
 
     async def responses(self, *, model: str, input: str | Sequence[Any], **params: Any) -> NativeReply:
         """A complete answer of ``/v1/responses`` (OpenAI format). Raises :class:`RequestyError`."""
-        return await self.run(*self._settings.native("responses", model, {"input": input}, params))
+        return await self.run(*native_exchange(self._settings, "responses", model, {"input": input}, params))
 
     def stream_responses(
         self, *, model: str, input: str | Sequence[Any], **params: Any
@@ -139,8 +148,8 @@ class AsyncRequestyClient(BaseClient):
         from requesty_core.replies.native import ResponsesAccumulator
 
         fields = {"input": input}
-        exchange, route, options = self._settings.native_stream(
-            "responses", model, fields, params, ResponsesAccumulator
+        exchange, route, options = native_stream_exchange(
+            self._settings, "responses", model, fields, params, ResponsesAccumulator
         )
         return AsyncStream(exchange, *self._start(exchange, route, options))
 
@@ -152,7 +161,7 @@ class AsyncRequestyClient(BaseClient):
         may be given: ``timeout``, ``max_retries``, ``fallbacks``, ``fallback_policy``, ``options``,
         ``extra_headers``, ``extra_body``. Raises :class:`RequestyError`.
         """
-        exchange, options = self._settings.chat(model, messages, params)
+        exchange, options = chat_exchange(self._settings, model, messages, params)
         return await self.run(exchange, self._settings.chat_route, options)
 
     def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
@@ -160,7 +169,7 @@ class AsyncRequestyClient(BaseClient):
 
         Not a coroutine: iterate it with ``async for``.
         """
-        exchange, options = self._settings.chat_stream(model, messages, params)
+        exchange, options = chat_stream_exchange(self._settings, model, messages, params)
         return AsyncChatStream(exchange, *self._start(exchange, self._settings.stream_route, options))
 
     async def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
@@ -178,7 +187,7 @@ class AsyncRequestyClient(BaseClient):
             EmbeddingsError: some of several batches failed; it names the inputs and holds the vectors that came.
             RequestyError: the only batch failed.
         """
-        plan, exchange_for, options = self._settings.embeddings(model, input, params)
+        plan, exchange_for, options = embeddings_exchange(self._settings, model, input, params)
 
         async def embed(batch: Batch) -> None:
             try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from requesty_core.calls.settings import CallOptions, ClientSettings, Route
+from requesty_core.calls.route import CallOptions, Route
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import RequestyError
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.routes.requests import RouteRequest

@@ -1,0 +1,216 @@
+"""The exchange of each kind of call: its body, how its answer is read, and what it is booked and traced with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from requesty_core.embeddings.plan import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_MAX_IN_FLIGHT,
+    Batch,
+    BatchResult,
+    EmbeddingInput,
+    EmbeddingsPlan,
+    read_embeddings,
+)
+from requesty_core.exchange.body import build_body, chat_body, declared_tools
+from requesty_core.exchange.stream import StreamExchange
+from requesty_core.exchange.unary import UnaryExchange
+from requesty_core.money.accounts import Accounts
+from requesty_core.money.usage import Usage
+from requesty_core.network.http import URL
+from requesty_core.replies.accumulate import Accumulator, read_completion
+from requesty_core.replies.attempts import Attempt
+from requesty_core.replies.protocols import StreamAccumulator
+from requesty_core.replies.received import ReceivedResponse
+from requesty_core.replies.reply import ChatReply, StreamEvent
+from requesty_core.retry.steps import Step
+from requesty_core.telemetry.call import CallTelemetry
+from requesty_core.telemetry.events import Observer
+
+from .arguments import take_options
+from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route
+from .settings import ClientSettings
+
+if TYPE_CHECKING:
+    # Imported where they are needed, to keep `import requesty_core` light.
+    from requesty_core.replies.native import NativeEvent, NativeReply
+
+__all__ = [
+    "ChatStreamExchange",
+    "chat_call",
+    "chat_exchange",
+    "chat_stream_exchange",
+    "embeddings_exchange",
+    "native_exchange",
+    "native_stream_exchange",
+]
+
+ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
+
+
+def chat_exchange(
+    settings: ClientSettings, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
+) -> tuple[UnaryExchange[ChatReply], CallOptions]:
+    """The exchange of a complete chat answer."""
+    call, body = chat_call(settings, model, messages, params, stream=False)
+    declared = declared_tools(body)
+
+    def read(received: ReceivedResponse) -> tuple[ChatReply, Usage | None]:
+        reply = read_completion(received.json(), received.model, declared, received.context())
+        return reply, reply.usage
+
+    exchange = UnaryExchange(
+        settings.engine(call),
+        body,
+        read,
+        finish=_with_attempts,
+        **_watched(settings, call, "chat"),
+    )
+    return exchange, call
+
+
+def chat_stream_exchange(
+    settings: ClientSettings, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
+) -> tuple[ChatStreamExchange, CallOptions]:
+    """The exchange of a streamed chat answer."""
+    call, body = chat_call(settings, model, messages, params, stream=True)
+    declared = declared_tools(body)
+
+    def accumulate(received: ReceivedResponse) -> Accumulator:
+        return Accumulator(received.model, declared, received.context())
+
+    exchange: ChatStreamExchange = StreamExchange(
+        settings.engine(call),
+        body,
+        accumulate,
+        **_watched(settings, call, "chat"),
+    )
+    return exchange, call
+
+
+def embeddings_exchange(
+    settings: ClientSettings, model: str, inputs: EmbeddingInput, params: dict[str, Any]
+) -> tuple[EmbeddingsPlan, Callable[[Batch], UnaryExchange[BatchResult]], CallOptions]:
+    """Batches of an embeddings call, and the exchange of each."""
+    own = take_options(params, ("batch_size", "max_in_flight", "on_batch"))
+    batch_size = own.pop("batch_size", None)
+    max_in_flight = own.pop("max_in_flight", None)
+    on_batch = own.pop("on_batch", None)
+    # The client's fallbacks are chat models; vectors of different models must never be mixed.
+    own.setdefault("fallbacks", ())
+    call = settings.call_options(model, **own)
+    plan = EmbeddingsPlan(
+        model,
+        inputs,
+        DEFAULT_BATCH_SIZE if batch_size is None else batch_size,
+        DEFAULT_MAX_IN_FLIGHT if max_in_flight is None else max_in_flight,
+        on_batch,
+    )
+    fields = build_body({"encoding_format": "base64", **params}, call.options, call.extra_body)
+    fields.pop("model", None)
+
+    def exchange(batch: Batch) -> UnaryExchange[BatchResult]:
+        def read(received: ReceivedResponse) -> tuple[BatchResult, Usage | None]:
+            result = read_embeddings(received, len(batch.items))
+            return result, result.usage
+
+        return UnaryExchange(
+            settings.engine(call),
+            {"input": list(batch.items), **fields},
+            read,
+            **_watched(settings, call, "embeddings"),
+        )
+
+    return plan, exchange, call
+
+
+def native_exchange(
+    settings: ClientSettings, path: str, model: str, fields: Mapping[str, Any], params: dict[str, Any]
+) -> tuple[UnaryExchange[NativeReply], Route, CallOptions]:
+    """The exchange of a complete answer of ``/messages`` or ``/responses``."""
+    from requesty_core.replies.native import read_native
+
+    call, body = _native_body(settings, model, {**fields, **params}, stream=False)
+    exchange = UnaryExchange(
+        settings.engine(call),
+        body,
+        read_native,
+        finish=_native_attempts,
+        **_watched(settings, call, "chat"),
+    )
+    return exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), JSON_HEADERS), call
+
+
+def native_stream_exchange(
+    settings: ClientSettings,
+    path: str,
+    model: str,
+    fields: Mapping[str, Any],
+    params: dict[str, Any],
+    accumulate: Callable[[ReceivedResponse], StreamAccumulator[NativeEvent, NativeReply]],
+) -> tuple[StreamExchange[NativeEvent, NativeReply], Route, CallOptions]:
+    """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
+    call, body = _native_body(settings, model, {**fields, **params}, stream=True)
+    exchange: StreamExchange[NativeEvent, NativeReply] = StreamExchange(
+        settings.engine(call),
+        body,
+        accumulate,
+        **_watched(settings, call, "chat"),
+    )
+    route = Route("POST", URL(f"{settings.config.base_url}/{path}"), STREAM_HEADERS, streams=True)
+    return exchange, route, call
+
+
+def _native_body(
+    settings: ClientSettings, model: str, params: dict[str, Any], *, stream: bool
+) -> tuple[CallOptions, dict[str, Any]]:
+    own = take_options(params)
+    call = settings.call_options(model, **own)
+    body = build_body(params, call.options, call.extra_body)
+    body.pop("model", None)
+    body.pop("stream", None)
+    if stream:
+        body["stream"] = True
+    return call, body
+
+
+def chat_call(
+    settings: ClientSettings,
+    model: str | Step,
+    messages: Sequence[Mapping[str, Any]],
+    params: dict[str, Any],
+    *,
+    stream: bool,
+) -> tuple[CallOptions, dict[str, Any]]:
+    """Settings of one chat call and the fields of its body, both without the model: every step has its own."""
+    own = take_options(params)
+    call = settings.call_options(model, **own)
+    body = chat_body(messages, params, stream=stream, options=call.options, extra_body=call.extra_body)
+    body.pop("model", None)
+    return call, body
+
+
+class _Watched(TypedDict):
+    accounts: Accounts
+    observer: Observer | None
+    telemetry: CallTelemetry
+
+
+def _watched(settings: ClientSettings, call: CallOptions, operation: str) -> _Watched:
+    """Where a call is booked, and who is told of it."""
+    return {
+        "accounts": settings.accounts(call),
+        "observer": settings.on_event,
+        "telemetry": settings.telemetry(operation, call),
+    }
+
+
+def _native_attempts(reply: NativeReply, attempts: Sequence[Attempt]) -> NativeReply:
+    return replace(reply, attempts=attempts)
+
+
+def _with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
+    return replace(reply, attempts=attempts)

@@ -1,0 +1,43 @@
+"""Where one kind of call goes, and the settings of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from requesty_core.network.http import URL
+from requesty_core.retry.policy import FallbackPolicy
+from requesty_core.retry.steps import Step
+from requesty_core.settings.config import Timeouts
+from requesty_core.settings.options import RequestyOptions
+
+__all__ = ["JSON_HEADERS", "STREAM_HEADERS", "CallOptions", "Route"]
+
+JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+# Compression of a stream would delay its tokens and cost more than it saves.
+STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one kind of call goes: method, full URL, headers of its own, and a body that is not JSON, if it has one."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+    streams: bool = False
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """Settings of one call, laid over the client's."""
+
+    steps: tuple[Step, ...]
+    policy: FallbackPolicy
+    timeouts: Timeouts
+    max_retries: int
+    options: RequestyOptions
+    extra_headers: Mapping[str, str]
+    extra_body: Mapping[str, Any]
