@@ -23,6 +23,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy integrations tests/support tests/house
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_sync.py --check
+	$(BIN)/python scripts/generate_stubs.py --check
 	$(BIN)/python docs/generate_errors.py --check
 	$(BIN)/python catalog/build.py --check
 	$(BIN)/python docs/generate_profiles.py --check
