@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from requesty_emulator import GatewayEmulator
-from requesty_emulator.answers.ask import Tool
 from requesty_emulator.answers.fit import FITS, fits
+from requesty_emulator.answers.model_request import Tool
 from requesty_emulator.answers.risk import risky
 
 from .wire import MODEL, called, chat, said, tool

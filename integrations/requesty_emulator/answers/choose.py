@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import re
 
-from requesty_emulator.answers.ask import Ask, Tool
 from requesty_emulator.answers.fit import FITS, NAMED, clauses_of, fits, read, sentences_of
+from requesty_emulator.answers.model_request import ModelRequest, Tool
 from requesty_emulator.answers.risk import risky
 
 _OUTPUT_TOOL = re.compile(r"final|result|respond|response|output|answer|submit|report", re.I)
 _GREETING = re.compile(r"^\W*(?:hello|hi|hey|thanks|thank you|good (?:morning|evening|day))\W*$", re.I)
 
 
-def choose(ask: Ask) -> list[tuple[Tool, str]]:
+def choose(request: ModelRequest) -> list[tuple[Tool, str]]:
     """Tools to call, each with the text to take its arguments from; empty for an answer in words."""
-    if not ask.tools or ask.choice == "none":
+    if not request.tools or request.choice == "none":
         return []
-    prompt = ask.question
-    after = [turn for turn in ask.since_user() if turn.role == "tool"]
-    if ask.forced:
-        return [(tool, _material(ask)) for tool in ask.tools if tool.name == ask.forced][:1]
-    safe = ask.tools if ask.risky_tools else [tool for tool in ask.tools if not risky(tool)]
-    if ask.choice == "required":
-        return [(_required(ask, safe or ask.tools, {turn.tool for turn in after}), _material(ask))]
+    prompt = request.question
+    after = [turn for turn in request.since_user() if turn.role == "tool"]
+    if request.forced:
+        return [(tool, _material(request)) for tool in request.tools if tool.name == request.forced][:1]
+    safe = request.tools if request.risky_tools else [tool for tool in request.tools if not risky(tool)]
+    if request.choice == "required":
+        return [(_required(request, safe or request.tools, {turn.tool for turn in after}), _material(request))]
     if not safe:
         return []
-    if ask.last.role == "tool":
+    if request.last.role == "tool":
         called = {turn.tool for turn in after}
         left = [pair for pair in _several(safe, prompt) if pair[0].name not in called]
-        return left if ask.parallel else left[:1]
-    if ask.last.role != "user" or _GREETING.match(prompt):
+        return left if request.parallel else left[:1]
+    if request.last.role != "user" or _GREETING.match(prompt):
         return []
-    if ask.parallel and (several := _several(safe, prompt)):
+    if request.parallel and (several := _several(safe, prompt)):
         return several
     best = fitting(safe, prompt)
     return [] if best is None else [(best, prompt)]
@@ -43,18 +43,18 @@ def fitting(tools: list[Tool], prompt: str) -> Tool | None:
     return ranked[0][1] if ranked and ranked[0][0] >= FITS else None
 
 
-def _material(ask: Ask) -> str:
-    results = [turn.text for turn in ask.since_user() if turn.role == "tool"]
-    return "\n".join([ask.question, *results])
+def _material(request: ModelRequest) -> str:
+    results = [turn.text for turn in request.since_user() if turn.role == "tool"]
+    return "\n".join([request.question, *results])
 
 
-def _required(ask: Ask, tools: list[Tool], called: set[str]) -> Tool:
+def _required(request: ModelRequest, tools: list[Tool], called: set[str]) -> Tool:
     """A forced choice: after tool results the one that delivers the result, so that agent loops end."""
     if not called:
-        return fits(tools, ask.question)[0][1]
+        return fits(tools, request.question)[0][1]
     fresh = [tool for tool in tools if tool.name not in called]
     final = [tool for tool in fresh if _OUTPUT_TOOL.search(tool.name) or "final" in tool.description.lower()]
-    return fits(final or fresh or tools, ask.question)[0][1]
+    return fits(final or fresh or tools, request.question)[0][1]
 
 
 def _several(tools: list[Tool], prompt: str) -> list[tuple[Tool, str]]:

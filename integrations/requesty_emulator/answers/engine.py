@@ -1,4 +1,4 @@
-"""The emulated model: turns an :class:`Ask` into answers, deterministically."""
+"""The emulated model: turns an :class:`ModelRequest` into answers, deterministically."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hashlib import blake2b
 from typing import Any
 
 from requesty_emulator.answers import retrieve
-from requesty_emulator.answers.ask import Answer, Ask, ToolCall
 from requesty_emulator.answers.choose import choose
+from requesty_emulator.answers.model_request import Answer, ModelRequest, ToolCall
 from requesty_emulator.answers.react import react_reply
 from requesty_emulator.answers.risk import fill_call
 from requesty_emulator.answers.schema_fill import fill
@@ -35,14 +35,14 @@ _THINKS_UNASKED = re.compile(r"deepseek-r1|deepseek-reasoner|qwq|[-/]r1\b", re.I
 _OPENAI_REASONER = re.compile(r"(?:^|/)(?:o[134]|gpt-[5-9])", re.I)
 
 
-def reply(ask: Ask, model: Model, seed: int, scripted: Scripted | None = None) -> tuple[list[Answer], int]:
+def reply(request: ModelRequest, model: Model, seed: int, scripted: Scripted | None = None) -> tuple[list[Answer], int]:
     """All ``n`` answers and the reasoning tokens they took."""
     answers, thought = [], 0
-    for index in range(ask.n):
-        answer = _scripted(scripted, seed, index) if scripted else _answer(ask, model, seed, index)
+    for index in range(request.n):
+        answer = _scripted(scripted, seed, index) if scripted else _answer(request, model, seed, index)
         if scripted is None or scripted.finish_reason is None:
-            _stop_and_length(answer, ask)
-        reasoning, count = _think(ask, model, seed, answer)
+            _stop_and_length(answer, request)
+        reasoning, count = _think(request, model, seed, answer)
         if answer.reasoning is None and scripted is None:
             answer.reasoning = reasoning
             if reasoning and model.family in _SIGNS_REASONING:
@@ -54,59 +54,61 @@ def reply(ask: Ask, model: Model, seed: int, scripted: Scripted | None = None) -
     return answers, thought
 
 
-def _answer(ask: Ask, model: Model, seed: int, index: int) -> Answer:
-    calls = choose(ask)
+def _answer(request: ModelRequest, model: Model, seed: int, index: int) -> Answer:
+    calls = choose(request)
     if calls:
         made = []
         for position, (tool, text) in enumerate(calls):
-            arguments = fill_call(tool, text or ask.question, ask.risky_tools)
-            identity = _digest(f"{seed}:{tool.name}:{len(ask.turns)}:{index}:{position}:{ask.question}", 18)
+            arguments = fill_call(tool, text or request.question, request.risky_tools)
+            identity = _digest(f"{seed}:{tool.name}:{len(request.turns)}:{index}:{position}:{request.question}", 18)
             made.append(ToolCall(f"call_{_plain(identity)}", tool.name, json.dumps(arguments, ensure_ascii=False)))
         return Answer(text=None, calls=made, finish="tool_calls")
-    if ask.schema is not None:
-        instance = fill(ask.schema, _context(ask))
+    if request.schema is not None:
+        instance = fill(request.schema, _context(request))
         return Answer(text=json.dumps(instance, ensure_ascii=False))
-    if ask.json_object:
-        return Answer(text=json.dumps(_json_object(ask), ensure_ascii=False))
-    if ask.images:
+    if request.json_object:
+        return Answer(text=json.dumps(_json_object(request), ensure_ascii=False))
+    if request.images:
         return Answer(
             text="Here is the image.",
             images=[{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}],
         )
-    text = react_reply(ask) or _schema_in_prompt(ask) or retrieve.answer(ask.turns)
+    text = react_reply(request) or _schema_in_prompt(request) or retrieve.answer(request.turns)
     if index:
         text = f"{text} (variant {index + 1})"
     answer = Answer(text=text)
-    if ask.web_search:
-        answer.annotations = [_citation(ask.question, text)]
+    if request.web_search:
+        answer.annotations = [_citation(request.question, text)]
     return answer
 
 
-def _context(ask: Ask) -> str:
-    results = [turn.text for turn in ask.since_user() if turn.role == "tool"]
-    return "\n".join([ask.question, *results]) if ask.question else "\n".join(turn.text for turn in ask.turns)
+def _context(request: ModelRequest) -> str:
+    results = [turn.text for turn in request.since_user() if turn.role == "tool"]
+    return (
+        "\n".join([request.question, *results]) if request.question else "\n".join(turn.text for turn in request.turns)
+    )
 
 
-def _json_object(ask: Ask) -> dict[str, Any]:
+def _json_object(request: ModelRequest) -> dict[str, Any]:
     """An object with the keys that the prompt quotes; a schema in the prompt wins."""
-    found = _prompt_schema(ask)
+    found = _prompt_schema(request)
     if found is not None:
-        value = fill(found, ask.question)
+        value = fill(found, request.question)
         if isinstance(value, dict):
             return value
-    asked = [key for key in quoted(ask.question) if re.fullmatch(r"[\w -]{1,40}", key)]
+    asked = [key for key in quoted(request.question) if re.fullmatch(r"[\w -]{1,40}", key)]
     if not asked:
-        asked = [key for turn in ask.turns for key in quoted(turn.text) if re.fullmatch(r"[A-Za-z_]\w{0,39}", key)]
+        asked = [key for turn in request.turns for key in quoted(turn.text) if re.fullmatch(r"[A-Za-z_]\w{0,39}", key)]
     if not asked:
-        return {"answer": retrieve.answer(ask.turns)}
+        return {"answer": retrieve.answer(request.turns)}
     asked = asked[:_MAX_KEYS]
-    hints = Hints.of(re.sub("|".join(rf"[\"'`“]{re.escape(key)}[\"'`”]" for key in asked), " ", ask.question))
+    hints = Hints.of(re.sub("|".join(rf"[\"'`“]{re.escape(key)}[\"'`”]" for key in asked), " ", request.question))
     return {key: hints.labelled(key) or hints.phrase(key) for key in dict.fromkeys(asked)}
 
 
-def _prompt_schema(ask: Ask) -> dict[str, Any] | None:
+def _prompt_schema(request: ModelRequest) -> dict[str, Any] | None:
     """A JSON schema written into the prompt text, as schema-in-prompt parsers do; the last one wins."""
-    for turn in reversed(ask.turns):
+    for turn in reversed(request.turns):
         if turn.role in ("assistant", "tool") or "schema" not in turn.text.lower():
             continue
         found: dict[str, Any] | None = None
@@ -128,11 +130,11 @@ def _prompt_schema(ask: Ask) -> dict[str, Any] | None:
     return None
 
 
-def _schema_in_prompt(ask: Ask) -> str | None:
-    found = _prompt_schema(ask)
+def _schema_in_prompt(request: ModelRequest) -> str | None:
+    found = _prompt_schema(request)
     if found is None:
         return None
-    plain = ask.question.split("{", 1)[0] or ask.question
+    plain = request.question.split("{", 1)[0] or request.question
     return json.dumps(fill(found, plain), ensure_ascii=False)
 
 
@@ -150,30 +152,30 @@ def _citation(question: str, text: str) -> dict[str, Any]:
     }
 
 
-def _stop_and_length(answer: Answer, ask: Ask) -> None:
-    if answer.text and len(answer.text) * ask.n > _LONGEST:
-        answer.text, answer.finish = answer.text[: _LONGEST // ask.n], "length"
+def _stop_and_length(answer: Answer, request: ModelRequest) -> None:
+    if answer.text and len(answer.text) * request.n > _LONGEST:
+        answer.text, answer.finish = answer.text[: _LONGEST // request.n], "length"
     if answer.text and not answer.calls:
-        hits = [(at, word) for word in ask.stop if (at := answer.text.find(word)) >= 0]
+        hits = [(at, word) for word in request.stop if (at := answer.text.find(word)) >= 0]
         if hits:
             at, answer.stop_word = min(hits)
             answer.text = answer.text[:at]
-    if ask.max_tokens and answer.text and tokens(answer.text) > ask.max_tokens and not answer.calls:
-        answer.text = answer.text[: ask.max_tokens * 4]
+    if request.max_tokens and answer.text and tokens(answer.text) > request.max_tokens and not answer.calls:
+        answer.text = answer.text[: request.max_tokens * 4]
         answer.finish, answer.stop_word = "length", None
 
 
-def _think(ask: Ask, model: Model, seed: int, answer: Answer) -> tuple[str | None, int]:
+def _think(request: ModelRequest, model: Model, seed: int, answer: Answer) -> tuple[str | None, int]:
     """Reasoning text, if this family shows it, and the reasoning tokens it takes."""
-    asked = ask.effort is not None and ask.effort > 0 and model.reasoning
+    asked = request.effort is not None and request.effort > 0 and model.reasoning
     if model.family == "openai":
         if not _OPENAI_REASONER.search(model.id):
             return None, 0
-        return None, 16 * (1 + min((ask.effort or 8192) // 1024, 32))
+        return None, 16 * (1 + min((request.effort or 8192) // 1024, 32))
     if not asked and not _THINKS_UNASKED.search(model.id):
         return None, 0
-    steps = 1 + min((ask.effort or 1024) // 8192, 4)
-    topic = " ".join(ask.question.split())[:120] or "the conversation"
+    steps = 1 + min((request.effort or 1024) // 8192, 4)
+    topic = " ".join(request.question.split())[:120] or "the conversation"
     lines = [f"The user asks: {topic}."]
     if answer.calls:
         lines.append(f"I should call {', '.join(call.name for call in answer.calls)}.")

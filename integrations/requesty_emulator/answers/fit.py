@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from requesty_emulator.answers.ask import Tool
+from requesty_emulator.answers.model_request import Tool
 from requesty_emulator.answers.words import name_terms, stem, terms
 
 FITS = 3.0

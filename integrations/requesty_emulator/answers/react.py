@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from requesty_emulator.answers.ask import Ask, Tool
 from requesty_emulator.answers.choose import fitting
+from requesty_emulator.answers.model_request import ModelRequest, Tool
 from requesty_emulator.answers.retrieve import answer
 from requesty_emulator.answers.risk import fill_call, risky
 
@@ -16,12 +16,12 @@ _LONGEST = 8_000
 _OBSERVATION = re.compile(r"^\s*Observation:\s*(.*)", re.S)
 
 
-def react_reply(ask: Ask) -> str | None:
+def react_reply(request: ModelRequest) -> str | None:
     """The next step of a prompt-described tool loop, or ``None`` when the prompt describes none."""
-    prompt = "\n".join(turn.text for turn in ask.turns if turn.role == "system")
+    prompt = "\n".join(turn.text for turn in request.turns if turn.role == "system")
     if "Action Input:" not in prompt:
         return None
-    seen = _OBSERVATION.match(ask.last.text)
+    seen = _OBSERVATION.match(request.last.text)
     if seen:
         return (
             "Thought: I can answer without using any more tools. I'll use the user's language to answer\n"
@@ -30,11 +30,11 @@ def react_reply(ask: Ask) -> str | None:
     tools = _tools(prompt)
     if not tools:
         return None
-    safe = tools if ask.risky_tools else [tool for tool in tools if not risky(tool)]
-    best = fitting(safe, ask.question)
+    safe = tools if request.risky_tools else [tool for tool in tools if not risky(tool)]
+    best = fitting(safe, request.question)
     if best is None:
-        return f"Thought: I can answer without using any tools.\nAnswer: {answer(ask.turns)}"
-    arguments = json.dumps(fill_call(best, ask.question, ask.risky_tools), ensure_ascii=False)
+        return f"Thought: I can answer without using any tools.\nAnswer: {answer(request.turns)}"
+    arguments = json.dumps(fill_call(best, request.question, request.risky_tools), ensure_ascii=False)
     return (
         "Thought: The current language of the user is: English. I need to use a tool to help me answer the question.\n"
         f"Action: {best.name}\nAction Input: {arguments}"

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from requesty_emulator.answers.ask import Turn
+from requesty_emulator.answers.model_request import Turn
 from requesty_emulator.answers.words import quoted, sentences, stem, terms
 
 #: Patterns look at this many characters at most, so that a huge prompt cannot stall the server.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from requesty_emulator.answers.ask import Tool
+from requesty_emulator.answers.model_request import Tool
 from requesty_emulator.answers.schema_fill import fill
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

@@ -10,10 +10,10 @@ import msgspec
 from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.gateway.billing import Usage
 from requesty_emulator.gateway.bounds import MAX_NESTING, too_deep
+from requesty_emulator.gateway.connection import Connection
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.faults import Fault
 from requesty_emulator.gateway.guardrails import mask_json
-from requesty_emulator.gateway.link import Link
 from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, now
 from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.gateway.state import Key
@@ -23,10 +23,12 @@ from requesty_emulator.models.model import Model
 class Call:
     """A request in flight: what came in, whose it is, what disturbs it, and what it will cost."""
 
-    def __init__(self, core: Core, record: RecordedRequest, link: Link, params: Mapping[str, str], style: str) -> None:
+    def __init__(
+        self, core: Core, record: RecordedRequest, connection: Connection, params: Mapping[str, str], style: str
+    ) -> None:
         self.core = core
         self.record = record
-        self.link = link
+        self.connection = connection
         self.params = params
         self.style = style
         self.fault: Fault = Fault()

@@ -46,12 +46,12 @@ def error_reply(error: GatewayError, style: str) -> Reply:
 
 async def deliver(call: Call, reply: Reply, send: Send) -> None:
     """Send a reply, disturbed as the call's fault says."""
-    fault, link = call.fault, call.link
-    if not await link.pause(fault.delay + call.settings.delay):
+    fault, connection = call.fault, call.connection
+    if not await connection.pause(fault.delay + call.settings.delay):
         call.record.disconnected = True
         return
     if fault.drop_connection:
-        link.abort()
+        connection.abort()
         return
     reply = _disturb(call, reply)
     call.record.status = reply.status
@@ -66,7 +66,7 @@ async def deliver(call: Call, reply: Reply, send: Send) -> None:
 
 
 async def _send_whole(call: Call, status: int, data: bytes, headers: dict[str, str], send: Send) -> None:
-    fault, link = call.fault, call.link
+    fault, connection = call.fault, call.connection
     if status != 204:
         headers["content-length"] = str(len(data))
     await send({"type": "http.response.start", "status": status, "headers": _raw(headers)})
@@ -75,12 +75,12 @@ async def _send_whole(call: Call, status: int, data: bytes, headers: dict[str, s
     step = fault.slow_bytes or len(sent) or 1
     pace = (fault.chunk_delay or 0.0) if fault.slow_bytes else 0.0
     for at in range(0, len(sent), step):
-        if at and not await link.pause(pace):
+        if at and not await connection.pause(pace):
             call.record.disconnected = True
             return
         await send({"type": "http.response.body", "body": sent[at : at + step], "more_body": True})
     if cut is not None and cut < len(data):
-        link.abort()
+        connection.abort()
         return
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -126,7 +126,7 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send) -> None:
-    fault, link, core = call.fault, call.link, call.core
+    fault, connection, core = call.fault, call.connection, call.core
     events, ending = _script(fault, reply.events or [], reply.dialect)
     pace = call.settings.chunk_delay if fault.chunk_delay is None else fault.chunk_delay
     writes = _writes(fault, events, pace)
@@ -138,21 +138,21 @@ async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send)
         await send({"type": "http.response.start", "status": reply.status, "headers": _raw(headers)})
         last = len(writes) - 1
         for index, data in enumerate(writes):
-            if index and pace and not await link.pause(pace):
+            if index and pace and not await connection.pause(pace):
                 break
             if index == last and completes:
                 call.settle()
-            if not await link.write(send, data):
+            if not await connection.write(send, data):
                 break
         else:
             if ending == "end":
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 return
             if ending == "abort":
-                link.abort()
+                connection.abort()
                 return
             index = len(writes)
-            await link.pause(None)
+            await connection.pause(None)
         call.record.disconnected = True
         if reply.billable:
             delivered = index / max(len(writes), 1) * len(events) / max(len(reply.events or ()), 1)

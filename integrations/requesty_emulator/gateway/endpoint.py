@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.gateway.call import Call
+from requesty_emulator.gateway.connection import connection_of
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.delivery import Reply, deliver, error_reply
-from requesty_emulator.gateway.link import link_of
 from requesty_emulator.gateway.records import RecordedRequest
 
 logger = logging.getLogger("requesty_emulator")
@@ -41,7 +41,7 @@ class Endpoint:
             started=time.time(),
             request_id=self.core.state.new_id(),
         )
-        call = Call(self.core, record, link_of(scope), scope.get("path_params") or {}, self.style)
+        call = Call(self.core, record, connection_of(scope), scope.get("path_params") or {}, self.style)
         call.query_string = scope["query_string"].decode("latin-1")
         self.core.opened(record)
         try:

@@ -73,7 +73,7 @@ async def _policy(call: Call, policy: Policy, kind: str, needs: int, depth: int)
             if pause and waited + pause > CHAIN_SECONDS:
                 raise error
             waited += pause
-            if not await call.link.pause(pause * call.settings.time_scale):
+            if not await call.connection.pause(pause * call.settings.time_scale):
                 raise error
             try:
                 model = await _member(call, name, kind, needs, depth)

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from requesty_emulator.answers.ask import Answer, Ask, from_chat
 from requesty_emulator.answers.engine import reply
+from requesty_emulator.answers.model_request import Answer, ModelRequest, from_chat
 from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.gateway.billing import Usage, tokens
 from requesty_emulator.gateway.call import Call
@@ -39,10 +39,10 @@ async def chat_completions(call: Call) -> Reply:
     blocks = prompt_blocks(body)
     model = await route(call, needs=sum(count for _, count in blocks))
     provider_rules(call, body, model)
-    ask = from_chat(body, model)
-    ask.blocks, ask.risky_tools = blocks, call.settings.risky_tools
+    request = from_chat(body, model)
+    request.blocks, request.risky_tools = blocks, call.settings.risky_tools
     scripted = call.core.scripts.take(call.record.model, call.record.path)
-    answers, usage = answer(call, ask, model, scripted)
+    answers, usage = answer(call, request, model, scripted)
     frame = envelope(call, model, scripted)
     style = call.fault.usage or call.settings.usage
     call.served(model, usage, "chat", frame["model"])
@@ -50,7 +50,7 @@ async def chat_completions(call: Call) -> Reply:
         call.fault.headers.update(scripted.headers)
     if body.get("stream"):
         return Reply(
-            events=_events(call, body, frame, answers, usage, scripted, style, ask.logprobs),
+            events=_events(call, body, frame, answers, usage, scripted, style, request.logprobs),
             content_type="text/event-stream; charset=utf-8",
             billable=True,
         )
@@ -58,7 +58,7 @@ async def chat_completions(call: Call) -> Reply:
         return Reply(scripted.body, billable=True)
     frame["object"] = "chat.completion"
     frame["choices"] = [
-        _choice(index, item, ask.logprobs, call.settings.server_tools) for index, item in enumerate(answers)
+        _choice(index, item, request.logprobs, call.settings.server_tools) for index, item in enumerate(answers)
     ]
     if style != "none":
         frame["usage"] = served_usage(usage.chat(style), scripted)
@@ -109,39 +109,39 @@ def _says_json(body: dict[str, Any]) -> bool:
     return any("json" in text.lower() for text, _ in prompt_blocks({"messages": body["messages"]}))
 
 
-def answer(call: Call, ask: Ask, model: Model, scripted: Scripted | None) -> tuple[list[Answer], Usage]:
+def answer(call: Call, request: ModelRequest, model: Model, scripted: Scripted | None) -> tuple[list[Answer], Usage]:
     """The answers and what they cost, caches included."""
-    answers, thought = reply(ask, model, call.core.state.seed, scripted)
+    answers, thought = reply(request, model, call.core.state.seed, scripted)
     if call.settings.guardrails:
         for item in answers:
             item.text = mask(item.text) if item.text else item.text
             item.reasoning = mask(item.reasoning) if item.reasoning else item.reasoning
             for made in item.calls:
                 made.arguments = mask(made.arguments)
-    usage = Usage(prompt=max(1, sum(count for _, count in ask.blocks)), reasoning=thought)
+    usage = Usage(prompt=max(1, sum(count for _, count in request.blocks)), reasoning=thought)
     for item in answers:
         usage.completion += tokens(item.text or "") + tokens(item.refusal or "")
         usage.completion += sum(tokens(made.name) + tokens(made.arguments) + _PER_MESSAGE for made in item.calls)
         usage.completion += ATTACHMENT_TOKENS * len(item.images)
     usage.completion = max(1, usage.completion + thought)
-    if any("input_audio" in turn.attachments for turn in ask.turns):
+    if any("input_audio" in turn.attachments for turn in request.turns):
         usage.audio_in = ATTACHMENT_TOKENS
-    if ask.audio_out:
+    if request.audio_out:
         usage.audio_out = usage.completion
-    _cache(call, ask, model, usage)
+    _cache(call, request, model, usage)
     return answers, usage.price(model)
 
 
-def _cache(call: Call, ask: Ask, model: Model, usage: Usage) -> None:
-    auto = call.settings.auto_cache if ask.auto_cache is None else ask.auto_cache
+def _cache(call: Call, request: ModelRequest, model: Model, usage: Usage) -> None:
+    auto = call.settings.auto_cache if request.auto_cache is None else request.auto_cache
     auto = auto or model.provider in ("coding", "cline")
     cache = call.core.state.prompt_cache
     cache.min_tokens = call.settings.cache_min_tokens
-    if model.family in _MARKED_CACHE and (auto or ask.cache_marks):
-        marks = {*ask.cache_marks, *([len(ask.blocks) - 1] if auto else [])}
-        cache.apply(usage, model, ask.blocks, breakpoints=marks)
+    if model.family in _MARKED_CACHE and (auto or request.cache_marks):
+        marks = {*request.cache_marks, *([len(request.blocks) - 1] if auto else [])}
+        cache.apply(usage, model, request.blocks, breakpoints=marks)
     elif model.family in _IMPLICIT_CACHE:
-        cache.apply(usage, model, ask.blocks, breakpoints=None)
+        cache.apply(usage, model, request.blocks, breakpoints=None)
 
 
 def envelope(call: Call, model: Model, scripted: Scripted | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from requesty_emulator.answers.ask import Answer, Ask, from_chat
+from requesty_emulator.answers.model_request import Answer, ModelRequest, from_chat
 from requesty_emulator.gateway.billing import Usage
 from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.routing import route
@@ -19,7 +19,7 @@ class Outcome:
     """A finished inference, not yet rendered."""
 
     model: Model
-    ask: Ask
+    request: ModelRequest
     answer: Answer
     usage: Usage
     shown: str
@@ -32,12 +32,12 @@ async def infer(call: Call, chat: dict[str, Any]) -> Outcome:
     blocks = prompt_blocks(chat)
     model = await route(call, needs=sum(count for _, count in blocks))
     provider_rules(call, chat, model)
-    ask = from_chat(chat, model)
-    ask.blocks, ask.risky_tools = blocks, call.settings.risky_tools
+    request = from_chat(chat, model)
+    request.blocks, request.risky_tools = blocks, call.settings.risky_tools
     scripted = call.core.scripts.take(call.record.model, call.record.path)
-    answers, usage = answer(call, ask, model, scripted)
+    answers, usage = answer(call, request, model, scripted)
     shown = shown_model(call, model, scripted)
     call.served(model, usage, "chat", shown)
     if scripted and scripted.headers:
         call.fault.headers.update(scripted.headers)
-    return Outcome(model, ask, answers[0], usage, shown, call.fault.usage or call.settings.usage, scripted)
+    return Outcome(model, request, answers[0], usage, shown, call.fault.usage or call.settings.usage, scripted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from requesty_emulator.answers.ask import Answer
+from requesty_emulator.answers.model_request import Answer
 from requesty_emulator.errors import GatewayError, bad_request
 from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.delivery import Reply, encode

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from requesty_emulator.answers.ask import Answer
+from requesty_emulator.answers.model_request import Answer
 
 _PIECE = re.compile(r"\S+\s*|\s+")
 DONE = b"data: [DONE]\n\n"

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 
 from requesty_emulator.errors import ConfigError
-from requesty_emulator.gateway.link import WireProtocol
+from requesty_emulator.gateway.connection import WireProtocol
 
 
 class Server(uvicorn.Server):

@@ -34,7 +34,7 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Ask:
+class ModelRequest:
     """A validated request. ``effort`` is ``None`` unless reasoning was asked for, else tokens to think."""
 
     turns: list[Turn]
@@ -77,48 +77,48 @@ class Ask:
         return list(self.turns)
 
 
-def from_chat(body: dict[str, Any], model: Model) -> Ask:
+def from_chat(body: dict[str, Any], model: Model) -> ModelRequest:
     """Read a validated chat-completions body."""
-    ask = Ask(turns=[])
+    request = ModelRequest(turns=[])
     names: dict[str, str] = {}
     marks = []
     for index, message in enumerate(body["messages"]):
-        ask.turns.append(_turn(message, names))
+        request.turns.append(_turn(message, names))
         if content.has_cache_mark(message):
             marks.append(index + 1)
-    ask.cache_marks = tuple(marks)
+    request.cache_marks = tuple(marks)
     for tool in body.get("tools") or ():
         function = tool.get("function")
         if tool["type"] in OTHER_TOOLS:
             continue
         if function is None:
-            ask.web_search = True
+            request.web_search = True
             continue
         schema = function.get("parameters") or {"type": "object", "properties": {}}
-        ask.tools.append(Tool(function["name"], function.get("description") or "", schema))
+        request.tools.append(Tool(function["name"], function.get("description") or "", schema))
     choice = body.get("tool_choice")
     if isinstance(choice, dict):
-        ask.choice, ask.forced = "required", choice["function"]["name"]
+        request.choice, request.forced = "required", choice["function"]["name"]
     elif choice:
-        ask.choice = choice
-    ask.parallel = body.get("parallel_tool_calls") is not False
+        request.choice = choice
+    request.parallel = body.get("parallel_tool_calls") is not False
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
-        ask.schema = form["json_schema"]["schema"]
-    ask.json_object = form.get("type") == "json_object"
-    ask.max_tokens = body.get("max_completion_tokens") or body.get("max_tokens")
+        request.schema = form["json_schema"]["schema"]
+    request.json_object = form.get("type") == "json_object"
+    request.max_tokens = body.get("max_completion_tokens") or body.get("max_tokens")
     stop = body.get("stop") or ()
-    ask.stop = (stop,) if isinstance(stop, str) else tuple(word for word in stop if word)
-    ask.n = body.get("n") or 1
-    ask.effort = budget(body, model)
+    request.stop = (stop,) if isinstance(stop, str) else tuple(word for word in stop if word)
+    request.n = body.get("n") or 1
+    request.effort = budget(body, model)
     if body.get("logprobs"):
-        ask.logprobs = body.get("top_logprobs") or 0
-    ask.web_search = ask.web_search or bool(body.get("web_search_options"))
+        request.logprobs = body.get("top_logprobs") or 0
+    request.web_search = request.web_search or bool(body.get("web_search_options"))
     modalities = body.get("modalities") or ()
-    ask.images = model.images or "image" in modalities
-    ask.audio_out = "audio" in modalities
-    ask.auto_cache = (body.get("requesty") or {}).get("auto_cache")
-    return ask
+    request.images = model.images or "image" in modalities
+    request.audio_out = "audio" in modalities
+    request.auto_cache = (body.get("requesty") or {}).get("auto_cache")
+    return request
 
 
 def _turn(message: dict[str, Any], names: dict[str, str]) -> Turn:

@@ -17,7 +17,7 @@ def _dated(second: int) -> list[tuple[bytes, bytes]]:
     return [(b"date", formatdate(second, usegmt=True).encode())]
 
 
-class Link(Protocol):
+class Connection(Protocol):
     """What the delivery of an answer needs from the connection."""
 
     lost: bool
@@ -33,13 +33,13 @@ class Link(Protocol):
 
 
 class WireProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol that hands itself to the application as ``scope["state"]["link"]``."""
+    """uvicorn's HTTP/1.1 protocol that hands itself to the application as ``scope["state"]["connection"]``."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lost = False
         self._waiter: asyncio.Future[None] | None = None
-        self.app_state = {**self.app_state, "link": self}
+        self.app_state = {**self.app_state, "connection": self}
 
     def data_received(self, data: bytes) -> None:
         """Date the answer, as servers do; uvicorn's own clock is a loop that this server goes without."""
@@ -90,7 +90,7 @@ class WireProtocol(H11Protocol):
         return True
 
 
-class PlainLink:
+class PlainConnection:
     """Stand-in where no socket is below, for instance under an in-process ASGI transport."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class PlainLink:
         return True
 
 
-def link_of(scope: Scope) -> Link:
-    """The link of a request."""
-    link: Link | None = scope.get("state", {}).get("link")
-    return PlainLink() if link is None else link
+def connection_of(scope: Scope) -> Connection:
+    """The connection that a request came by."""
+    connection: Connection | None = scope.get("state", {}).get("connection")
+    return PlainConnection() if connection is None else connection
