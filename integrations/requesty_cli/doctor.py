@@ -34,7 +34,7 @@ class Finding:
 
     name: str
     status: Status
-    told: str
+    detail: str
     advice: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ def examine(
     measure: Callable[[str, int], Probe] = probe,
     installed: Callable[[], list[Framework]] = frameworks,
 ) -> Iterator[Finding]:
-    """Every finding, as it is made. ``source`` says where the base URL comes from; the key is never told."""
+    """Every finding, as it is made. ``source`` says where the base URL comes from; the key is never shown."""
     yield Finding("python", "ok", f"{platform.python_version()}, requesty-adapters {__version__}")
     base_url, management = client.base_url, client.settings.config.management_url
     region = region_of(base_url)
@@ -156,8 +156,8 @@ def _frameworks(found: list[Framework]) -> Iterator[Finding]:
         elif one.is_supported:
             yield Finding(one.extra, "ok", f"{one.package} {one.installed} (supported: {one.supported})", data=data)
         else:
-            told = f"{one.package} {one.installed} is outside the supported {one.supported}"
-            yield Finding(one.extra, "bad", told, install.replace("install", "install --upgrade", 1), data)
+            detail = f"{one.package} {one.installed} is outside the supported {one.supported}"
+            yield Finding(one.extra, "bad", detail, install.replace("install", "install --upgrade", 1), data)
 
 
 def show_doctor(client: RequestyClient, *, source: str, as_json: bool) -> int:
@@ -165,7 +165,9 @@ def show_doctor(client: RequestyClient, *, source: str, as_json: bool) -> int:
     if as_json:
         findings = list(examine(client, source=source))
         bad = [f.name for f in findings if f.status == "bad"]
-        checks = [{"name": f.name, "status": f.status, "told": f.told, "advice": f.advice, **f.data} for f in findings]
+        checks = [
+            {"name": f.name, "status": f.status, "detail": f.detail, "advice": f.advice, **f.data} for f in findings
+        ]
         print_json({"ok": not bad, "bad": bad, "checks": checks})
         return 1 if bad else 0
     console = Console()
@@ -176,7 +178,7 @@ def show_doctor(client: RequestyClient, *, source: str, as_json: bool) -> int:
             bad.append(finding.name)
     if bad:
         console.print(
-            f"\nNot ready: {', '.join(bad)}. What to do is told below each line.", markup=False, highlight=False
+            f"\nNot ready: {', '.join(bad)}. What to do stands below each line.", markup=False, highlight=False
         )
         return 1
     console.print("\nReady: the gateway answers and accepts the key.", highlight=False)
@@ -190,7 +192,7 @@ def _print(console: Console, finding: Finding) -> None:
     mark = "--" if finding.status == "info" else finding.status
     advice = None if finding.advice is None else f"-> {finding.advice}"
     if not console.is_terminal:
-        print(f"{mark:<4} {finding.name:<11} {finding.told}", flush=True)
+        print(f"{mark:<4} {finding.name:<11} {finding.detail}", flush=True)
         if advice is not None:
             print(f"{'':<16} {advice}", flush=True)
         return
@@ -199,7 +201,7 @@ def _print(console: Console, finding: Finding) -> None:
     grid.add_column(width=4)
     grid.add_column(width=11)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(mark, style=MARKS[finding.status]), finding.name, Text(finding.told))
+    grid.add_row(Text(mark, style=MARKS[finding.status]), finding.name, Text(finding.detail))
     if advice is not None:
         grid.add_row("", "", Text(advice))
     console.print(grid, highlight=False)

@@ -133,7 +133,7 @@ def test_the_clock_is_compared_with_the_gateway(
     monkeypatch.setenv("REQUESTY_API_KEY", "rqy-test")
     found = findings(RequestyClient(base_url=dated))
     assert found["clock"].status == status
-    assert re.search(told, found["clock"].told)
+    assert re.search(told, found["clock"].detail)
 
 
 def findings(client: RequestyClient, installed: list[Framework] | None = None) -> dict[str, Finding]:
@@ -152,7 +152,7 @@ def test_a_framework_outside_its_range_is_bad_and_a_missing_one_is_not(
     found = findings(RequestyClient(base_url=dated), installed)
     assert (found["langchain"].status, found["openai"].status) == ("bad", "info")
     assert found["langchain"].advice == "pip install --upgrade 'requesty-adapters[langchain]'"
-    assert "pip install 'requesty-adapters[openai]'" in found["openai"].told
+    assert "pip install 'requesty-adapters[openai]'" in found["openai"].detail
 
 
 def test_ranges_come_from_the_metadata_of_the_package() -> None:

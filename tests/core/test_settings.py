@@ -33,7 +33,7 @@ from requesty_core.calls.settings import ClientSettings
 BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"api_key": ""}, r"^api_key: empty; pass api_key=... or set REQUESTY_API_KEY$"),
     ({"api_key": "  "}, r"^api_key: empty"),
-    ({"api_key": 5}, r"^api_key: a int is not a key; give a string or a callable$"),
+    ({"api_key": 5}, r"^api_key: must be a string or a callable, not int$"),
     ({"api_key": "a\nb"}, r"^api_key: contains a line break"),
     ({"api_key": "a\x0bb"}, r"^api_key: contains a line break or a character outside ASCII; copy it again$"),
     ({"api_key": "schlüssel"}, r"^api_key: contains a line break or a character outside ASCII"),

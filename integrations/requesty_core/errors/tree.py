@@ -158,7 +158,7 @@ class ConfigurationError(RequestyError, ValueError):
     """A setting or argument is unusable; nothing was sent."""
 
     kind = ErrorKind.CONFIGURATION
-    advice = "Mend the setting the message names."
+    advice = "Correct the setting that the message names."
 
 
 class MissingKeyError(ConfigurationError):
@@ -178,7 +178,7 @@ class BadRequestError(RequestyError):
     """The request was refused as invalid (400, 409, 413, 422 and other 4xx), or redirected elsewhere (3xx)."""
 
     kind = ErrorKind.BAD_REQUEST
-    advice = "Mend the request; the message names the field."
+    advice = "Correct the request; the message names the field."
 
 
 class ContextOverflowError(BadRequestError):

@@ -1,4 +1,4 @@
-"""Performing a call's actions on an event loop; the counterpart of ``io_sync``."""
+"""Performing a call's actions on an event loop; the counterpart of ``exchange.sync``."""
 
 from __future__ import annotations
 

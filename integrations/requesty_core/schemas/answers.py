@@ -24,7 +24,7 @@ class AnswerFormatError(ResponseError):
     """
 
     kind = ErrorKind.MALFORMED
-    advice = "Ask for a response format, raise `max_tokens`, or mend the prompt; `text` holds the answer."
+    advice = "Ask for a response format, raise `max_tokens`, or change the prompt; `text` holds the answer."
 
     def __init__(self, message: str, *, text: str = "", **details: Any) -> None:
         super().__init__(message, **details)

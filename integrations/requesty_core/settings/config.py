@@ -57,7 +57,7 @@ class ApiKey:
         if isinstance(source, str):
             source = _check_key(source)
         elif source is not None and not callable(source):
-            raise ConfigurationError(f"api_key: a {type(source).__name__} is not a key; give a string or a callable")
+            raise ConfigurationError(f"api_key: must be a string or a callable, not {type(source).__name__}")
         self._source = source
         self._seen: str | None = None
 
@@ -166,13 +166,13 @@ def check_seconds(value: object, setting: str, *, optional: bool = True) -> None
     """Raise :class:`ConfigurationError` unless ``value`` is a positive finite number of seconds, or ``None``."""
     if value is None and optional:
         return
-    mend = "give seconds above 0, or None for no limit" if optional else "give seconds above 0"
+    advice = "give seconds above 0, or None for no limit" if optional else "give seconds above 0"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise ConfigurationError(f"{setting}: {value!r} is not a number; {mend}")
+        raise ConfigurationError(f"{setting}: {value!r} is not a number; {advice}")
     if value < 0:
-        raise ConfigurationError(f"{setting}: {value!r} is negative; {mend}")
+        raise ConfigurationError(f"{setting}: {value!r} is negative; {advice}")
     if value == 0 or math.isinf(value):
-        raise ConfigurationError(f"{setting}: {value!r} is not a usable limit; {mend}")
+        raise ConfigurationError(f"{setting}: {value!r} is not a usable limit; {advice}")
 
 
 def check_count(value: object, setting: str) -> int:
@@ -195,7 +195,7 @@ def _is_host(host: str) -> bool:
 
 
 def check_url(url: object, setting: str) -> str:
-    """Return the URL without a trailing slash. Raises :class:`ConfigurationError` naming the setting and the mend."""
+    """Return the URL without a trailing slash. Raises :class:`ConfigurationError` naming the setting and what to do."""
     if not isinstance(url, str) or not url.strip():
         raise ConfigurationError(f"{setting}: empty; give a URL such as {REGIONS['global']!r}")
     text = url.strip()
