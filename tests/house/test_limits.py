@@ -31,8 +31,6 @@ EXCEPTIONS: dict[str, str] = {
     "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,
     "requesty_core/exchange/race.py::race": TO_BE_SPLIT,
     "requesty_core/network/http11.py::ResponseParser": TO_BE_SPLIT,
-    "requesty_core/retry/fallback.py::FallbackEngine": TO_BE_SPLIT,
-    "requesty_core/schemas/strict.py::StrictCompiler": TO_BE_SPLIT,
     "requesty_core/settings/config.py::Config.build": SETTINGS,
 }
 

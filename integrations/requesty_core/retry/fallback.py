@@ -21,6 +21,8 @@ from random import Random
 from requesty_core.errors import ConfigurationError, ErrorKind, FallbackExhaustedError, RequestyError
 from requesty_core.settings.config import Timeouts
 
+from .candidates import Candidates
+from .exhausted import exhausted
 from .health import HealthBoard
 from .policy import COOLING_KINDS, FallbackPolicy
 from .steps import Step
@@ -82,17 +84,14 @@ class FallbackEngine:
         self._default_retries = max_retries if len(steps) == 1 else 0
         self._health = health
         self._random = random
-        self._window = window
         self._deadline: float | None = None
         self._index = -1
         self._moving = True
-        self._tried: set[int] = set()
+        self._candidates = Candidates(steps, health, window)
         self._pending: list[str] = []
         self._failures = 0
         self._sent = 0
         self._wait = 0.0
-        self._min_window: int | None = None
-        self._overflowed: set[str] = set()
         self._errors: list[RequestyError] = []
         self._over = False
 
@@ -119,7 +118,7 @@ class FallbackEngine:
             self._over = True
             raise self._final()
         if self._moving:
-            candidate = self._candidate(now)
+            candidate = self._candidates.first(now)
             if candidate is None:
                 self._over = True
                 raise self._final()
@@ -132,7 +131,7 @@ class FallbackEngine:
             return None
         if self._deadline is not None and now >= self._deadline:
             return None
-        candidate = self._candidate(now)
+        candidate = self._candidates.first(now)
         if candidate is None:
             return None
         self._go_to(candidate)
@@ -185,15 +184,12 @@ class FallbackEngine:
             self._over = True
             return
         if error.kind is ErrorKind.CONTEXT_OVERFLOW:
-            self._overflowed.add(model)
-            window = None if self._window is None else self._window(model)
-            if window is not None:
-                self._min_window = max(window, self._min_window or 0)
+            self._candidates.overflowed(model)
         self._moving = True
 
     def _go_to(self, index: int) -> None:
         self._index = index
-        self._tried.add(index)
+        self._candidates.tried(index)
         self._failures = 0
         self._moving = False
 
@@ -207,24 +203,6 @@ class FallbackEngine:
         if model in self._pending:
             self._pending.remove(model)
 
-    def _candidate(self, now: float) -> int | None:
-        """The first untried step that fits; a cooling one only if every other is tried or cooling too."""
-        left = [i for i in range(len(self._steps)) if i not in self._tried and self._fits(i)]
-        if len(self._steps) > 1:
-            for i in left:
-                if self._health.admit(self._steps[i].model, now):
-                    return i
-        return left[0] if left else None
-
-    def _fits(self, index: int) -> bool:
-        model = self._steps[index].model
-        if model in self._overflowed:
-            return False
-        if self._min_window is None or self._window is None:
-            return True
-        window = self._window(model)
-        return window is None or window > self._min_window
-
     def _cut(self, step: Step, now: float) -> Timeouts:
         base = self._timeouts
         remaining = None if self._deadline is None else max(self._deadline - now, 0.001)
@@ -236,25 +214,7 @@ class FallbackEngine:
 
     def _final(self) -> RequestyError:
         """The error of the call: the only one, or all of them with the last as cause."""
-        errors = self._errors
-        if not errors:
+        if not self._errors:
             return FallbackExhaustedError("the deadline passed before the first attempt")
-        last = errors[-1]
-        if len(self._steps) == 1 or not self._policy.allows(last):
-            return last
-        models = list(dict.fromkeys(e.requested_model or "?" for e in errors))
-        summary = "; ".join(f"{e.requested_model}: {type(e).__name__}: {e.message}" for e in errors)
-        final = FallbackExhaustedError(
-            f"all {len(errors)} attempts on {len(models)} model(s) failed: {summary}",
-            status=last.status,
-            origin=last.origin,
-            request_id=last.request_id,
-            response=last.response,
-            body=last.body,
-            retry_after=last.retry_after,
-            partial=last.partial,
-            requested_model=last.requested_model,
-        )
-        final.errors = tuple(errors)
-        final.__cause__ = last
-        return final
+        last = self._errors[-1]
+        return exhausted(self._errors) if len(self._steps) > 1 and self._policy.allows(last) else last

@@ -7,42 +7,18 @@ the description tells it to the model; where it has no word for the values thems
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .flat import Flattener, NoFormError
-from .keywords import (
-    NOTED,
-    REFUSED,
-    SIMPLE_TYPES,
-    STRICT_BOUNDS,
-    STRICT_FORMATS,
-    asserts,
-    has_lookaround,
-    json_type,
-    types_of,
-)
+from .keywords import REFUSED, SIMPLE_TYPES, STRICT_BOUNDS, asserts, types_of
 from .pointers import Document, UnresolvedReferenceError
+from .strict_values import NoStrictFormError, choice, described, simple
 
 __all__ = ["NoStrictFormError", "StrictCompiler"]
 
 Schema = dict[str, Any]
 _NULL: Schema = {"type": "null"}
-_MAX_NOTE = 300
-#: How a keyword is told in a description, and values of keywords that tell nothing.
-_TOLD = {"default": "null stands for"}
-_UNTOLD: tuple[Any, ...] = (None, [], {}, "")
 _MAX_LEVELS = 60
-
-
-class NoStrictFormError(Exception):
-    """The schema has no strict form; the message is the JSON path and the reason, in one line."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, why)
-
-    def __str__(self) -> str:
-        return ": ".join(self.args)
 
 
 class StrictCompiler:
@@ -112,8 +88,8 @@ class StrictCompiler:
         if isinstance(target, bool) or target == {}:
             raise NoStrictFormError(path, "any value would do; strict mode needs a type")
         reference: Schema = {"$ref": f"#/$defs/{self._document.name(source['$ref'], target)}"}
-        described = self._described({**source, **node}, {})
-        return {"anyOf": [reference], **described} if described else reference
+        text = described({**source, **node}, nullable=self._nullable)
+        return {"anyOf": [reference], **text} if text else reference
 
     def _flat_form(self, node: Any, path: str) -> Schema:
         if node is True or node is False:
@@ -125,13 +101,13 @@ class StrictCompiler:
         if "anyOf" in node:
             return self._union(node, path)
         if "enum" in node or "const" in node:
-            return self._choice(node, path)
+            return choice(node, path, nullable=self._nullable)
         word = node["type"]
         if word == "object":
             return self._object(node, path)
         if word == "array":
             return self._array(node, path)
-        return self._simple(node, path)
+        return simple(node, path, nullable=self._nullable)
 
     def _union(self, node: Schema, path: str) -> Schema:
         branches: list[Schema] = []
@@ -143,42 +119,10 @@ class StrictCompiler:
                 branches.append(made)
         if not branches:
             raise NoStrictFormError(path, "no value fits")
-        described = self._described(node, {})
+        text = described(node, nullable=self._nullable)
         if len(branches) == 1 and "$ref" not in branches[0]:
-            return {**branches[0], **described}
-        return {"anyOf": branches, **described} if len(branches) > 1 or described else branches[0]
-
-    def _choice(self, node: Schema, path: str) -> Schema:
-        """``enum`` and ``const``, with the type that strict mode wants beside them."""
-        values = node["enum"] if "enum" in node else [node["const"]]
-        if not isinstance(values, list):
-            raise NoStrictFormError(path, "'enum' must be a list")
-        if "const" in node:
-            values = [value for value in values if value == node["const"]]
-        allowed = types_of({"type": node["type"]}) if "type" in node else None
-        values = [value for value in values if allowed is None or _is_one_of(value, allowed)]
-        if not values:
-            raise NoStrictFormError(path, "no value fits")
-        if any(isinstance(value, (dict, list)) for value in values):
-            raise NoStrictFormError(path, "strict mode has no constant objects or arrays")
-        words = list(dict.fromkeys(_number(json_type(value), allowed) for value in values))
-        if words == ["null"]:
-            return {"type": "null", **self._described(node, {})}
-        given = {"const": values[0]} if "const" in node else {"enum": values}
-        return {"type": words[0] if len(words) == 1 else words, **given, **self._described(node, {})}
-
-    def _simple(self, node: Schema, path: str) -> Schema:
-        words = types_of(node)
-        for word in words:
-            if word not in SIMPLE_TYPES:
-                raise NoStrictFormError(path, f"{word!r} is no JSON type")
-        kept: Schema = {}
-        noted: Schema = {}
-        for word in words:
-            for key in STRICT_BOUNDS.get(word, ()):
-                if key in node:
-                    (kept if _enforced(key, node[key]) else noted)[key] = node[key]
-        return {"type": node["type"], **kept, **self._described(node, noted)}
+            return {**branches[0], **text}
+        return {"anyOf": branches, **text} if len(branches) > 1 or text else branches[0]
 
     def _object(self, node: Schema, path: str) -> Schema:
         properties, rest = node.get("properties"), node.get("additionalProperties")
@@ -204,7 +148,7 @@ class StrictCompiler:
                 inner = {key: value for key, value in inner.items() if key != "default"}
             made = self._strict(inner, where)
             closed[name] = made if needed else self.nullable(made)
-        return _closed(closed, self._described(node, {}))
+        return _closed(closed, described(node, nullable=self._nullable))
 
     def _array(self, node: Schema, path: str) -> Schema:
         first, rest = tuple_items(node)
@@ -225,20 +169,7 @@ class StrictCompiler:
             raise NoStrictFormError(path, "the array takes no elements; strict mode needs their type")
         items = elements[0] if len(elements) == 1 else {"anyOf": elements}
         noted = {"items in this order": [_brief(item) for item in first]} if len(elements) > 1 else {}
-        return {"type": "array", "items": items, **bounds, **self._described(node, noted)}
-
-    def _described(self, node: Schema, noted: Schema) -> Schema:
-        """The description, with what strict mode has no keyword for; empty without either."""
-        told = _TOLD if self._nullable else {}
-        notes = {told.get(key, key): node[key] for key in NOTED if node.get(key) not in _UNTOLD}
-        if notes.get("uniqueItems") is False:
-            del notes["uniqueItems"]
-        text = node.get("description")
-        parts = [text] if isinstance(text, str) and text else []
-        line = "; ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in (notes | noted).items())
-        if line and len(line) <= _MAX_NOTE:
-            parts.append(f"({line})")
-        return {"description": " ".join(parts)} if parts else {}
+        return {"type": "array", "items": items, **bounds, **described(node, noted, nullable=self._nullable)}
 
     def nullable(self, schema: Schema) -> Schema:
         """The strict schema, or null."""
@@ -248,9 +179,9 @@ class StrictCompiler:
             return {**schema, "anyOf": [*schema["anyOf"], _NULL]}
         words = types_of(schema)
         if "$ref" in schema or not SIMPLE_TYPES.issuperset(words):
-            described = {"description": schema["description"]} if "description" in schema else {}
+            text = {"description": schema["description"]} if "description" in schema else {}
             bare = {key: value for key, value in schema.items() if key != "description"}
-            return {"anyOf": [bare, _NULL], **described}
+            return {"anyOf": [bare, _NULL], **text}
         wide = {**schema, "type": [*words, "null"]}
         if "const" in wide:
             wide["enum"] = [wide.pop("const")]
@@ -289,13 +220,13 @@ def tuple_items(node: Schema) -> tuple[list[Any], Any]:
     return (first if isinstance(first, list) else []), rest
 
 
-def _closed(properties: dict[str, Schema], described: Schema | None = None) -> Schema:
+def _closed(properties: dict[str, Schema], text: Schema | None = None) -> Schema:
     return {
         "type": "object",
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
-        **(described or {}),
+        **(text or {}),
     }
 
 
@@ -303,18 +234,3 @@ def _brief(item: Any) -> Any:
     if not isinstance(item, dict):
         return item
     return item.get("title") or item.get("type") or item.get("$ref") or "value"
-
-
-def _enforced(key: str, value: Any) -> bool:
-    if key == "format":
-        return value in STRICT_FORMATS
-    return key != "pattern" or not has_lookaround(value)
-
-
-def _is_one_of(value: Any, words: list[str]) -> bool:
-    word = json_type(value)
-    return word in words or (word == "integer" and "number" in words)
-
-
-def _number(word: str, allowed: list[str] | None) -> str:
-    return "number" if word == "integer" and allowed is not None and "integer" not in allowed else word
