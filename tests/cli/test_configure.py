@@ -19,9 +19,10 @@ from typer.testing import CliRunner
 
 from requesty_cli.app import ApplicationName, app
 from requesty_cli.configure import dotenv, jsonc
-from requesty_cli.configure.applications import APPLICATIONS, Place, Plan, Target, dedicated_id
+from requesty_cli.configure.applications import APPLICATIONS, dedicated_id
 from requesty_cli.configure.command import fragment, prepare
 from requesty_cli.configure.formats import FormatError
+from requesty_cli.configure.plan import Place, Plan, Target
 from requesty_cli.configure.settings import ShapeError
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
 from requesty_core.settings.config import REGIONS

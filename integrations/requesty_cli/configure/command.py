@@ -16,8 +16,9 @@ from requesty_core import RequestyClient
 from requesty_core.catalog.catalog import Catalog, bundled
 
 from . import files
-from .applications import APPLICATIONS, Application, Place, Plan, Target, dedicated_id
+from .applications import APPLICATIONS, Application, dedicated_id
 from .formats import FORMATS, FormatError, change
+from .plan import Place, Plan, Target
 from .settings import ShapeError, put, replaced
 
 __all__ = ["Change", "fragment", "here", "prepare", "show_configure"]
