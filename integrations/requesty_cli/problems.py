@@ -49,7 +49,10 @@ class ExtraMissingError(Exception):
     """A command needs an optional part of the package."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; run: pip install 'requesty-adapters[{extra}]'")
+        super().__init__(package, extra)
+
+    def __str__(self) -> str:
+        return "{} is not installed; run: pip install 'requesty-adapters[{}]'".format(*self.args)
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -33,6 +33,7 @@ NAMES = {
         "EmbeddingsReply",
     ),
     ".errors.tree": (
+        "AnswerFormatError",
         "AuthenticationError",
         "BadRequestError",
         "BudgetExceededError",

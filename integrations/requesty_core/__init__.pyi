@@ -13,6 +13,7 @@ from .client import RequestyClient as RequestyClient
 from .client import Stream as Stream
 from .embeddings.plan import EmbeddingsError as EmbeddingsError
 from .embeddings.plan import EmbeddingsReply as EmbeddingsReply
+from .errors.tree import AnswerFormatError as AnswerFormatError
 from .errors.tree import AuthenticationError as AuthenticationError
 from .errors.tree import BadRequestError as BadRequestError
 from .errors.tree import BudgetExceededError as BudgetExceededError
@@ -104,6 +105,7 @@ __all__ = [
     "AccessList",
     "AccessLists",
     "AnnotationDelta",
+    "AnswerFormatError",
     "ApiKey",
     "ApiKeyInfo",
     "AsyncAccessLists",

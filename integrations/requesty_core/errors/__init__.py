@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .reading import class_for_status, error_from_body, error_from_status
 from .tree import (
+    AnswerFormatError,
     AuthenticationError,
     BadRequestError,
     BudgetExceededError,
@@ -33,6 +34,7 @@ from .tree import (
 )
 
 __all__ = [
+    "AnswerFormatError",
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceededError",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from requesty_core.replies.reply import ChatReply
 
 __all__ = [
+    "AnswerFormatError",
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceededError",
@@ -308,6 +309,16 @@ class MalformedResponseError(ResponseError):
 
     kind = ErrorKind.MALFORMED
     advice = "Check that the base URL is the gateway's; retried automatically."
+
+
+class AnswerFormatError(MalformedResponseError):
+    """The model's answer is not the JSON that was asked for; ``text`` holds it whole."""
+
+    advice = "Ask for a response format, raise `max_tokens`, or change the prompt."
+
+    def __init__(self, message: str, *, text: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.text = text
 
 
 class FallbackExhaustedError(RequestyError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from .http import DecodingError
 
@@ -23,6 +24,10 @@ class BodyTooLargeError(DecodingError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the body is longer than {limit} bytes (max_response_bytes)")
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.limit,)
 
 
 class Decoder:

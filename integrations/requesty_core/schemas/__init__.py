@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
-from .answers import AnswerFormatError, read_answer
+from requesty_core.errors import AnswerFormatError
+
+from .answers import read_answer
 from .compiled import CompiledSchema, compile_class, compile_schema
 from .names import legal_name, legal_names
 from .plain import without_titles

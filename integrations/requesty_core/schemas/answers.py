@@ -6,29 +6,13 @@ import json
 import re
 from typing import Any
 
-from requesty_core.errors import ErrorKind
-from requesty_core.errors.tree import ResponseError
+from requesty_core.errors import AnswerFormatError
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
-__all__ = ["AnswerFormatError", "read_answer"]
+__all__ = ["read_answer"]
 
 _FENCED = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
 _EXCERPT = 200
-
-
-class AnswerFormatError(ResponseError):
-    """The model's answer is not the JSON that was asked for.
-
-    Attributes:
-        text: the whole answer.
-    """
-
-    kind = ErrorKind.MALFORMED
-    advice = "Ask for a response format, raise `max_tokens`, or change the prompt; `text` holds the answer."
-
-    def __init__(self, message: str, *, text: str = "", **details: Any) -> None:
-        super().__init__(message, **details)
-        self.text = text
 
 
 def read_answer(text: str) -> Any:

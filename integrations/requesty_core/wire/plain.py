@@ -27,9 +27,12 @@ class NotJSONError(ValueError):
     """A value that JSON cannot hold. ``path`` is its place in the body, ``reason`` what it is and what to give."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(path, reason)
         self.path = path
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 def is_plain(value: Mapping[str, Any]) -> bool:
