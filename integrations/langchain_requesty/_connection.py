@@ -73,6 +73,10 @@ class Connection(BaseModel):
     extra_body: dict[str, Any] | None = None
     """Body fields sent with every request, over everything else."""
 
+    require: dict[str, Any] | None = None
+    """What the catalogue must show of every model before anything is sent to it, such as ``{"geolocation": "eu",
+    "training": False, "retention": "none"}``; unknown is refused."""
+
     tracing: bool = False
     """Whether requests open OpenTelemetry spans, if its API is installed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
@@ -80,6 +80,9 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
 
     fallback_policy: FallbackPolicy | None = None
     """Rules of retry, cool-down, deadline and hedging."""
+
+    adapt: Literal["chain", "always", "never"] = "chain"
+    """When fields that you set follow a model's rules: for the later models of a chain, always, or never."""
 
     streaming: bool = False
     """Whether ``invoke`` streams underneath. Setting it to ``False`` explicitly turns ``stream`` off too."""

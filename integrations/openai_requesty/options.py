@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from openai._types import NotGiven
 
 from requesty_core.calls.settings import ClientSettings
+from requesty_core.catalog.prepare import Adapt
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
@@ -38,6 +39,10 @@ class ClientOptions(TypedDict, total=False):
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call.
         tracing: whether requests open OpenTelemetry spans, if its API is installed.
+        adapt: when the fields that the caller set follow a model's rules: ``"chain"`` (for the later models of a
+            chain), ``"always"`` or ``"never"``.
+        require: what the catalogue must show of every model before anything is sent to it, for example
+            ``{"geolocation": "eu", "training": False, "retention": "none"}``; unknown is refused.
         window: context window of a model in tokens, for falling back when a prompt is too long.
         transport: an ``httpx`` transport or client to send with, instead of the shared one.
         http_client: the same under the SDK's name.
@@ -63,6 +68,8 @@ class ClientOptions(TypedDict, total=False):
     budget: Budget | None
     on_event: Observer | None
     tracing: bool
+    adapt: Adapt
+    require: Mapping[str, Any] | None
     window: Callable[[str], int | None] | None
     transport: Transport | AsyncTransport | HTTPClient | AsyncHTTPClient | None
     http_client: Any

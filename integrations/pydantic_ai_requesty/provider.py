@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from openai import NotGiven, Omit
 from pydantic_ai.profiles import ModelProfile
@@ -42,6 +42,10 @@ class RequestyProvider(Provider["ChatClient"]):
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
         tracing: whether requests open OpenTelemetry spans of their own, beside Pydantic AI's.
+        adapt: when the fields that the caller set follow a model's rules: ``"chain"`` (for the later models of a
+            chain), ``"always"`` or ``"never"``.
+        require: what the catalogue must show of every model before anything is sent to it, for example
+            ``{"geolocation": "eu", "training": False, "retention": "none"}``; unknown is refused.
         http_client: an ``httpx`` async client or transport to send with, instead of the shared one; not closed here.
 
     Raises:
@@ -65,6 +69,8 @@ class RequestyProvider(Provider["ChatClient"]):
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
         tracing: bool = False,
+        adapt: Literal["chain", "always", "never"] = "chain",
+        require: Mapping[str, Any] | None = None,
         http_client: Any = None,
     ) -> None:
         with pydantic_ai_errors(""):
@@ -83,6 +89,8 @@ class RequestyProvider(Provider["ChatClient"]):
                 budget=budget,
                 on_event=on_event,
                 tracing=tracing,
+                adapt=adapt,
+                require=require,
                 async_transport=http_client,
             )
         self._client = ChatClient(self._pair)

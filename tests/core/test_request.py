@@ -172,7 +172,8 @@ def test_odd_tools_are_sent_as_given(way: Any, tools: list[Any]) -> None:
 
 def test_each_step_of_a_chain_sends_its_own_model_and_nothing_else_differs(way: Any) -> None:
     wire = Wire(http(503), http(503), answer())
-    way(wire, {"fallbacks": ["policy/mine", "coding/claude-4-sonnet:high@eu"]}, model="a/1", temperature=0.5)
+    chain = {"fallbacks": ["policy/mine", "coding/claude-4-sonnet:high@eu"], "adapt": "never"}
+    way(wire, chain, model="a/1", temperature=0.5)
     assert wire.models == ["a/1", "policy/mine", "coding/claude-4-sonnet:high@eu"]
     bodies = [wire.body(i) for i in range(3)]
     assert all({**b, "model": ""} == {**bodies[0], "model": ""} for b in bodies)

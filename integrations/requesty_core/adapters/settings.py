@@ -13,6 +13,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.settings.config import check_count
 
 if TYPE_CHECKING:
+    from requesty_core.catalog.prepare import Adapt
     from requesty_core.money.budget import Budget
     from requesty_core.money.ledger import CostLedger
     from requesty_core.retry.policy import FallbackPolicy
@@ -42,6 +43,8 @@ class ConnectionSettings(TypedDict, total=False):
         budget: refuses the next call once it is spent.
         on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
         tracing: whether requests open OpenTelemetry spans, if its API is installed.
+        require: what the catalogue must show of every model before anything is sent to it, for example
+            ``{"geolocation": "eu", "training": False, "retention": "none"}``; unknown is refused.
     """
 
     api_key: Any
@@ -58,6 +61,7 @@ class ConnectionSettings(TypedDict, total=False):
     budget: Budget | None
     on_event: Callable[[CallEvent], None] | None
     tracing: bool
+    require: Mapping[str, Any] | None
 
 
 class ChainSettings(TypedDict, total=False):
@@ -66,10 +70,13 @@ class ChainSettings(TypedDict, total=False):
     Attributes:
         fallbacks: models to try when the first one fails: ids, or steps with retries and timeouts of their own.
         fallback_policy: rules of retry, cool-down, deadline and hedging.
+        adapt: when the fields that the caller set follow a model's rules: ``"chain"`` (for the later models of a
+            chain), ``"always"`` or ``"never"``.
     """
 
     fallbacks: Sequence[str | Step | dict[str, Any]]
     fallback_policy: FallbackPolicy | None
+    adapt: Adapt
 
 
 CONNECTION_SETTINGS: tuple[str, ...] = tuple(ConnectionSettings.__annotations__)

@@ -18,7 +18,10 @@ from requesty_core.errors import ConfigurationError
 __all__ = ["CALL_OPTIONS", "CLIENT_SETTINGS", "check_fields", "check_secrets", "take_options"]
 
 CALL_OPTIONS = frozenset(
-    ("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body", "region")
+    (
+        *("timeout", "max_retries", "fallbacks", "fallback_policy", "options", "extra_headers", "extra_body"),
+        *("added_fields", "region"),
+    )
 )
 """Options of a call; ``region`` is among them to be refused with its own advice."""
 
@@ -27,7 +30,7 @@ CLIENT_SETTINGS = frozenset(
         *("api_key", "base_url", "api_base", "api_base_url", "management_url", "feedback_url", "region"),
         *("app_url", "app_title", "ledger", "budget", "on_event", "window", "tracing", "settings"),
         *("transport", "async_transport", "http_client", "http_async_client", "http_client_kwargs", "default_headers"),
-        *("ca_bundle", "client_cert", "proxy", "max_connections", "max_response_bytes"),
+        *("adapt", "require", "ca_bundle", "client_cert", "proxy", "max_connections", "max_response_bytes"),
     )
 )
 """Settings of a client under any name that an adapter gives them."""

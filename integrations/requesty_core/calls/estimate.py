@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from requesty_core.catalog.catalog import Catalog
+
 __all__ = ["BYTES_PER_TOKEN", "USUAL_OUTPUT_TOKENS", "estimate_cost"]
 
 BYTES_PER_TOKEN = 4
@@ -17,15 +19,13 @@ USUAL_OUTPUT_TOKENS = 1024
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
-def estimate_cost(model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
+def estimate_cost(catalog: Catalog, model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
     """USD for a request whose JSON is ``length`` bytes long; ``None`` if the catalogue has no price for the model.
 
     The answer is taken to be as long as the request allows, or 1024 tokens if it sets no limit; requests without
     messages or input items to answer (embeddings) have no output.
     """
-    from requesty_core.catalog import bundled
-
-    info = bundled().lookup(model)
+    info = catalog.lookup(model)
     if info is None or info.input_price is None:
         return None
     limits = [body[name] for name in _LIMITS if isinstance(body.get(name), int)]

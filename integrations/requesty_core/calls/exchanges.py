@@ -67,6 +67,7 @@ def chat_exchange(
         body,
         read,
         finish=_with_attempts,
+        adaptation=settings.adaptation(call),
         **_watched(settings, call, "chat"),
     )
     return exchange, call
@@ -86,6 +87,7 @@ def chat_stream_exchange(
         settings.engine(call),
         body,
         accumulate,
+        adaptation=settings.adaptation(call),
         **_watched(settings, call, "chat"),
     )
     return exchange, call

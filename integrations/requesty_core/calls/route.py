@@ -41,3 +41,4 @@ class CallOptions:
     options: RequestyOptions
     extra_headers: Mapping[str, str]
     extra_body: Mapping[str, Any]
+    added_fields: frozenset[str] = frozenset()

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from requesty_core.catalog.cache import current
+from requesty_core.catalog.catalog import Catalog
 from requesty_core.catalog.model_id import check_model
+from requesty_core.catalog.prepare import Adapt, check_adapt
+from requesty_core.catalog.refusals import RefusalMemory
+from requesty_core.catalog.requirements import Requirements, check_requirements
+from requesty_core.catalog.retirement import warn_of_retirement
 from requesty_core.errors import ConfigurationError
+from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
@@ -47,7 +55,10 @@ class ClientSettings:
     window: Callable[[str], int | None] | None = None
     tracing: bool = False
     network: NetworkSettings = DEFAULT_NETWORK
+    adapt: Adapt = "chain"
+    require: Requirements | None = None
     health: HealthBoard = field(default_factory=HealthBoard)
+    refusals: RefusalMemory = field(default_factory=RefusalMemory)
     chat_route: Route = field(init=False)
     stream_route: Route = field(init=False)
     embeddings_route: Route = field(init=False)
@@ -82,6 +93,8 @@ class ClientSettings:
         on_event: Observer | None = None,
         window: Callable[[str], int | None] | None = None,
         tracing: bool = False,
+        adapt: Adapt = "chain",
+        require: Mapping[str, Any] | Requirements | None = None,
         ca_bundle: str | os.PathLike[str] | None = None,
         client_cert: str | Sequence[str] | None = None,
         proxy: str | None = None,
@@ -111,6 +124,8 @@ class ClientSettings:
             on_event=on_event,
             window=window,
             tracing=tracing,
+            adapt=check_adapt(adapt),
+            require=Requirements.of(require),
             network=NetworkSettings.build(
                 ca_bundle=ca_bundle,
                 client_cert=client_cert,
@@ -131,11 +146,18 @@ class ClientSettings:
         options: RequestyOptions | Mapping[str, Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        added_fields: Collection[str] = (),
         step: Step | None = None,
     ) -> CallOptions:
-        """One call's settings: what it gives, over what the client has."""
+        """One call's settings: what it gives, over what the client has.
+
+        Raises :class:`ConfigurationError` for what is unusable, and for a model that ``require`` does not allow.
+        ``step`` stands for a request that asks no model.
+        """
         first = step or (model if isinstance(model, Step) else Step(check_model(model)))
         rest = self.fallbacks if fallbacks is None else steps_from(fallbacks)
+        if step is None:
+            self.check_models([one.model for one in (first, *rest)])
         return CallOptions(
             steps=(first, *rest),
             policy=fallback_policy or self.policy,
@@ -144,7 +166,19 @@ class ClientSettings:
             options=self.options.merged(options),
             extra_headers=check_headers(extra_headers),
             extra_body={**self.extra_body, **_mapping(extra_body, "extra_body")},
+            added_fields=frozenset(added_fields),
         )
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is known of this gateway's models now: fetched by this process or another, else the snapshot."""
+        return current(self.config.base_url)
+
+    def check_models(self, models: Sequence[str]) -> None:
+        """Refuse models that ``require`` does not allow, and warn once of each that is withdrawn soon."""
+        if self.require is not None:
+            check_requirements(self.require, models, self.catalog)
+        warn_of_retirement(models, self.config.base_url)
 
     def engine(self, call: CallOptions) -> FallbackEngine:
         """The decisions of one call."""
@@ -155,12 +189,16 @@ class ClientSettings:
             max_retries=call.max_retries,
             health=self.health,
             random=_random,
-            window=self.window or _known_window,
+            window=self.window or self._known_window,
         )
+
+    def adaptation(self, call: CallOptions) -> Adaptation:
+        """How one chat call's body follows the rules of the models that it is sent to."""
+        return Adaptation(self.adapt, call.added_fields, self.refusals)
 
     def accounts(self, call: CallOptions) -> Accounts:
         """Where one call is booked."""
-        return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id, estimate_cost)
+        return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id, self._estimate)
 
     def telemetry(self, operation: str | None, call: CallOptions) -> CallTelemetry:
         """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""
@@ -171,6 +209,13 @@ class ClientSettings:
 
         return CallTelemetry(key.redact, lambda: start_span(operation, call.steps[0].model, self.config.base_url))
 
+    def _estimate(self, model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
+        return estimate_cost(self.catalog, model, body, length)
+
+    def _known_window(self, model: str) -> int | None:
+        """Context window by the catalogue; asked only after an overflow."""
+        return self.catalog.window(model)
+
     def headers_for(self, route: Route, call: CallOptions) -> dict[str, str]:
         """Header layers of one request; the key is added by the authentication."""
         if not call.extra_headers:
@@ -179,13 +224,6 @@ class ClientSettings:
 
 
 _random = random.Random()
-
-
-def _known_window(model: str) -> int | None:
-    """Context window by the bundled catalogue; asked only after an overflow."""
-    from requesty_core.catalog.catalog import bundled
-
-    return bundled().window(model)
 
 
 def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]:

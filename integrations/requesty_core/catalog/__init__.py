@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .abilities import may_force_tools, takes
+from .cache import current
 from .catalog import Catalog, ModelInfo, bundled, estimate
 from .identity import Identity, identify
 
-__all__ = ["Catalog", "Identity", "ModelInfo", "bundled", "estimate", "identify", "may_force_tools", "takes"]
+__all__ = ["Catalog", "Identity", "ModelInfo", "bundled", "current", "estimate", "identify", "may_force_tools", "takes"]

@@ -24,7 +24,7 @@ from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
 from .catalog import Catalog, bundled
 
-__all__ = ["TIME_TO_LIVE", "cache_folder", "current", "forget", "keep", "overlay", "read_cache", "write_cache"]
+__all__ = ["TIME_TO_LIVE", "cache_folder", "current", "forget", "keep", "live", "overlay", "read_cache", "write_cache"]
 
 TIME_TO_LIVE = 24 * 3600.0
 """Seconds for which a catalogue on disk is used."""
@@ -134,20 +134,20 @@ def _warn(text: str) -> None:
         _log.warning("models: %s", text)
 
 
-def overlay(live: Catalog) -> Catalog:
+def overlay(fetched: Catalog) -> Catalog:
     """The live entries, and below them those of the snapshot: a key that may use few models still knows the others."""
-    catalog = Catalog.from_entries([*bundled().entries(), *live.entries()], as_of=live.as_of)
-    catalog.skipped = live.skipped
+    catalog = Catalog.from_entries([*bundled().entries(), *fetched.entries()], as_of=fetched.as_of)
+    catalog.skipped = fetched.skipped
     return catalog
 
 
-def keep(base_url: str, live: Catalog, *, disk: bool = True, folder: Path | None = None) -> Catalog:
+def keep(base_url: str, fetched: Catalog, *, disk: bool = True, folder: Path | None = None) -> Catalog:
     """Make a fetched catalogue the current one of this process and, with ``disk``, of the others; returns it."""
-    catalog = overlay(live)
+    catalog = overlay(fetched)
     with _lock:
         _current[base_url] = (catalog, time.monotonic() + TIME_TO_LIVE)
     if disk:
-        write_cache(base_url, live, folder)
+        write_cache(base_url, fetched, folder)
     return catalog
 
 
@@ -156,15 +156,19 @@ def current(base_url: str | None = None) -> Catalog:
 
     Never asks the network; the disk once in the time to live.
     """
-    if base_url is None:
-        return bundled()
+    found = None if base_url is None else live(base_url)
+    return bundled() if found is None else found
+
+
+def live(base_url: str) -> Catalog | None:
+    """The catalogue that was fetched from the gateway at ``base_url``, by this process or another; ``None`` if none."""
     found = _current.get(base_url)
     if found is None or time.monotonic() >= found[1]:
-        live = read_cache(base_url)
-        found = (None if live is None else overlay(live), time.monotonic() + TIME_TO_LIVE)
+        kept = read_cache(base_url)
+        found = (None if kept is None else overlay(kept), time.monotonic() + TIME_TO_LIVE)
         with _lock:
             _current[base_url] = found
-    return bundled() if found[0] is None else found[0]
+    return found[0]
 
 
 def forget(base_url: str | None = None) -> None:

@@ -25,6 +25,8 @@ __all__ = ["Catalog", "EstimatedUsage", "ModelInfo", "PriceTier", "bundled", "es
 
 #: Variants that are price tiers of a host: what they cost is known only where the catalogue lists them.
 PRICE_VARIANTS = frozenset({"flex", "priority"})
+RETIRING_WITHIN = timedelta(days=90)
+"""How long before a model is withdrawn its users are told."""
 _UNPRICED: dict[str, Any] = {
     "input_price": None,
     "output_price": None,
@@ -154,7 +156,7 @@ class Catalog(Mapping[str, ModelInfo]):
         }
         return replace(best, **{**facts, **_UNPRICED, **_ELSEWHERE, "id": model})
 
-    def retiring(self, within: timedelta = timedelta(days=90), *, now: datetime | None = None) -> list[ModelInfo]:
+    def retiring(self, within: timedelta = RETIRING_WITHIN, *, now: datetime | None = None) -> list[ModelInfo]:
         """Models that are withdrawn within this time (or were already), the soonest first."""
         until = (now or datetime.now(UTC)) + within
         models = (self[name] for name in self._models)

@@ -16,7 +16,17 @@ from requesty_core.errors import ConfigurationError
 from .identity import identify
 from .rules import NO_RULES, ModelRules, rules_for
 
-__all__ = ["Adapt", "LeftOut", "Prepared", "adapts", "check_adapt", "effort_of_budget", "prepare", "reasons"]
+__all__ = [
+    "Adapt",
+    "LeftOut",
+    "Prepared",
+    "adapts",
+    "check_adapt",
+    "effort_of_budget",
+    "holds_strict",
+    "prepare",
+    "reasons",
+]
 
 Adapt = Literal["chain", "always", "never"]
 """When the fields that the caller set follow a model's rules: for the later models of a chain, always, or never."""
@@ -110,7 +120,7 @@ class _Preparation:
         self.left_out: list[LeftOut] = []
 
     def run(self, learned: Set[str]) -> None:
-        for name in sorted(learned & self.added):
+        for name in sorted(learned):
             self._drop(name, "was refused by this model before")
         self._roles()
         self._effort()
@@ -132,7 +142,7 @@ class _Preparation:
 
     def _drop(self, name: str, reason: str) -> None:
         if name == "strict":
-            if without_strict(self.body):
+            if (self.adapt or name in self.added) and without_strict(self.body):
                 self.left_out.append(LeftOut(name, reason))
         elif self._may(name):
             del self.body[name]
@@ -196,6 +206,11 @@ class _Preparation:
 def _functions(body: Mapping[str, Any]) -> bool:
     tools = body.get("tools")
     return isinstance(tools, list) and any(isinstance(t, Mapping) and t.get("type") == "function" for t in tools)
+
+
+def holds_strict(body: Mapping[str, Any]) -> bool:
+    """Whether a tool or the schema of a body has the flag ``strict``."""
+    return without_strict(dict(body))
 
 
 def without_strict(body: dict[str, Any]) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from requesty_core.catalog.prepare import Prepared
 from requesty_core.errors import (
     ErrorKind,
     ErrorResponse,
@@ -29,7 +31,7 @@ __all__ = ["RunningAttempt", "phase_of", "rejection", "transport_failure"]
 class RunningAttempt:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "reader", "received", "resent_after", "reserved", "send", "started")
+    __slots__ = ("first_token", "prepared", "reader", "received", "resent_after", "reserved", "send", "started")
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
@@ -41,11 +43,18 @@ class RunningAttempt:
         self.reader: Reader[Any, Any] | None = None
         self.reserved: Decimal | None = None
         """USD set aside in the budget."""
+        self.prepared: Prepared | None = None
+        """The body as this attempt sends it, if it follows the model's rules."""
 
     @property
     def model(self) -> str:
         """The model asked for."""
         return self.send.step.model
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Fields of the call that this attempt does not send, or not as they were given, and why."""
+        return {} if self.prepared is None else {one.field: one.reason for one in self.prepared.left_out}
 
     @property
     def time_to_first_token(self) -> float | None:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
+from requesty_core.catalog.prepare import Prepared
 from requesty_core.errors import (
     BudgetExceededError,
+    ErrorKind,
     ErrorResponse,
     RequestyError,
 )
@@ -27,6 +29,7 @@ from requesty_core.retry.fallback import Action, FallbackEngine, Send
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import AttemptFinished, AttemptStarted, CallEvent, FellBack, Observer
 
+from .adaptation import Adaptation
 from .attempt import RunningAttempt, phase_of
 from .body import encode_body
 from .reader import usage_of
@@ -44,6 +47,7 @@ class Exchange:
         observer: is told about attempts.
         names_model: whether the body carries ``model``.
         telemetry: what the call leaves in the log and in traces.
+        adaptation: how the body follows the rules of each attempt's model; ``None`` sends it to all as it is.
         clock: monotonic seconds.
     """
 
@@ -57,6 +61,7 @@ class Exchange:
         clock: Callable[[], float] = time.monotonic,
         names_model: bool = True,
         telemetry: CallTelemetry | None = None,
+        adaptation: Adaptation | None = None,
     ) -> None:
         self.engine = engine
         self.accounts = accounts
@@ -64,7 +69,8 @@ class Exchange:
         self.clock = clock
         self._body = body
         self._observer = observer
-        self._encoded: tuple[str, bytes] | None = None
+        self._adaptation = adaptation
+        self._encoded: tuple[object, bytes, Prepared] | None = None
         self._names_model = names_model
         self.is_repeatable = names_model
         """Whether a request whose answer got lost may simply be sent again; other writes may have happened."""
@@ -105,11 +111,16 @@ class Exchange:
         """Body bytes of an attempt."""
         if self._body is None:
             return b""
-        model = send.step.model
-        if self._encoded is None or self._encoded[0] != model:
-            body = {"model": model, **self._body} if self._names_model else self._body
-            self._encoded = (model, encode_body(body))
-        return self._encoded[1]
+        return self._content(self._body, send)[0]
+
+    def _content(self, body: Mapping[str, Any], send: Send) -> tuple[bytes, Prepared]:
+        adaptation, model = self._adaptation, send.step.model
+        key = model if adaptation is None else adaptation.key(send)
+        if self._encoded is None or self._encoded[0] != key:
+            prepared = Prepared(body) if adaptation is None else adaptation.prepare(body, send)
+            sent = {"model": model, **prepared.body} if self._names_model else prepared.body
+            self._encoded = (key, encode_body(sent), prepared)
+        return self._encoded[1:]
 
     def begin(self, send: Send) -> RunningAttempt:
         """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be."""
@@ -120,6 +131,8 @@ class Exchange:
             self._tell(AttemptStarted(send.step.model, send.number))
         running = RunningAttempt(send, self.clock())
         running.reserved = reserved
+        if self._adaptation is not None and self._body is not None:
+            running.prepared = self._content(self._body, send)[1]
         self._live.append(running)
         return running
 
@@ -171,7 +184,8 @@ class Exchange:
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
         phase, estimate = self._book_unfinished(running, usage, error)
-        self.engine.failed(running.model, error, now, others_running=others_running)
+        if others_running or not self._is_refusal(running, error) or not self.engine.again(running.model, error):
+            self.engine.failed(running.model, error, now, others_running=others_running)
         self._last_failed = running.model
         attempt = Attempt.failed(
             running.model,
@@ -183,9 +197,16 @@ class Exchange:
             phase=phase,
             estimate=estimate,
             resent_after=running.resent_after,
+            left_out=running.left_out,
         )
         self._record(running, attempt)
         error.attempts = tuple(self.attempts)
+
+    def _is_refusal(self, running: RunningAttempt, error: RequestyError) -> bool:
+        """Whether the model refused a field that the call can do without; it is left out from then on."""
+        if self._adaptation is None or running.prepared is None or error.kind is not ErrorKind.BAD_REQUEST:
+            return False
+        return self._adaptation.learn(error, running.prepared.body, running.send)
 
     def cancel(self, running: RunningAttempt, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""
@@ -246,6 +267,7 @@ class Exchange:
             phase=phase,
             estimate=estimate,
             resent_after=running.resent_after,
+            left_out=running.left_out,
         )
 
     def _record(self, running: RunningAttempt, attempt: Attempt) -> None:

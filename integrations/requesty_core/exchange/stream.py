@@ -16,6 +16,7 @@ from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import CallCommitted, Observer
 
+from .adaptation import Adaptation
 from .attempt import RunningAttempt
 from .exchange import Exchange
 from .reader import Reader
@@ -39,8 +40,17 @@ class StreamExchange(Exchange, Generic[E, R]):
         observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
         telemetry: CallTelemetry | None = None,
+        adaptation: Adaptation | None = None,
     ) -> None:
-        super().__init__(engine, body, accounts=accounts, observer=observer, clock=clock, telemetry=telemetry)
+        super().__init__(
+            engine,
+            body,
+            accounts=accounts,
+            observer=observer,
+            clock=clock,
+            telemetry=telemetry,
+            adaptation=adaptation,
+        )
         self._accumulate = accumulate
         self.reply: R | None = None
         self.committed: Reader[E, R] | None = None

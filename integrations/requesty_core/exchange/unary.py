@@ -14,6 +14,7 @@ from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
 
+from .adaptation import Adaptation
 from .attempt import RunningAttempt, rejection
 from .exchange import Exchange
 
@@ -41,6 +42,7 @@ class UnaryExchange(Exchange, Generic[T]):
         names_model: bool = True,
         finish: Callable[[T, Sequence[Attempt]], T] | None = None,
         telemetry: CallTelemetry | None = None,
+        adaptation: Adaptation | None = None,
     ) -> None:
         super().__init__(
             engine,
@@ -50,6 +52,7 @@ class UnaryExchange(Exchange, Generic[T]):
             clock=clock,
             names_model=names_model,
             telemetry=telemetry,
+            adaptation=adaptation,
         )
         self._reader = reader
         self._finish = finish

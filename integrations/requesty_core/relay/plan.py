@@ -13,6 +13,7 @@ as sending twice does no harm.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from requesty_core.calls.exchanges import chat_call
 from requesty_core.calls.route import JSON_HEADERS, CallOptions, Route
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
+from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import build_body, declared_tools
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -44,6 +46,7 @@ from .streams import OpaqueStream, RelayStream
 
 __all__ = ["RelayCall", "plan"]
 
+_MODEL_FIELD = re.compile(rb'name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
 _STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
 
 
@@ -87,13 +90,14 @@ def _chat(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) ->
         def accumulate(received: ReceivedResponse) -> StreamAccumulator[Chunk, Any]:
             return ChatChunkAccumulator(received, declared, asked_usage=asked)
 
-        return _stream_call(settings, incoming, options, fields, accumulate)
+        return _stream_call(settings, incoming, options, fields, accumulate, settings.adaptation(options))
     return _unary_call(
         settings,
         incoming,
         options,
         fields,
         lambda received, data: read_completion(data, received.model, declared, received.context()),
+        adaptation=settings.adaptation(options),
     )
 
 
@@ -169,6 +173,7 @@ def _unary_call(
     read: Callable[[ReceivedResponse, Any], Any],
     *,
     billed: bool = True,
+    adaptation: Adaptation | None = None,
 ) -> RelayCall:
     """A call answered by one JSON body; ``read`` checks it and may return the core's reply."""
 
@@ -188,6 +193,7 @@ def _unary_call(
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
         telemetry=settings.telemetry(_operation(incoming), options),
+        adaptation=adaptation,
     )
     relayed = Relayed(exchange)
     return RelayCall(exchange, Route(incoming.method, incoming.url, JSON_HEADERS), options, relayed)
@@ -207,6 +213,7 @@ def _stream_call(
     options: CallOptions,
     fields: Mapping[str, Any],
     accumulate: Callable[[ReceivedResponse], StreamAccumulator[Chunk, Any]],
+    adaptation: Adaptation | None = None,
 ) -> RelayCall:
     exchange = RelayStream(
         settings.engine(options),
@@ -215,9 +222,16 @@ def _stream_call(
         accounts=settings.accounts(options),
         observer=settings.on_event,
         telemetry=settings.telemetry(_operation(incoming), options),
+        adaptation=adaptation,
     )
     route = Route(incoming.method, incoming.url, _STREAM_HEADERS, streams=True)
     return RelayCall(exchange, route, options, Relayed(exchange))
+
+
+def _form_model(content: bytes) -> str:
+    """The field ``model`` of a multipart form, empty if it cannot be told."""
+    found = _MODEL_FIELD.search(content)
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCall:
@@ -226,6 +240,8 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
     model = body.get("model") if isinstance(body, dict) else None
     billed = incoming.method == "POST" and (isinstance(model, str) or b'name="model"' in incoming.content)
     again = billed or incoming.method in ("GET", "HEAD")
+    if billed:
+        settings.check_models([model if isinstance(model, str) else _form_model(incoming.content)])
     name = model if isinstance(model, str) and model else path or "/"
     options = _unbilled(settings, incoming, name, max_retries=None if again else 0)
     exchange = OpaqueStream(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ class Attempt:
         estimate: what an attempt of unknown cost probably cost in USD, by catalogue prices; else ``None``.
         resent_after: why the request was sent a second time within this attempt: a connection kept from an earlier
             request had ended without a byte of an answer. ``None`` if it was sent once.
+        left_out: fields of the call that were not sent to this model, or not as they were given, and why.
     """
 
     model: str
@@ -50,6 +52,7 @@ class Attempt:
     phase: Phase = "answered"
     estimate: Decimal | None = None
     resent_after: str | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cost(self) -> Decimal | None:
@@ -69,6 +72,7 @@ class Attempt:
         phase: Phase = "refused",
         estimate: Decimal | None = None,
         resent_after: str | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> Attempt:
         """The record of an attempt that raised ``error``."""
         return cls(
@@ -86,6 +90,7 @@ class Attempt:
             phase=phase,
             estimate=estimate,
             resent_after=resent_after,
+            left_out=left_out or {},
         )
 
 
@@ -93,6 +98,7 @@ def attempt_dict(attempt: Attempt) -> dict[str, Any]:
     """The attempt as plain JSON values (cost a float, seconds rounded to microseconds), for framework metadata."""
     ttft = attempt.time_to_first_token
     resent = {} if attempt.resent_after is None else {"resent_after": attempt.resent_after}
+    left_out = {"left_out": dict(attempt.left_out)} if attempt.left_out else {}
     return {
         "model": attempt.model,
         "number": attempt.number,
@@ -107,4 +113,5 @@ def attempt_dict(attempt: Attempt) -> dict[str, Any]:
         "cost": None if attempt.cost is None else float(attempt.cost),
         "phase": attempt.phase,
         **resent,
+        **left_out,
     }

@@ -32,11 +32,15 @@ __all__ = ["Action", "FallbackEngine", "Send", "Wait"]
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Make attempt ``number`` (from 1) on ``step``; ``timeouts`` are already cut to the deadline."""
+    """Make attempt ``number`` (from 1) on ``step``, the chain's number ``position`` (from 0).
+
+    ``timeouts`` are already cut to the deadline.
+    """
 
     step: Step
     number: int
     timeouts: Timeouts
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,19 @@ class FallbackEngine:
             self._candidates.overflowed(model)
         self._moving = True
 
+    def again(self, model: str, error: RequestyError) -> bool:
+        """The attempt on ``model`` was refused for something that can be left out: the same step is next, without it.
+
+        False, and nothing is decided, if no attempt is left or the chain has gone on.
+        """
+        budget = self._policy.max_attempts
+        if self._over or (budget is not None and self._sent >= budget) or self._steps[self._index].model != model:
+            return False
+        self._errors.append(error)
+        self._settle(model)
+        self._health.released(model)
+        return True
+
     def _go_to(self, index: int) -> None:
         self._index = index
         self._candidates.tried(index)
@@ -197,7 +214,7 @@ class FallbackEngine:
         step = self._steps[self._index]
         self._sent += 1
         self._pending.append(step.model)
-        return Send(step, self._sent, self._cut(step, now))
+        return Send(step, self._sent, self._cut(step, now), self._index)
 
     def _settle(self, model: str) -> None:
         if model in self._pending:

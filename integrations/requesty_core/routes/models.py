@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
+from typing import Any
 
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, read_models
 from requesty_core.errors import MalformedResponseError, RequestyError
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.telemetry.events import logger
 
-__all__ = ["TIME_TO_LIVE", "KeptCatalog", "no_managed", "read_model_list"]
+__all__ = ["TIME_TO_LIVE", "KeptCatalog", "fetched_catalog", "no_managed", "read_entries", "read_model_list"]
 
 TIME_TO_LIVE = 3600.0
 """Seconds for which a fetched catalogue is good."""
 
 
-def read_model_list(received: ReceivedResponse) -> list[ModelInfo]:
-    """The models of an answer of either route."""
+def read_entries(received: ReceivedResponse) -> list[Any]:
+    """The entries of an answer of either route, as received."""
     body = received.json()
     if not isinstance(body, dict) or not isinstance(body.get("data"), list):
         raise MalformedResponseError("the answer is JSON but not a list of models; check base_url")
-    return read_models(body)
+    entries: list[Any] = body["data"]
+    return entries
+
+
+def read_model_list(received: ReceivedResponse) -> list[ModelInfo]:
+    """The models of an answer of either route; what is no entry is passed over."""
+    return read_models({"data": read_entries(received)})
+
+
+def fetched_catalog(managed: list[Any], models: list[Any]) -> Catalog:
+    """The catalogue of the entries of both routes, as of now."""
+    return Catalog.from_entries([*managed, *models], as_of=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 class KeptCatalog:
@@ -37,9 +50,8 @@ class KeptCatalog:
         with self._lock:
             return self._catalog if time.monotonic() < self._until else None
 
-    def keep(self, models: list[ModelInfo], managed: list[ModelInfo], seconds: float) -> Catalog:
-        """The catalogue of both lists, good for ``seconds`` from now."""
-        catalog = Catalog([*managed, *models])
+    def keep(self, catalog: Catalog, seconds: float) -> Catalog:
+        """The catalogue, good for ``seconds`` from now."""
         with self._lock:
             self._catalog, self._until = catalog, time.monotonic() + seconds
         return catalog
@@ -50,7 +62,7 @@ class KeptCatalog:
         return self._catalog or bundled()
 
 
-def no_managed(error: RequestyError) -> list[ModelInfo]:
+def no_managed(error: RequestyError) -> list[Any]:
     """What stands for the managed models where the gateway does not list them."""
     logger.info("models: no managed models (%s)", error)
     return []

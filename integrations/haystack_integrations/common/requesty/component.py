@@ -58,6 +58,7 @@ class Component:
         self.budget: Budget | None = settings["budget"]
         self.on_event: Callable[[CallEvent], None] | None = settings["on_event"]
         self.tracing = settings["tracing"]
+        self.require = settings["require"]
         names = [name for name in CONNECTION_SETTINGS if name != "api_key"]
         own = {name: getattr(self, _FIELDS.get(name, name)) for name in names}
         self._clients = Clients(self.api_key, http_client_kwargs, {**own, **(chain or {})})

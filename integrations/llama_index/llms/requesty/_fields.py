@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.bridge.pydantic import Field, field_serializer, field_validator
@@ -35,6 +35,10 @@ class ChatSettings(Connection):
     )
     fallback_policy: FallbackPolicy | None = Field(
         default=None, description="Rules of retry, cool-down, deadline and hedging."
+    )
+    adapt: Literal["chain", "always", "never"] = Field(
+        default="chain",
+        description="When fields set by you follow a model's rules: for later models of a chain, always, or never.",
     )
     temperature: float | None = Field(default=None, description="Sampling temperature; sent only if set.")
     max_tokens: int | None = Field(default=None, description="Most tokens to generate; sent only if set.")

@@ -57,6 +57,10 @@ class Connection(BaseModel):
     extra_headers: dict[str, str] | None = Field(default=None, description="Headers sent with every request.")
     extra_body: dict[str, Any] | None = Field(default=None, description="Body fields sent with every request.")
     tracing: bool = Field(default=False, description="Whether requests open OpenTelemetry spans, if its API is there.")
+    require: dict[str, Any] | None = Field(
+        default=None,
+        description='What the catalogue must show of every model asked, such as {"geolocation": "eu"}; else refused.',
+    )
     ledger: CostLedger = Field(
         default_factory=CostLedger, exclude=True, description="Adds up usage and cost of every attempt."
     )

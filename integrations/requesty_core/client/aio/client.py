@@ -65,6 +65,10 @@ class AsyncRequestyClient(BaseClient):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every :data:`CallEvent`.
+        adapt: when the fields that you set follow a model's rules: ``"chain"`` (for the later models of a chain, which
+            would refuse them otherwise; :attr:`Attempt.left_out` names them), ``"always"`` or ``"never"``.
+        require: what the catalogue must show of every model before anything is sent to it, for example
+            ``{"geolocation": "eu", "training": False, "retention": "none"}``; unknown is refused.
         transport: an ``httpx`` or ``httpx2`` transport or client to send with, instead of the shared one; ``"httpx"``
             sends with ``httpx``'s own, which tools know how to intercept.
         ca_bundle: a file or folder of certificates to trust instead of the default ones.

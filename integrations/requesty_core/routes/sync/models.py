@@ -6,9 +6,17 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+from requesty_core.catalog.cache import keep
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
 from requesty_core.errors import RequestyError
-from requesty_core.routes.models import TIME_TO_LIVE, KeptCatalog, no_managed, read_model_list
+from requesty_core.routes.models import (
+    TIME_TO_LIVE,
+    KeptCatalog,
+    fetched_catalog,
+    no_managed,
+    read_entries,
+    read_model_list,
+)
 from requesty_core.routes.requests import route_request
 
 from .resource import Resource, Runner
@@ -49,11 +57,27 @@ class Models(Resource):
         if kept is not None:
             return kept
         try:
-            models = self.list()
+            return self._kept.keep(self._fetch(), time_to_live)
         except RequestyError as error:
             return self._kept.fallback(error)
+
+    def refresh(self) -> Catalog:
+        """Fetch the catalogue, and let windows, prices and ``require`` go by it from now on.
+
+        It holds for every client and adapter of this gateway address in this process and, by a file in the user's cache
+        folder (``REQUESTY_CACHE_DIR``), in others, for a day. The snapshot still tells of what the key may not use.
+        ``skipped`` counts odd entries. Raises :class:`RequestyError` if the gateway cannot answer; nothing changes
+        then.
+        """
+        catalog = self._fetch()
+        self._kept.keep(catalog, TIME_TO_LIVE)
+        return keep(self._settings.config.base_url, catalog)
+
+    def _fetch(self) -> Catalog:
+        base = self._settings.config.base_url
+        models = self._perform(route_request(self._settings, "GET", f"{base}/models", read_entries))
         try:
-            managed = self.managed()
+            managed = self._perform(route_request(self._settings, "GET", f"{base}/models/managed", read_entries))
         except RequestyError as error:
             managed = no_managed(error)
-        return self._kept.keep(models, managed, time_to_live)
+        return fetched_catalog(managed, models)

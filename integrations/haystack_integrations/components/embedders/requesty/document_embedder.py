@@ -76,6 +76,7 @@ class RequestyDocumentEmbedder(Embedder):
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
         tracing: bool = False,
+        require: dict[str, Any] | None = None,
     ) -> None:
         """
         Creates the embedder. Nothing is sent.
@@ -131,6 +132,9 @@ class RequestyDocumentEmbedder(Embedder):
             Called with every event of a call.
         :param tracing:
             Whether requests open OpenTelemetry spans, if its API is installed.
+        :param require:
+            What the catalogue must show of every model before anything is sent to it, such as
+            `{"geolocation": "eu", "training": False, "retention": "none"}`; unknown is refused.
         :raises ConfigurationError:
             If a setting is unusable; the message names it.
         """
@@ -151,6 +155,7 @@ class RequestyDocumentEmbedder(Embedder):
             budget=budget,
             on_event=on_event,
             tracing=tracing,
+            require=require,
         )
         self._shape(dimensions, prefix, suffix)
         check_positive(batch_size=batch_size, max_concurrency=max_concurrency)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from haystack import component, default_from_dict, default_to_dict
 from haystack.dataclasses import (
@@ -82,6 +82,8 @@ class RequestyChatGenerator(Component):
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
         tracing: bool = False,
+        require: dict[str, Any] | None = None,
+        adapt: Literal["chain", "always", "never"] = "chain",
     ) -> None:
         """
         Creates the generator. Nothing is sent, and the key is read when the first run needs it.
@@ -132,6 +134,12 @@ class RequestyChatGenerator(Component):
             Called with every event of a call: attempts, waits, fallbacks.
         :param tracing:
             Whether requests open OpenTelemetry spans, if its API is installed.
+        :param require:
+            What the catalogue must show of every model before anything is sent to it, such as
+            `{"geolocation": "eu", "training": False, "retention": "none"}`; unknown is refused.
+        :param adapt:
+            When the parameters that you set follow a model's rules: `chain` (for later models of a chain), `always` or
+            `never`.
         :raises ConfigurationError:
             If a setting is unusable; the message names it.
         """
@@ -142,11 +150,12 @@ class RequestyChatGenerator(Component):
         self.tools_strict = tools_strict
         self.fallbacks = plain_steps(fallbacks)
         self.fallback_policy = policy_from(fallback_policy)
+        self.adapt = adapt
         self._first: Step | None = None  # settings of the model as a step of a chain
         self._connect(
             model,
             http_client_kwargs,
-            {"fallbacks": self.fallbacks, "fallback_policy": self.fallback_policy},
+            {"fallbacks": self.fallbacks, "fallback_policy": self.fallback_policy, "adapt": adapt},
             api_key=api_key,
             base_url=api_base_url,
             region=region,
@@ -161,6 +170,7 @@ class RequestyChatGenerator(Component):
             budget=budget,
             on_event=on_event,
             tracing=tracing,
+            require=require,
         )
 
     # Serialization
@@ -185,6 +195,7 @@ class RequestyChatGenerator(Component):
             tools_strict=self.tools_strict,
             fallbacks=self.fallbacks,
             fallback_policy=plain_policy(self.fallback_policy),
+            adapt=self.adapt,
         )
         return saved
 

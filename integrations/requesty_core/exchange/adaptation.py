@@ -1,0 +1,56 @@
+"""The body of a call as each attempt sends it, by the rules of the attempt's model, and what a refusal teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+from requesty_core.catalog.prepare import Adapt, Prepared, adapts, holds_strict, prepare
+from requesty_core.catalog.refusals import RefusalMemory, refused_parameter
+from requesty_core.errors import RequestyError
+from requesty_core.retry.fallback import Send
+
+__all__ = ["Adaptation"]
+
+
+class Adaptation:
+    """How one call's chat body becomes that of each attempt.
+
+    Args:
+        adapt: when the fields that the caller set follow a model's rules.
+        added: fields of the body that an adapter put there by itself; they always follow the rules. ``strict`` stands
+            for the flag inside tools and schemas.
+        refusals: what models refused before, shared by all calls of a client.
+    """
+
+    __slots__ = ("_adapt", "_added", "_refusals")
+
+    def __init__(self, adapt: Adapt, added: frozenset[str], refusals: RefusalMemory) -> None:
+        self._adapt = adapt
+        self._added = added
+        self._refusals = refusals
+
+    def key(self, send: Send) -> object:
+        """Attempts of equal keys send the same body."""
+        model = send.step.model
+        return model, adapts(self._adapt, send.position), self._refusals.refused(model)
+
+    def prepare(self, body: Mapping[str, Any], send: Send) -> Prepared:
+        """The body for an attempt; the one given where nothing has to change."""
+        model, whole = send.step.model, adapts(self._adapt, send.position)
+        if not whole and not self._added:
+            return Prepared(body)
+        return prepare(body, model, added=self._added, adapt=whole, learned=self._refusals.refused(model))
+
+    def learn(self, error: RequestyError, body: Mapping[str, Any], send: Send) -> bool:
+        """Whether ``error`` refuses a field of the body that was sent and can do without it.
+
+        The field is remembered for the model, so that the next attempt leaves it out.
+        """
+        sent: Set[str] = body.keys() | {"strict"} if holds_strict(body) else body.keys()
+        may = sent if adapts(self._adapt, send.position) else sent & self._added
+        field = refused_parameter(error.status, error.body, may)
+        if field is None:
+            return False
+        self._refusals.note(send.step.model, field)
+        return True

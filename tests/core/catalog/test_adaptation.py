@@ -1,0 +1,180 @@
+"""Every attempt is prepared by its own model's rules; refusals are learned; what is left out is on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.wire import Wire, answer, http
+
+from requesty_core import BadRequestError, FallbackPolicy
+from requesty_core.replies.attempts import attempt_dict
+
+TOOLS = [{"type": "function", "function": {"name": "tide", "parameters": {"type": "object", "properties": {}}}}]
+FORCED = {"type": "function", "function": {"name": "tide"}}
+WORD = {"role": "developer", "content": "Be brief."}
+ASK = {"role": "user", "content": "Hi"}
+
+
+def refusal(param: str, status: int = 400) -> Any:
+    """A vendor's refusal that names a parameter."""
+    message = f"Unsupported parameter: '{param}' is not supported with this model."
+    return http(status, {"error": {"message": message, "type": "invalid_request_error", "param": param}})
+
+
+CASES: list[tuple[str, dict[str, Any], set[str]]] = [
+    ("openai/gpt-5", {"temperature": 0.2, "top_p": 0.9}, {"temperature", "top_p"}),
+    ("azure/gpt-5@swedencentral", {"temperature": 0.2}, {"temperature"}),
+    ("openai/o3-mini", {"tools": TOOLS, "parallel_tool_calls": True}, {"parallel_tool_calls"}),
+    (
+        "anthropic/claude-sonnet-4-5",
+        {"tools": TOOLS, "tool_choice": FORCED, "reasoning_effort": "high"},
+        {"tool_choice"},
+    ),
+    (
+        "bedrock/claude-sonnet-4-5@eu-central-1",
+        {"tools": TOOLS, "tool_choice": "required", "reasoning_effort": "low"},
+        {"tool_choice"},
+    ),
+    ("openai/gpt-4o-mini", {"temperature": 0.2, "tools": TOOLS, "tool_choice": FORCED}, set()),
+    ("policy/mine", {"temperature": 0.2, "tools": TOOLS, "tool_choice": FORCED, "reasoning_effort": "low"}, set()),
+    ("someone/new-model", {"temperature": 0.2, "parallel_tool_calls": True}, set()),
+]
+
+
+@pytest.mark.parametrize(("model", "fields", "refused"), CASES, ids=[c[0] for c in CASES])
+def test_a_later_model_is_sent_what_it_takes(way: Any, model: str, fields: dict[str, Any], refused: set[str]) -> None:
+    wire = Wire(http(503), answer())
+    reply = way(wire, {"fallbacks": [model]}, model="acme/first", **fields)
+    first, second = wire.body(0), wire.body(1)
+    assert {name: first[name] for name in fields} == fields
+    assert {name for name in fields if name not in second} == refused
+    assert {name: second[name] for name in fields.keys() - refused} == {
+        k: v for k, v in fields.items() if k not in refused
+    }
+    assert [set(a.left_out) for a in reply.attempts] == [set(), refused]
+    recorded = attempt_dict(reply.attempts[1])
+    assert set(recorded.get("left_out", {})) == refused
+
+
+@pytest.mark.parametrize(("model", "fields", "refused"), CASES, ids=[c[0] for c in CASES])
+@pytest.mark.parametrize("adapt", ["chain", "always", "never"])
+def test_what_the_caller_set_is_changed_for_a_single_model_only_if_asked(
+    unary: Any, model: str, fields: dict[str, Any], refused: set[str], adapt: str
+) -> None:
+    wire = Wire(answer())
+    reply = unary(wire, {"adapt": adapt}, model=model, **fields)
+    left_out = refused if adapt == "always" else set()
+    assert {name for name in fields if name not in wire.body(0)} == left_out == set(reply.attempts[0].left_out)
+
+
+def test_never_sends_the_same_to_every_model(unary: Any) -> None:
+    wire = Wire(http(503), answer())
+    unary(wire, {"fallbacks": ["openai/gpt-5"], "adapt": "never"}, model="acme/first", temperature=0.2)
+    assert wire.body(1)["temperature"] == 0.2
+
+
+def test_a_role_of_one_maker_is_put_into_the_next_ones_word(unary: Any) -> None:
+    wire = Wire(http(503), answer())
+    reply = unary(wire, {"fallbacks": ["anthropic/claude-sonnet-4-5"]}, model="openai/gpt-5", messages=[WORD, ASK])
+    assert [m["role"] for m in wire.body(0)["messages"]] == ["developer", "user"]
+    assert [m["role"] for m in wire.body(1)["messages"]] == ["system", "user"]
+    assert reply.attempts[1].left_out == {"role developer": "was sent as system"}
+
+
+@pytest.mark.parametrize(("model", "fields", "refused"), CASES, ids=[c[0] for c in CASES])
+def test_what_an_adapter_added_always_follows_the_rules(
+    unary: Any, model: str, fields: dict[str, Any], refused: set[str]
+) -> None:
+    wire = Wire(answer())
+    unary(wire, {"adapt": "never"}, model=model, added_fields=list(fields), **fields)
+    assert {name for name in fields if name not in wire.body(0)} == refused
+
+
+# --- what a refusal teaches -------------------------------------------------------------------------------------------
+
+
+def test_a_refused_field_that_an_adapter_added_is_left_out_and_remembered(way: Any) -> None:
+    wire = Wire(refusal("tool_choice"), answer(), answer())
+    client = way.client(wire, max_retries=0)
+    reply = way.ask(client, model="acme/new", tools=TOOLS, tool_choice="required", added_fields={"tool_choice"})
+    assert ["tool_choice" in wire.body(i) for i in (0, 1)] == [True, False]
+    first, second = reply.attempts
+    assert (first.status, first.outcome, dict(first.left_out)) == (400, "error", {})
+    assert (second.outcome, dict(second.left_out)) == ("ok", {"tool_choice": "was refused by this model before"})
+    again = way.ask(client, model="acme/new", tools=TOOLS, tool_choice="required", added_fields={"tool_choice"})
+    assert "tool_choice" not in wire.body(2)
+    assert len(again.attempts) == 1
+
+
+def test_a_caller_keeps_what_the_client_learned_from_an_adapter(unary: Any) -> None:
+    wire = Wire(refusal("tool_choice"), answer(), answer())
+    client = unary.client(wire)
+    unary.ask(client, model="acme/new", tools=TOOLS, tool_choice="required", added_fields={"tool_choice"})
+    unary.ask(client, model="acme/new", tools=TOOLS, tool_choice="required")
+    assert wire.body(2)["tool_choice"] == "required"
+
+
+def test_several_refusals_are_learned_one_after_the_other(unary: Any) -> None:
+    wire = Wire(refusal("tool_choice"), refusal("parallel_tool_calls"), answer())
+    fields = {"tools": TOOLS, "tool_choice": "required", "parallel_tool_calls": False}
+    unary(wire, model="acme/new", added_fields=["tool_choice", "parallel_tool_calls"], **fields)
+    assert [sorted(fields.keys() & wire.body(i).keys()) for i in range(3)] == [
+        ["parallel_tool_calls", "tool_choice", "tools"],
+        ["parallel_tool_calls", "tools"],
+        ["tools"],
+    ]
+
+
+def test_strict_is_taken_out_of_tools_and_schemas(unary: Any) -> None:
+    wire = Wire(refusal("tools[0].function.strict"), answer())
+    strict = [{"type": "function", "function": {**TOOLS[0]["function"], "strict": True}}]
+    unary(wire, model="acme/new", tools=strict, added_fields={"strict"})
+    assert wire.body(1)["tools"] == TOOLS
+
+
+@pytest.mark.parametrize(
+    ("added", "refused", "status"),
+    [
+        ((), "tool_choice", 400),  # the caller's own
+        (("tool_choice",), "messages", 400),  # nothing a request can do without
+        (("tool_choice",), "temperature", 400),  # another field
+        (("parallel_tool_calls",), "parallel_tool_calls", 400),  # not in the body
+        (("tool_choice",), "tool_choice", 401),
+    ],
+)
+def test_other_refusals_are_raised_at_once(unary: Any, added: tuple[str, ...], refused: str, status: int) -> None:
+    wire = Wire(refusal(refused, status))
+    with pytest.raises(Exception, match="Unsupported parameter") as caught:
+        unary(wire, model="acme/new", tools=TOOLS, tool_choice="required", temperature=1, added_fields=added)
+    assert len(wire.requests) == 1
+    assert len(caught.value.attempts) == 1  # type: ignore[attr-defined]
+
+
+def test_a_model_that_refuses_without_end_is_asked_once_more(unary: Any) -> None:
+    wire = Wire(*[refusal("tool_choice")] * 5)
+    with pytest.raises(BadRequestError):
+        unary(wire, model="acme/new", tools=TOOLS, tool_choice="required", added_fields={"tool_choice"})
+    assert len(wire.requests) == 2
+
+
+def test_the_attempts_of_a_policy_bound_it(unary: Any) -> None:
+    wire = Wire(refusal("tool_choice"), answer())
+    policy = {"fallback_policy": FallbackPolicy(max_attempts=1)}
+    with pytest.raises(BadRequestError):
+        unary(wire, policy, model="acme/new", tools=TOOLS, tool_choice="required", added_fields={"tool_choice"})
+    assert len(wire.requests) == 1
+
+
+def test_a_later_model_is_asked_again_without_what_it_refuses(way: Any) -> None:
+    wire = Wire(http(503), refusal("temperature"), answer())
+    reply = way(wire, {"fallbacks": ["acme/second"]}, model="acme/first", temperature=0.2)
+    assert [wire.body(i).get("temperature") for i in range(3)] == [0.2, 0.2, None]
+    assert [a.model for a in reply.attempts] == ["acme/first", "acme/second", "acme/second"]
+    assert [set(a.left_out) for a in reply.attempts] == [set(), set(), {"temperature"}]
+
+
+@pytest.mark.parametrize("value", ["sometimes", None, True, ""])
+def test_adapt_is_one_of_three_words(value: Any, unary: Any) -> None:
+    with pytest.raises(ValueError, match=r"^adapt: .* give 'chain', 'always' or 'never'$"):
+        unary.client(Wire(), adapt=value)
