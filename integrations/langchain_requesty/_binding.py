@@ -12,7 +12,6 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
-from requesty_core.catalog import may_force_tools, takes
 from requesty_core.errors import ConfigurationError
 
 from ._errors import langchain_errors
@@ -34,14 +33,6 @@ class BindableChatModel(BaseChatModel):
     """What binds tools and schemas to a chat model of this package."""
 
     model_config = ConfigDict(defer_build=True)
-
-    def _model_ids(self) -> list[str]:
-        """Ids of the whole chain."""
-        raise NotImplementedError
-
-    def _asks_to_reason(self, kwargs: Mapping[str, Any]) -> bool:
-        """Whether the request asks its model to reason."""
-        raise NotImplementedError
 
     def bind_tools(
         self,
@@ -123,16 +114,13 @@ class BindableChatModel(BaseChatModel):
         if method == "function_calling":
             with langchain_errors():
                 (name,) = tool_names(wire_tools([cast("type", schema)]))
-            models = self._model_ids()
-            thinks = self._asks_to_reason(kwargs)
+            # Some models refuse a forced call, ever or while they reason, or a single one; they are asked without.
+            forced = {"tool_choice": name, "parallel_tool_calls": False}
             model = self.bind_tools(
                 [cast("type", schema), *(tools or ())],
-                # Some models take no forced call, ever or while they reason; they are left to choose it.
-                tool_choice=name if may_force_tools(models, reasoning=thinks) else "auto",
                 strict=strict,
-                parallel_tool_calls=False if takes(models, "parallel_tool_calls") else None,
                 ls_structured_output_format=traced,
-                **kwargs,
+                **{**forced, "added_fields": tuple(forced.keys() - kwargs.keys()), **kwargs},
             )
         else:
             with langchain_errors():

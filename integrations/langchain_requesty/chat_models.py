@@ -158,10 +158,6 @@ class ChatRequesty(Connection, RequestParameters, BindableChatModel):
     def _model_ids(self) -> list[str]:
         return [self.model_name, *(f if isinstance(f, str) else f["model"] for f in self.fallbacks)]
 
-    def _asks_to_reason(self, kwargs: Mapping[str, Any]) -> bool:
-        params = {**self._default_params, **kwargs}
-        return params.get("reasoning_effort") not in (None, "none") or bool(params.get("thinking"))
-
     def _client_settings(self) -> dict[str, Any]:
         return {**super()._client_settings(), **{name: getattr(self, name) for name in CHAIN_SETTINGS}}
 

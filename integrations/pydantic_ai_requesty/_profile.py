@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, cast
 
 from pydantic_ai.profiles import ModelProfile, merge_profile
 from pydantic_ai.profiles.openai import OpenAIModelProfile
 
-from requesty_core import ModelId
-from requesty_core.catalog import bundled
+from requesty_core.catalog import (
+    bundled,
+    context_window,
+    identify,
+    supports_schema,
+    supports_web_search,
+    token_parameter,
+)
 
 from ._schema import RequestyJsonSchemaTransformer
 
-__all__ = ["narrowed", "profile_for"]
+__all__ = ["profile_for", "smallest_window"]
 
-# Prefixes and vendor segments of model ids, and the module of `pydantic_ai.profiles` that knows the family.
+# Makers, and the module of `pydantic_ai.profiles` that knows their models.
 _FAMILIES = {
     "openai": "openai",
-    "openai-responses": "openai",
-    "azure": "openai",
     "anthropic": "anthropic",
     "google": "google",
     "mistral": "mistral",
-    "mistralai": "mistral",
-    "qwen": "qwen",
     "alibaba": "qwen",
     "xai": "grok",
-    "x-ai": "grok",
     "cohere": "cohere",
     "deepseek": "deepseek",
-    "meta-llama": "meta",
+    "meta": "meta",
     "moonshot": "moonshotai",
-    "moonshotai": "moonshotai",
+    "zai": "zai",
 }
 
 _FLAGS = {
     "supports_tool_calling": "supports_tools",
-    "supports_json_schema": "supports_json_schema_output",
     "supports_json_object": "supports_json_object_output",
     "supports_image_generation": "supports_image_output",
     "supports_vision": "supports_image_input",
     "supports_reasoning": "supports_thinking",
-    "supports_web_search": "openai_chat_supports_web_search",
 }
-# What a chain can do is what all its models can.
-_NARROWED = (*_FLAGS.values(), "supports_forced_tool_choice")
-
 _GATEWAY = OpenAIModelProfile(
     json_schema_transformer=RequestyJsonSchemaTransformer,
     supports_thinking=True,
@@ -62,22 +59,21 @@ _GATEWAY = OpenAIModelProfile(
 
 
 def profile_for(model: str) -> ModelProfile:
-    """The profile of a model id; regions and variants are looked through, and what nobody knows is left open."""
-    return merge_profile(_vendor(model), cast("ModelProfile", _GATEWAY), _catalogue(model))
+    """The profile of a model id, by what the model is: the same for every host, region, spelling and variant of it.
+
+    What nobody knows is left open.
+    """
+    return merge_profile(_vendor(model), cast("ModelProfile", _GATEWAY), _catalogue(model), _rules(model))
 
 
 def _vendor(model: str) -> ModelProfile | None:
-    parsed = ModelId.parse(model)
-    if parsed.kind == "policy":
+    identity = identify(model)
+    family = None if identity is None else _FAMILIES.get(identity.maker or "")
+    if identity is None or family is None:
         return None
-    *segments, name = parsed.name.split("/")
-    for segment in (*reversed(segments), parsed.prefix):
-        family = _FAMILIES.get(segment or "")
-        if family is not None:
-            module = import_module(f"pydantic_ai.profiles.{family}")
-            profile: ModelProfile | None = getattr(module, f"{family}_model_profile")(name)
-            return profile
-    return None
+    module = import_module(f"pydantic_ai.profiles.{family}")
+    profile: ModelProfile | None = getattr(module, f"{family}_model_profile")(identity.model)
+    return profile
 
 
 def _catalogue(model: str) -> ModelProfile | None:
@@ -93,18 +89,20 @@ def _catalogue(model: str) -> ModelProfile | None:
     return cast("ModelProfile", known)
 
 
-def narrowed(profile: ModelProfile, others: list[ModelProfile]) -> ModelProfile:
-    """``profile`` with only the abilities, and the smallest window, that all ``others`` have too."""
-    result: dict[str, Any] = dict(profile)
-    for other in others:
-        for key in _NARROWED:
-            if other.get(key) is False:
-                result[key] = False
-        # Off unless a profile says otherwise, so silence counts as no.
-        for key in ("supports_json_schema_output", "supports_image_output", "openai_chat_supports_web_search"):
-            if not other.get(key):
-                result[key] = False
-        windows = [window for window in (result.get("context_window"), other.get("context_window")) if window]
-        if windows:
-            result["context_window"] = min(cast("list[int]", windows))
-    return cast("ModelProfile", result)
+def _rules(model: str) -> ModelProfile:
+    """What the model takes: schemas, and the name of the limit on its output."""
+    known: dict[str, Any] = {
+        "openai_chat_supports_max_completion_tokens": token_parameter(model) == "max_completion_tokens",
+        "openai_chat_supports_web_search": supports_web_search(model) is True,
+    }
+    if (schema := supports_schema(model)) is not None:
+        known["supports_json_schema_output"] = schema
+    if schema:
+        known["default_structured_output_mode"] = "native"
+    return cast("ModelProfile", known)
+
+
+def smallest_window(profile: ModelProfile, others: Iterable[str]) -> ModelProfile:
+    """``profile`` with the smallest context window of its model and the others of the chain."""
+    windows = [window for window in (profile.get("context_window"), *map(context_window, others)) if window]
+    return cast("ModelProfile", {**profile, "context_window": min(windows)}) if windows else profile

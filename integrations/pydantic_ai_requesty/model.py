@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -19,15 +19,21 @@ from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
 from requesty_core.adapters import check_model, steps_from
 
 from ._errors import pydantic_ai_errors
-from ._profile import narrowed
+from ._profile import smallest_window
 from ._replies import REASONING, SYSTEM, response_from
 from ._settings import call_options
 from ._stream import RequestyStreamedResponse
-from .provider import CALL, RequestyProvider
+from .provider import CALL, MAPPED, RequestyProvider
 
 __all__ = ["RequestyModel"]
 
 # The gateway's words for the unified `thinking` setting (documented under reasoning); others pass through.
+# Keys of settings that go no further than from one method of the model to the next.
+_GIVEN = "requesty_given"
+_ONLY_MAPPED = "requesty_only_mapped"
+# What is in a request without a setting of the caller's.
+_ADDED = frozenset(("tool_choice", "strict"))
+_OF_THE_CALL = frozenset(("fallbacks", "fallback_policy", "max_retries", "options"))
 _EFFORT = {True: "medium", False: "none", "minimal": "min"}
 
 
@@ -81,6 +87,7 @@ class RequestyModel(OpenAIChatModel):
             self._step = model_name if isinstance(model_name, Step) else Step(check_model(model_name))
             self._fallbacks = steps_from(fallbacks if isinstance(fallbacks, str) else list(fallbacks))
         self._fallback_policy = fallback_policy
+        self._candidates: dict[str, RequestyModel] = {}
         if isinstance(provider, str):
             if provider != "requesty":
                 raise UserError(f"provider: {provider!r} is not known here; give a RequestyProvider or 'requesty'")
@@ -94,10 +101,37 @@ class RequestyModel(OpenAIChatModel):
 
     def _instance_profile_defaults(self, profile: ModelProfile) -> ModelProfile:
         profile = super()._instance_profile_defaults(profile)
-        others = [RequestyProvider.model_profile(step.model) or {} for step in self._fallbacks]
-        return narrowed(profile, others)
+        return smallest_window(profile, [step.model for step in self._fallbacks])
 
     # --- request ---
+
+    def prepare_request(
+        self, model_settings: ModelSettings | None, model_request_parameters: ModelRequestParameters
+    ) -> tuple[ModelSettings | None, ModelRequestParameters]:
+        """As for every model; what was given is kept for the models of the chain, which prepare it for themselves."""
+        settings, parameters = super().prepare_request(model_settings, model_request_parameters)
+        if self._fallbacks or (settings or {}).get("requesty_fallbacks"):
+            settings = cast("ModelSettings", {**(settings or {}), _GIVEN: (model_settings, model_request_parameters)})
+        return settings, parameters
+
+    def _candidate(self, step: Step) -> RequestyModel:
+        """A model of the chain, as it is when it is alone."""
+        if step.model not in self._candidates:
+            self._candidates[step.model] = RequestyModel(
+                step, provider=self.requesty, profile=self._profile, settings=self.settings
+            )
+        return self._candidates[step.model]
+
+    async def _params_for(
+        self, step: Step, messages: Any, stream: Any, given: tuple[Any, ModelRequestParameters]
+    ) -> Mapping[str, Any] | None:
+        """The fields of the request to a later model; ``None`` if they are those of the first."""
+        candidate = self._candidate(step)
+        if candidate.profile == self.profile:
+            return None
+        settings, parameters = candidate.prepare_request(*given)
+        mapped: Any = {**(settings or {}), "requesty_fallbacks": (), _ONLY_MAPPED: True}
+        return cast("Mapping[str, Any]", await candidate._completions_create(messages, stream, mapped, parameters))
 
     async def _completions_create(
         self,
@@ -106,13 +140,25 @@ class RequestyModel(OpenAIChatModel):
         model_settings: Any,
         model_request_parameters: ModelRequestParameters,
     ) -> Any:
+        model_settings = dict(model_settings)
+        given, only_mapped = model_settings.pop(_GIVEN, None), model_settings.pop(_ONLY_MAPPED, False)
         with pydantic_ai_errors(self.model_name):
             call = call_options(model_settings, cache=getattr(model_request_parameters, "cache", None))
-        call.setdefault("fallbacks", self._fallbacks)
+            if only_mapped:
+                call = {name: value for name, value in call.items() if name not in _OF_THE_CALL} | {MAPPED: True}
+                settings = {**model_settings, "extra_body": {**(model_settings.get("extra_body") or {}), CALL: call}}
+                return await super()._completions_create(
+                    messages, stream, cast("Any", settings), model_request_parameters
+                )
+            fallbacks = steps_from(call.pop("fallbacks", self._fallbacks))
+        call["fallbacks"] = fallbacks
+        if fallbacks and given is not None:
+            call["fallback_params"] = [await self._params_for(step, messages, stream, given) for step in fallbacks]
         call.setdefault("fallback_policy", self._fallback_policy)
+        call["added_fields"] = _ADDED if model_settings.get("tool_choice") is None else _ADDED - {"tool_choice"}
         call["step"] = self._step
-        settings: Any = {**model_settings, "extra_body": {**(model_settings.get("extra_body") or {}), CALL: call}}
-        return await super()._completions_create(messages, stream, settings, model_request_parameters)
+        settings = {**model_settings, "extra_body": {**(model_settings.get("extra_body") or {}), CALL: call}}
+        return await super()._completions_create(messages, stream, cast("Any", settings), model_request_parameters)
 
     def _translate_thinking(self, model_settings: Any, model_request_parameters: ModelRequestParameters) -> Any:
         effort = model_settings.get("requesty_reasoning_effort") or model_settings.get("openai_reasoning_effort")

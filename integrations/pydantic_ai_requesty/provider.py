@@ -17,10 +17,12 @@ from ._errors import pydantic_ai_errors
 from ._profile import profile_for
 from ._settings import timeouts_of
 
-__all__ = ["CALL", "ChatClient", "RequestyProvider"]
+__all__ = ["CALL", "MAPPED", "ChatClient", "RequestyProvider"]
 
 CALL = "requesty call"
 """Key under which :class:`RequestyModel` hands arguments of the core client through the ``extra_body`` of a call."""
+MAPPED = "mapped"
+"""Argument of a call that is not to be sent, only mapped."""
 
 
 class RequestyProvider(Provider["ChatClient"]):
@@ -154,7 +156,10 @@ class ChatClient:
         extra_body: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> ChatReply | Any:
-        """The core's reply or, with ``stream``, its event stream; values "omitted" or "not given" are not sent."""
+        """The core's reply or, with ``stream``, its event stream; values "omitted" or "not given" are not sent.
+
+        A call that is only to be mapped is not sent: the fields of its request are returned.
+        """
         body = dict(extra_body or {})
         call: dict[str, Any] | None = body.pop(CALL, None)
         with pydantic_ai_errors(model):
@@ -164,6 +169,8 @@ class ChatClient:
                 )
             fields = {name: value for name, value in params.items() if not isinstance(value, (Omit, NotGiven))}
             fields.pop("stream_options", None)
+            if call.pop(MAPPED, False):
+                return {**fields, "messages": messages, **body, **call}
             if timeout is not None and not isinstance(timeout, (Omit, NotGiven)):
                 fields["timeout"] = timeouts_of(timeout)
             fields |= {"extra_headers": extra_headers, "extra_body": body, **call}

@@ -15,6 +15,7 @@ from requesty_core.embeddings.plan import (
     EmbeddingsPlan,
     read_embeddings,
 )
+from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.body import build_body, chat_body, declared_tools
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -55,8 +56,8 @@ def chat_exchange(
     settings: ClientSettings, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
 ) -> tuple[UnaryExchange[ChatReply], CallOptions]:
     """The exchange of a complete chat answer."""
-    call, body = chat_call(settings, model, messages, params, stream=False)
-    declared = declared_tools(body)
+    call, body, later = chat_call(settings, model, messages, params, stream=False)
+    declared = declared_tools(body, *later)
 
     def read(received: ReceivedResponse) -> tuple[ChatReply, Usage | None]:
         reply = read_completion(received.json(), received.model, declared, received.context())
@@ -68,6 +69,7 @@ def chat_exchange(
         read,
         finish=_with_attempts,
         adaptation=settings.adaptation(call),
+        later_bodies=later,
         **_watched(settings, call, "chat"),
     )
     return exchange, call
@@ -77,8 +79,8 @@ def chat_stream_exchange(
     settings: ClientSettings, model: str | Step, messages: Sequence[Mapping[str, Any]], params: dict[str, Any]
 ) -> tuple[ChatStreamExchange, CallOptions]:
     """The exchange of a streamed chat answer."""
-    call, body = chat_call(settings, model, messages, params, stream=True)
-    declared = declared_tools(body)
+    call, body, later = chat_call(settings, model, messages, params, stream=True)
+    declared = declared_tools(body, *later)
 
     def accumulate(received: ReceivedResponse) -> Accumulator:
         return Accumulator(received.model, declared, received.context())
@@ -88,6 +90,7 @@ def chat_stream_exchange(
         body,
         accumulate,
         adaptation=settings.adaptation(call),
+        later_bodies=later,
         **_watched(settings, call, "chat"),
     )
     return exchange, call
@@ -186,13 +189,26 @@ def chat_call(
     params: dict[str, Any],
     *,
     stream: bool,
-) -> tuple[CallOptions, dict[str, Any]]:
-    """Settings of one chat call and the fields of its body, both without the model: every step has its own."""
-    own = take_options(params)
+) -> tuple[CallOptions, dict[str, Any], list[dict[str, Any]]]:
+    """Settings of one chat call, the fields of its body, and those of later models where they are others.
+
+    The fields are without the model: every step has its own.
+    """
+    own = take_options(params, ("fallback_params",))
+    later: Sequence[Mapping[str, Any] | None] = own.pop("fallback_params", ())
     call = settings.call_options(model, **own)
-    body = chat_body(messages, params, stream=stream, options=call.options, extra_body=call.extra_body)
-    body.pop("model", None)
-    return call, body
+
+    def body(messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> dict[str, Any]:
+        made = chat_body(messages, fields, stream=stream, options=call.options, extra_body=call.extra_body)
+        made.pop("model", None)
+        return made
+
+    if later and len(later) != len(call.steps) - 1:
+        raise ConfigurationError(
+            f"fallback_params: {len(later)} for {len(call.steps) - 1} fallbacks; give one for each"
+        )
+    first = body(messages, params)
+    return call, first, [first if one is None else body(one.get("messages", messages), one) for one in later]
 
 
 class _Watched(TypedDict):

@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
-from .abilities import may_force_tools, takes
+from .abilities import (
+    EmbeddingLimits,
+    StructuredForm,
+    context_window,
+    embedding_limits,
+    may_force_tools,
+    media_kinds,
+    structured_output_form,
+    supports_schema,
+    supports_web_search,
+    takes,
+    thinking_form,
+    token_parameter,
+)
 from .cache import current
 from .catalog import Catalog, ModelInfo, bundled, estimate
 from .identity import Identity, identify
 
-__all__ = ["Catalog", "Identity", "ModelInfo", "bundled", "current", "estimate", "identify", "may_force_tools", "takes"]
+__all__ = [
+    "Catalog",
+    "EmbeddingLimits",
+    "Identity",
+    "ModelInfo",
+    "StructuredForm",
+    "bundled",
+    "context_window",
+    "current",
+    "embedding_limits",
+    "estimate",
+    "identify",
+    "may_force_tools",
+    "media_kinds",
+    "structured_output_form",
+    "supports_schema",
+    "supports_web_search",
+    "takes",
+    "thinking_form",
+    "token_parameter",
+]

@@ -68,10 +68,13 @@ def chat_body(
     return body
 
 
-def declared_tools(body: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the tools a body declares: functions (also in the older ``functions`` list) and custom tools."""
-    tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
-    declared = [tool.get(kind) for tool in tools for kind in ("function", "custom")] + [*(body.get("functions") or ())]
+def declared_tools(*bodies: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the tools that bodies declare: functions (also in the older ``functions`` list) and custom tools."""
+    declared: list[Any] = []
+    for body in bodies:
+        tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+        declared += [tool.get(kind) for tool in tools for kind in ("function", "custom")]
+        declared += body.get("functions") or ()
     names = [tool.get("name") for tool in declared if isinstance(tool, Mapping)]
     return frozenset(name for name in names if isinstance(name, str))
 

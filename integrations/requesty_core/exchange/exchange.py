@@ -10,7 +10,7 @@ to the next attempt and the caller sees nothing of it, afterwards it is raised w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -48,6 +48,7 @@ class Exchange:
         names_model: whether the body carries ``model``.
         telemetry: what the call leaves in the log and in traces.
         adaptation: how the body follows the rules of each attempt's model; ``None`` sends it to all as it is.
+        later_bodies: bodies of the chain's second model and those after it, where they are not the first one's.
         clock: monotonic seconds.
     """
 
@@ -62,6 +63,7 @@ class Exchange:
         names_model: bool = True,
         telemetry: CallTelemetry | None = None,
         adaptation: Adaptation | None = None,
+        later_bodies: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.engine = engine
         self.accounts = accounts
@@ -69,6 +71,7 @@ class Exchange:
         self.clock = clock
         self._body = body
         self._observer = observer
+        self._later_bodies = later_bodies
         self._adaptation = adaptation
         self._encoded: tuple[object, bytes, Prepared] | None = None
         self._names_model = names_model
@@ -115,7 +118,9 @@ class Exchange:
 
     def _content(self, body: Mapping[str, Any], send: Send) -> tuple[bytes, Prepared]:
         adaptation, model = self._adaptation, send.step.model
-        key = model if adaptation is None else adaptation.key(send)
+        key = (send.position, model if adaptation is None else adaptation.key(send))
+        if 0 < send.position <= len(self._later_bodies):
+            body = self._later_bodies[send.position - 1]
         if self._encoded is None or self._encoded[0] != key:
             prepared = Prepared(body) if adaptation is None else adaptation.prepare(body, send)
             sent = {"model": model, **prepared.body} if self._names_model else prepared.body

@@ -41,6 +41,7 @@ class StreamExchange(Exchange, Generic[E, R]):
         clock: Callable[[], float] = time.monotonic,
         telemetry: CallTelemetry | None = None,
         adaptation: Adaptation | None = None,
+        later_bodies: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(
             engine,
@@ -50,6 +51,7 @@ class StreamExchange(Exchange, Generic[E, R]):
             clock=clock,
             telemetry=telemetry,
             adaptation=adaptation,
+            later_bodies=later_bodies,
         )
         self._accumulate = accumulate
         self.reply: R | None = None

@@ -43,6 +43,7 @@ class UnaryExchange(Exchange, Generic[T]):
         finish: Callable[[T, Sequence[Attempt]], T] | None = None,
         telemetry: CallTelemetry | None = None,
         adaptation: Adaptation | None = None,
+        later_bodies: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(
             engine,
@@ -53,6 +54,7 @@ class UnaryExchange(Exchange, Generic[T]):
             names_model=names_model,
             telemetry=telemetry,
             adaptation=adaptation,
+            later_bodies=later_bodies,
         )
         self._reader = reader
         self._finish = finish

@@ -83,7 +83,7 @@ def _chat(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) ->
     wanted = body.get("stream_options")
     asked = isinstance(wanted, Mapping) and bool(wanted.get("include_usage"))
     own = _take_options(settings, incoming, body)
-    options, fields = chat_call(settings, model, messages, {**body, **own}, stream=streams)
+    options, fields, _ = chat_call(settings, model, messages, {**body, **own}, stream=streams)
     declared = declared_tools(fields)
     if streams:
 

@@ -102,7 +102,10 @@ class ChatSettings(Connection):
     def _call(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the core client for one call; a call's ``None`` unsets the model's parameter."""
         own = {name: getattr(self, name) for name in PARAMETERS}
+        added = set(kwargs.get("added_fields", ()))
         params = {**own, **self.additional_kwargs, **kwargs}
+        # What the class adds by itself yields to what the caller set for every call.
+        params |= {name: self.additional_kwargs[name] for name in added & self.additional_kwargs.keys()}
         params.pop("stream", None)
         params.pop("strict_schemas", None)
         if "response_format" in params:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Generator, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.bridge.pydantic import BaseModel, ValidationError
@@ -14,7 +14,6 @@ from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
 
 from requesty_core.adapters import json_schema_format
-from requesty_core.catalog import may_force_tools, takes
 from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_class, read_answer
 
 from ._messages import wire_tools
@@ -83,12 +82,9 @@ class Structured:
         else:
             tool = get_function_tool(self._output_cls)
             wired = wire_tools([tool], strict=False)
-            models: list[str] = cast("Any", self._llm)._models()
-            effort = kwargs.get("reasoning_effort", getattr(self._llm, "reasoning_effort", None))
-            forced = may_force_tools(models, reasoning=effort not in (None, "none"))
-            kwargs.update(tools=wired, tool_choice="required" if forced else "auto")
-            if takes(models, "parallel_tool_calls"):
-                kwargs["parallel_tool_calls"] = False
+            # Some models refuse a forced call, ever or while they reason, or a single one; they are asked without.
+            forced = {"tool_choice": "required", "parallel_tool_calls": False}
+            kwargs.update(tools=wired, **forced, added_fields=tuple(forced))
         return {"messages": self._llm._extend_messages(messages), **kwargs}
 
     def _response_format(self) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 
 from requesty_core.adapters import Restorer, original_names, strict_format
-from requesty_core.catalog import takes
 from requesty_core.errors import ConfigurationError
 
 from ._messages import own_parameters, tool_choice_for, wire_tools
@@ -182,15 +181,14 @@ class Requesty(PredictingLLM):
         strict = self.strict if strict is None else strict
         wired = wire_tools(tools, strict)
         own = {"strict_schemas": own_parameters(tools)} if strict else {}
-        # Sent only where every model takes it: the o-series answers 400.
-        taken = takes(self._models(), "parallel_tool_calls")
-        parallel = {"parallel_tool_calls": allow_parallel_tool_calls} if taken else {}
         return {
             "messages": messages,
             **own,
             "tools": wired,
             "tool_choice": tool_choice_for(tool_choice, tool_required, wired),
-            **parallel,
+            "parallel_tool_calls": allow_parallel_tool_calls,
+            # The framework's default more often than the caller's word: not sent to models that refuse it.
+            "added_fields": ("parallel_tool_calls",),
             **kwargs,
         }
 
