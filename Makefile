@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors soak catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -16,6 +16,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+# Every chat model of the catalogue by every adapter; `make test` asks one of each kind.
+models: $(VENV)/.dev
+	EVERY_MODEL=1 $(BIN)/python -m pytest tests/models -n $(WORKERS) -q
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

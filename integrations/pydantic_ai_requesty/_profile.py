@@ -13,6 +13,7 @@ from requesty_core.catalog import (
     bundled,
     context_window,
     identify,
+    structured_output_form,
     supports_schema,
     supports_web_search,
     token_parameter,
@@ -58,6 +59,10 @@ _GATEWAY = OpenAIModelProfile(
 )
 
 
+# Otherwise a tool, as Pydantic AI's own default is.
+_MODES = {"schema": "native", "json_object": "prompted"}
+
+
 def profile_for(model: str) -> ModelProfile:
     """The profile of a model id, by what the model is: the same for every host, region, spelling and variant of it.
 
@@ -97,8 +102,9 @@ def _rules(model: str) -> ModelProfile:
     }
     if (schema := supports_schema(model)) is not None:
         known["supports_json_schema_output"] = schema
-    if schema:
-        known["default_structured_output_mode"] = "native"
+    form = structured_output_form([model])
+    if form in _MODES:
+        known["default_structured_output_mode"] = _MODES[form]
     return cast("ModelProfile", known)
 
 

@@ -9,6 +9,7 @@ from requesty_emulator.answers.model_request import ModelRequest, Tool
 from requesty_emulator.answers.risk import risky
 
 _OUTPUT_TOOL = re.compile(r"final|result|respond|response|output|answer|submit|report", re.I)
+_ANSWER_TOOL = re.compile(r"final_?(result|answer|response|output)(_\w+)?", re.I)
 _GREETING = re.compile(r"^\W*(?:hello|hi|hey|thanks|thank you|good (?:morning|evening|day))\W*$", re.I)
 
 
@@ -28,13 +29,20 @@ def choose(request: ModelRequest) -> list[tuple[Tool, str]]:
     if request.last.role == "tool":
         called = {turn.tool for turn in after}
         left = [pair for pair in _several(safe, prompt) if pair[0].name not in called]
-        return left if request.parallel else left[:1]
+        return (left if request.parallel else left[:1]) or _answering(request, safe, called)
     if request.last.role != "user" or _GREETING.match(prompt):
         return []
     if request.parallel and (several := _several(safe, prompt)):
         return several
     best = fitting(safe, prompt)
-    return [] if best is None else [(best, prompt)]
+    return _answering(request, safe, set()) if best is None else [(best, prompt)]
+
+
+def _answering(request: ModelRequest, tools: list[Tool], called: set[str]) -> list[tuple[Tool, str]]:
+    """The tool that by its name takes the answer itself, as agents offer it, where the question asks for no other."""
+    return [
+        (tool, _material(request)) for tool in tools if _ANSWER_TOOL.fullmatch(tool.name) and tool.name not in called
+    ][:1]
 
 
 def fitting(tools: list[Tool], prompt: str) -> Tool | None:

@@ -111,23 +111,29 @@ def _prompt_schema(request: ModelRequest) -> dict[str, Any] | None:
     for turn in reversed(request.turns):
         if turn.role in ("assistant", "tool") or "schema" not in turn.text.lower():
             continue
-        found: dict[str, Any] | None = None
-        decoder, text = json.JSONDecoder(), turn.text[-_SCHEMA_LOOK:]
-        at = text.find("{")
-        for _ in range(_SCHEMA_TRIES):
-            if at < 0:
-                break
-            try:
-                value, end = decoder.raw_decode(text, at)
-            except (ValueError, RecursionError):
-                end = at + 1
-            else:
-                if isinstance(value.get("properties"), dict) and not too_deep(value, MAX_NESTING):
-                    found = value if "foo" not in value["properties"] else found
-            at = text.find("{", end)
+        text = turn.text[-_SCHEMA_LOOK:]
+        # Templates that were filled but not formatted double every brace.
+        found = _last_schema(text) or _last_schema(text.replace("{{", "{").replace("}}", "}"))
         if found is not None:
             return found
     return None
+
+
+def _last_schema(text: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = None
+    decoder, at = json.JSONDecoder(), text.find("{")
+    for _ in range(_SCHEMA_TRIES):
+        if at < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            if isinstance(value.get("properties"), dict) and not too_deep(value, MAX_NESTING):
+                found = value if "foo" not in value["properties"] else found
+        at = text.find("{", end)
+    return found
 
 
 def _schema_in_prompt(request: ModelRequest) -> str | None:
