@@ -1,4 +1,4 @@
-"""Model profiles (``model.profile``) from the bundled catalogue of July 2025."""
+"""Model profiles (``model.profile``) from the catalogue."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def models(
     descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Use the catalogue of July 2025 that ships with the package; needs no key."),
+        typer.Option("--offline", help="Use the catalogue that ships with the package; needs no key."),
     ] = False,
     as_json: Json = False,
     base_url: BaseUrl = None,

@@ -14,10 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from requesty_core import RequestyClient, RequestyError, __version__
+from requesty_core.catalog import bundled
 from requesty_core.errors import AuthenticationError, ConfigurationError, MissingKeyError
 from requesty_core.settings.config import REGIONS
 
 from .frameworks import Framework, frameworks
+from .models import age_of, fetch, retiring
 from .output import print_json
 from .probe import Probe, clock_skew, probe
 
@@ -73,6 +75,7 @@ def examine(
         yield _latency(measured)
         yield from _account(client)
         yield _clock(measured)
+    yield Finding("catalogue", "info", f"in the package: {age_of(bundled())}", data={"as_of": bundled().as_of})
     yield from _frameworks(installed())
 
 
@@ -120,11 +123,13 @@ def _account(client: RequestyClient) -> Iterator[Finding]:
     else:
         yield Finding("key", "ok", f"{where}, accepted")
     try:
-        models = client.models.list()
+        models = fetch(client)
     except RequestyError as error:
         yield Finding("models", "bad", error.message, "check the base URL, which ends in /v1, and what the key may use")
     else:
         yield Finding("models", "ok", f"{len(models)} listed", data={"count": len(models)})
+        if (going := retiring(models.values())) is not None:
+            yield Finding("retiring", "warn", going, "move what uses them to other models")
 
 
 def _clock(measured: Probe) -> Finding:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from requesty_core import RequestyClient, RequestyError
-from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled
+from requesty_core import RequestyClient
+from requesty_core.catalog.catalog import RETIRING_WITHIN, Catalog, ModelInfo, bundled
 
 from .output import note, print_rows
 from .problems import UsageProblemError
 
-__all__ = ["CAPABILITIES", "Filters", "Sort", "fetch", "ordered", "show_models"]
+__all__ = ["CAPABILITIES", "Filters", "Sort", "age_of", "fetch", "ordered", "retiring", "show_models"]
 
 MILLION = Decimal(1_000_000)
 CAPABILITIES = tuple(
@@ -114,14 +116,12 @@ def ordered(models: list[ModelInfo], sort: Sort, descending: bool) -> list[Model
 
 
 def fetch(client: RequestyClient) -> Catalog:
-    """What the gateway lists now, managed ids included. Raises ``RequestyError``; there is no silent stand-in."""
-    models = client.models.list()
-    try:
-        managed = client.models.managed()
-    except RequestyError:
-        # A gateway without this route has no managed ids (contract of the models routes).
-        managed = []
-    return Catalog([*managed, *models])
+    """What the gateway lists now, managed ids included; kept for every process, as ``client.models.refresh()`` does.
+
+    Raises ``RequestyError``; there is no silent stand-in.
+    """
+    client.models.refresh()
+    return client.models.catalog()
 
 
 def show_models(
@@ -144,6 +144,31 @@ def show_models(
         note(explain(filters, catalog, offline=client is None))
         return
     print_rows(COLUMNS, [row(model) for model in found], as_json=as_json, noun="model")
+    if client is None:
+        note(f"Catalogue {age_of(catalog)}; without --offline the gateway is asked.")
+    if going := retiring(found):
+        note(going)
+
+
+def age_of(catalog: Catalog, today: date | None = None) -> str:
+    """How old a catalogue is: "of 2026-09, 2 months old"."""
+    if catalog.as_of is None:
+        return "of unknown age"
+    months = re.match(r"(\d{4})-(\d{2})", catalog.as_of)
+    today = today or datetime.now(UTC).date()
+    old = 0 if months is None else (today.year - int(months[1])) * 12 + today.month - int(months[2])
+    age = "of this month" if old <= 0 else f"{old} month{'' if old == 1 else 's'} old"
+    return f"of {catalog.as_of[:10]}, {age}"
+
+
+def retiring(models: Iterable[ModelInfo], now: datetime | None = None) -> str | None:
+    """Which of the models are withdrawn within 90 days, in one line; ``None`` if none is."""
+    until = (now or datetime.now(UTC)) + RETIRING_WITHIN
+    going = sorted((m.retires, m.id) for m in models if m.retires is not None and m.retires <= until)
+    if not going:
+        return None
+    named = ", ".join(f"{name} ({when:%Y-%m-%d})" for when, name in going)
+    return f"Retiring within {RETIRING_WITHIN.days} days: {named}"
 
 
 def explain(filters: Filters, catalog: Catalog, *, offline: bool) -> str:
@@ -182,6 +207,7 @@ def row(model: ModelInfo) -> dict[str, Any]:
         "cache_write": _per_million(model.caching_price),
         "hosted_in": model.geolocation,
         "app": model.application,
+        "retires": None if model.retires is None else f"{model.retires:%Y-%m-%d}",
         **flags,
     }
 

@@ -297,8 +297,8 @@ def test_doctor(terminal: type[Terminal], gateway: GatewayEmulator) -> None:
     assert "from REQUESTY_BASE_URL" in " ".join(shown.text.split())
     assert all(len(line) <= 80 for line in shown.text.splitlines())
     assert gateway.api_key not in shown.text
-    # Measuring sends no key, and nothing asks a model.
-    assert [r.path for r in gateway.requests].count("/v1/models/managed") == 6
+    # Measuring sends no key, nothing asks a model, and the models are those that `models` lists.
+    assert [r.path for r in gateway.requests].count("/v1/models/managed") == 7
     assert gateway.billed == 0
 
 
