@@ -12,20 +12,9 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
-from requesty_core.catalog import may_force_tools, takes
-from requesty_core.errors import ConfigurationError
-
 from ._errors import langchain_errors
-from ._structured import Method, check_method, structured, with_parser
-from ._tools import (
-    ToolLike,
-    response_format,
-    sent_schema,
-    strict_schemas,
-    tool_choice_for,
-    tool_names,
-    wire_tools,
-)
+from ._structured import Method, ask_for, bound, with_parser
+from ._tools import ToolLike, response_format, strict_schemas, tool_choice_for, wire_tools
 
 __all__ = ["BindableChatModel"]
 
@@ -114,33 +103,9 @@ class BindableChatModel(BaseChatModel):
         if method is None:
             method = "json_schema" if (self.profile or {}).get("structured_output") else "function_calling"
         with langchain_errors():
-            check_method(method)
-            if schema is None and method != "json_mode":
-                raise ConfigurationError(f"schema: method {method!r} needs one; give a class or a JSON schema")
-        traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-        name: str | None = None
-        compiled = None
-        if method == "function_calling":
-            with langchain_errors():
-                (name,) = tool_names(wire_tools([cast("type", schema)]))
-            models = self._model_ids()
-            thinks = self._asks_to_reason(kwargs)
-            model = self.bind_tools(
-                [cast("type", schema), *(tools or ())],
-                # Some models take no forced call, ever or while they reason; they are left to choose it.
-                tool_choice=name if may_force_tools(models, reasoning=thinks) else "auto",
-                strict=strict,
-                parallel_tool_calls=False if takes(models, "parallel_tool_calls") else None,
-                ls_structured_output_format=traced,
-                **kwargs,
-            )
-        else:
-            with langchain_errors():
-                form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
-                compiled = sent_schema(schema) if method == "json_schema" else None
-            own = {"response_format": form, "ls_structured_output_format": traced, **kwargs}
-            model = self.bind_tools(tools, strict=strict, **own) if tools else self.bind(**own)
-        return with_parser(model, structured(schema, method, name, compiled), include_raw=include_raw)
+            models, thinks = self._model_ids(), self._asks_to_reason(kwargs)
+            asked = ask_for(schema, method, strict=strict, tools=tools, models=models, thinks=thinks)
+        return with_parser(bound(self, asked, kwargs), asked.parser, include_raw=include_raw)
 
     def get_num_tokens(self, text: str) -> int:
         """Tokens of a text: exact with ``custom_get_token_ids``, else about four characters each."""

@@ -17,6 +17,27 @@ NAMES = {
         "DEFAULT_MAX_IN_FLIGHT",
     ),
     "requesty_core.extras": ("extra_missing",),
+    "requesty_core.histories.blocks": (
+        "read_block",
+        "result_content",
+    ),
+    "requesty_core.histories.calls": (
+        "CallIds",
+        "arguments_text",
+    ),
+    "requesty_core.histories.items": ("LeftOut",),
+    "requesty_core.histories.media": (
+        "audio_format",
+        "data_url",
+        "media_part",
+        "split_data_url",
+    ),
+    "requesty_core.histories.turns": (
+        "AssistantTurn",
+        "assistant_turn",
+        "content_parts",
+        "user_content",
+    ),
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
@@ -35,15 +56,14 @@ NAMES = {
     ".clients": ("ClientPair",),
     ".content": (
         "URLCitation",
-        "audio_format",
-        "data_url",
         "image_address",
-        "split_data_url",
         "url_citation",
     ),
     ".errors": (
         "error_classes",
+        "mapping",
         "raising_as",
+        "unmapped",
     ),
     ".metadata": (
         "attempts_of",
@@ -76,6 +96,7 @@ NAMES = {
     ".tool_calls": (
         "call_summary",
         "read_arguments",
+        "read_call",
         "wire_tool_call",
     ),
     ".tool_names": (

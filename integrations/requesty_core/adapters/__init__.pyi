@@ -5,6 +5,19 @@ from requesty_core.catalog.model_id import check_model as check_model
 from requesty_core.embeddings.plan import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from requesty_core.embeddings.plan import DEFAULT_MAX_IN_FLIGHT as DEFAULT_MAX_IN_FLIGHT
 from requesty_core.extras import extra_missing as extra_missing
+from requesty_core.histories.blocks import read_block as read_block
+from requesty_core.histories.blocks import result_content as result_content
+from requesty_core.histories.calls import CallIds as CallIds
+from requesty_core.histories.calls import arguments_text as arguments_text
+from requesty_core.histories.items import LeftOut as LeftOut
+from requesty_core.histories.media import audio_format as audio_format
+from requesty_core.histories.media import data_url as data_url
+from requesty_core.histories.media import media_part as media_part
+from requesty_core.histories.media import split_data_url as split_data_url
+from requesty_core.histories.turns import AssistantTurn as AssistantTurn
+from requesty_core.histories.turns import assistant_turn as assistant_turn
+from requesty_core.histories.turns import content_parts as content_parts
+from requesty_core.histories.turns import user_content as user_content
 from requesty_core.retry.chain import classified as classified
 from requesty_core.retry.health import HealthBoard as HealthBoard
 from requesty_core.retry.steps import steps_from as steps_from
@@ -19,13 +32,12 @@ from .chain import perform as perform
 from .chain import perform_async as perform_async
 from .clients import ClientPair as ClientPair
 from .content import URLCitation as URLCitation
-from .content import audio_format as audio_format
-from .content import data_url as data_url
 from .content import image_address as image_address
-from .content import split_data_url as split_data_url
 from .content import url_citation as url_citation
 from .errors import error_classes as error_classes
+from .errors import mapping as mapping
 from .errors import raising_as as raising_as
+from .errors import unmapped as unmapped
 from .metadata import attempts_of as attempts_of
 from .metadata import cost_of as cost_of
 from .metadata import reply_metadata as reply_metadata
@@ -48,6 +60,7 @@ from .structured import strict_format as strict_format
 from .structured import strict_function as strict_function
 from .tool_calls import call_summary as call_summary
 from .tool_calls import read_arguments as read_arguments
+from .tool_calls import read_call as read_call
 from .tool_calls import wire_tool_call as wire_tool_call
 from .tool_names import legal_call as legal_call
 from .tool_names import original_names as original_names
@@ -61,15 +74,20 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "Answered",
     "Asking",
+    "AssistantTurn",
+    "CallIds",
     "ChainSettings",
     "ClientPair",
     "ClientSettings",
     "ConnectionSettings",
     "HealthBoard",
+    "LeftOut",
     "Restorer",
     "URLCitation",
     "answer_text",
+    "arguments_text",
     "ask_in_turn",
+    "assistant_turn",
     "attempts_of",
     "audio_format",
     "call_summary",
@@ -77,6 +95,7 @@ __all__ = [
     "check_model",
     "check_positive",
     "classified",
+    "content_parts",
     "cost_of",
     "data_url",
     "error_classes",
@@ -84,6 +103,8 @@ __all__ = [
     "image_address",
     "json_schema_format",
     "legal_call",
+    "mapping",
+    "media_part",
     "original_names",
     "perform",
     "perform_async",
@@ -95,12 +116,17 @@ __all__ = [
     "policy_from",
     "raising_as",
     "read_arguments",
+    "read_block",
+    "read_call",
     "reply_metadata",
+    "result_content",
     "split_data_url",
     "steps_from",
     "strict_format",
     "strict_function",
     "timeout_from",
+    "unmapped",
     "url_citation",
+    "user_content",
     "wire_tool_call",
 ]
