@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import BaseMessage
@@ -20,6 +20,9 @@ from ._errors import langchain_errors
 from ._messages import wire_messages
 from ._replies import ChunkMaker, chat_result, combined_outputs
 from ._tools import custom_names, response_format
+
+if TYPE_CHECKING:
+    from ._typed import ChatArguments
 
 __all__ = ["ChatRequesty"]
 
@@ -49,6 +52,10 @@ class ChatRequesty(ChatSettings):
     """
 
     model_config = ConfigDict(defer_build=False)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, model: str, **settings: Unpack[ChatArguments]) -> None: ...
 
     def _first(self) -> str | Step:
         """The model to ask first."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from requesty_core.lazy import lazy_names
 
 NAMES = {
+    "requesty_core.calls.arguments": ("check_unknown",),
     "requesty_core.calls.settings": ("ClientSettings",),
     "requesty_core.catalog.model_id": ("check_model",),
     "requesty_core.embeddings.plan": (
@@ -41,6 +42,7 @@ NAMES = {
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
+    "requesty_core.settings.checks": ("shown",),
     "requesty_core.settings.config": (
         "DEFAULT_MAX_RETRIES",
         "DEFAULT_TIMEOUT",
@@ -85,6 +87,7 @@ NAMES = {
         "ChainSettings",
         "ConnectionSettings",
         "check_positive",
+        "check_setting",
     ),
     ".structured": (
         "Restorer",
