@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
 from ._errors import langchain_errors
 from ._structured import Method, ask_for, bound, with_parser
+from ._tokens import count_tokens
 from ._tools import ToolLike, response_format, strict_schemas, tool_choice_for, wire_tools
 
 __all__ = ["BindableChatModel"]
@@ -122,9 +122,11 @@ class BindableChatModel(BaseChatModel):
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
-        """Tokens of messages and tools, estimated without a tokeniser (scaled by usage where replies tell it)."""
-        wired = cast("list[Any] | None", wire_tools(tools) if tools else None)
-        return count_tokens_approximately(messages, use_usage_metadata_scaling=True, tools=wired)
+        """Tokens of messages and tools, estimated without a tokeniser (scaled by usage where replies tell it).
+
+        An image, a document, audio or a video counts as one of its kind, whatever its size in base64.
+        """
+        return count_tokens(messages, wire_tools(tools) if tools else None)
 
 
 _response_format = response_format  # bind_tools has an argument of this name

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from requesty_core import ToolCall
-from requesty_core.adapters import AssistantTurn, CallIds, LeftOut, arguments_text, assistant_turn
+from requesty_core.adapters import AssistantTurn, CallIds, LeftOut, arguments_text, assistant_turn, replayed_fields
 
 from ._tool_calls import CALL_EXTRAS, PROVIDER, core_call
 
@@ -30,6 +30,7 @@ def assistant_message(message: BaseMessage, where: str, ids: CallIds) -> tuple[W
         # A list stays one.
         wire["content"] = turn.parts
     _add_thoughts(wire, message, turn)
+    wire.update(replayed_fields(message.additional_kwargs))
     refusal = message.additional_kwargs.get("refusal")
     if isinstance(refusal, str) and refusal and not any(part.get("type") == "refusal" for part in turn.parts):
         wire["refusal"] = refusal

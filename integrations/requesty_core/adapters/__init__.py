@@ -12,6 +12,7 @@ from requesty_core.lazy import lazy_names
 NAMES = {
     "requesty_core.calls.arguments": ("check_unknown",),
     "requesty_core.calls.settings": ("ClientSettings",),
+    "requesty_core.calls.tokens": ("estimate_tokens",),
     "requesty_core.catalog.model_id": ("check_model",),
     "requesty_core.embeddings.plan": (
         "DEFAULT_BATCH_SIZE",
@@ -70,7 +71,9 @@ NAMES = {
     ".metadata": (
         "attempts_of",
         "cost_of",
+        "replayed_fields",
         "reply_metadata",
+        "wire_message",
     ),
     ".saved": (
         "plain_options",

@@ -2,6 +2,7 @@
 
 from requesty_core.calls.arguments import check_unknown as check_unknown
 from requesty_core.calls.settings import ClientSettings as ClientSettings
+from requesty_core.calls.tokens import estimate_tokens as estimate_tokens
 from requesty_core.catalog.model_id import check_model as check_model
 from requesty_core.embeddings.plan import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from requesty_core.embeddings.plan import DEFAULT_MAX_IN_FLIGHT as DEFAULT_MAX_IN_FLIGHT
@@ -42,7 +43,9 @@ from .errors import raising_as as raising_as
 from .errors import unmapped as unmapped
 from .metadata import attempts_of as attempts_of
 from .metadata import cost_of as cost_of
+from .metadata import replayed_fields as replayed_fields
 from .metadata import reply_metadata as reply_metadata
+from .metadata import wire_message as wire_message
 from .saved import plain_options as plain_options
 from .saved import plain_policy as plain_policy
 from .saved import plain_step as plain_step
@@ -104,6 +107,7 @@ __all__ = [
     "cost_of",
     "data_url",
     "error_classes",
+    "estimate_tokens",
     "extra_missing",
     "image_address",
     "json_schema_format",
@@ -123,6 +127,7 @@ __all__ = [
     "read_arguments",
     "read_block",
     "read_call",
+    "replayed_fields",
     "reply_metadata",
     "result_content",
     "shown",
@@ -134,5 +139,6 @@ __all__ = [
     "unmapped",
     "url_citation",
     "user_content",
+    "wire_message",
     "wire_tool_call",
 ]
