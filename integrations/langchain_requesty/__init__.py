@@ -16,6 +16,7 @@ except ModuleNotFoundError as missing:
 
     raise extra_missing(missing, "langchain") from None
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyError, RequestyOptions, Step, Timeouts
@@ -88,6 +89,10 @@ __all__ = [
     "Timeouts",
     "register",
 ]
+
+if find_spec("langchain") is None:
+    # `from langchain_requesty import *` asks for every name.
+    __all__.remove("RequestyFallbackMiddleware")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
-from requesty_core.errors import ConfigurationError
-
 from ._errors import langchain_errors
-from ._structured import Method, check_method, structured, with_parser
-from ._tools import (
-    ToolLike,
-    response_format,
-    sent_schema,
-    strict_schemas,
-    tool_choice_for,
-    tool_names,
-    wire_tools,
-)
+from ._structured import Method, ask_for, bound, with_parser
+from ._tokens import count_tokens
+from ._tools import ToolLike, response_format, strict_schemas, tool_choice_for, wire_tools
 
 __all__ = ["BindableChatModel"]
 
@@ -105,30 +95,8 @@ class BindableChatModel(BaseChatModel):
         if method is None:
             method = "json_schema" if (self.profile or {}).get("structured_output") else "function_calling"
         with langchain_errors():
-            check_method(method)
-            if schema is None and method != "json_mode":
-                raise ConfigurationError(f"schema: method {method!r} needs one; give a class or a JSON schema")
-        traced = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-        name: str | None = None
-        compiled = None
-        if method == "function_calling":
-            with langchain_errors():
-                (name,) = tool_names(wire_tools([cast("type", schema)]))
-            # Some models refuse a forced call, ever or while they reason, or a single one; they are asked without.
-            forced = {"tool_choice": name, "parallel_tool_calls": False}
-            model = self.bind_tools(
-                [cast("type", schema), *(tools or ())],
-                strict=strict,
-                ls_structured_output_format=traced,
-                **{**forced, "added_fields": tuple(forced.keys() - kwargs.keys()), **kwargs},
-            )
-        else:
-            with langchain_errors():
-                form = {"type": "json_object"} if method == "json_mode" else _response_format(schema, strict)
-                compiled = sent_schema(schema) if method == "json_schema" else None
-            own = {"response_format": form, "ls_structured_output_format": traced, **kwargs}
-            model = self.bind_tools(tools, strict=strict, **own) if tools else self.bind(**own)
-        return with_parser(model, structured(schema, method, name, compiled), include_raw=include_raw)
+            asked = ask_for(schema, method, strict=strict, tools=tools)
+        return with_parser(bound(self, asked, kwargs), asked.parser, include_raw=include_raw)
 
     def get_num_tokens(self, text: str) -> int:
         """Tokens of a text: exact with ``custom_get_token_ids``, else about four characters each."""
@@ -145,9 +113,11 @@ class BindableChatModel(BaseChatModel):
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[ToolLike] | None = None
     ) -> int:
-        """Tokens of messages and tools, estimated without a tokeniser (scaled by usage where replies tell it)."""
-        wired = cast("list[Any] | None", wire_tools(tools) if tools else None)
-        return count_tokens_approximately(messages, use_usage_metadata_scaling=True, tools=wired)
+        """Tokens of messages and tools, estimated without a tokeniser (scaled by usage where replies tell it).
+
+        An image, a document, audio or a video counts as one of its kind, whatever its size in base64.
+        """
+        return count_tokens(messages, wire_tools(tools) if tools else None)
 
 
 _response_format = response_format  # bind_tools has an argument of this name

@@ -17,7 +17,7 @@ from langchain_core.messages.block_translators import register_translator
 
 from requesty_core.adapters import image_address, split_data_url
 
-from ._replies import PROVIDER
+from ._tool_calls import CALL_EXTRAS, PROVIDER
 
 __all__ = ["register_blocks"]
 
@@ -39,6 +39,7 @@ def _of_chunk(chunk: AIMessageChunk) -> list[types.ContentBlock]:
     blocks = _body(chunk, streamed=True)
     if chunk.chunk_position == "last":
         blocks += _calls(chunk)
+        blocks += getattr(chunk, "closing", ())
     else:
         for piece in chunk.tool_call_chunks:
             block: Block = {"type": "tool_call_chunk", "id": piece["id"], "name": piece["name"], "args": piece["args"]}
@@ -48,8 +49,11 @@ def _of_chunk(chunk: AIMessageChunk) -> list[types.ContentBlock]:
     return cast("list[types.ContentBlock]", blocks)
 
 
+_CALLS = ("tool_call", "invalid_tool_call")
+
+
 def _calls(message: AIMessage) -> list[Block]:
-    in_content = {b.get("id") for b in message.content if isinstance(b, dict) and b.get("type") == "tool_call"}
+    in_content = {b.get("id") for b in message.content if isinstance(b, dict) and b.get("type") in _CALLS}
     blocks: list[Block] = [
         {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call["id"]}
         for call in message.tool_calls
@@ -58,8 +62,10 @@ def _calls(message: AIMessage) -> list[Block]:
     blocks += [
         {"type": "invalid_tool_call", "name": c["name"], "args": c["args"], "id": c["id"], "error": c["error"]}
         for c in message.invalid_tool_calls
+        if c["id"] not in in_content
     ]
-    return blocks
+    extras = message.additional_kwargs.get(CALL_EXTRAS) or {}
+    return [{**block, "extras": extras[block["id"]]} if block["id"] in extras else block for block in blocks]
 
 
 def _body(message: AIMessage, *, streamed: bool = False) -> list[Block]:

@@ -7,7 +7,16 @@ from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 from langchain_core.utils import secret_from_env
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from requesty_core import Budget, CallEvent, CostLedger, Timeouts
 from requesty_core.adapters import (
@@ -19,6 +28,7 @@ from requesty_core.adapters import (
     plain_options,
 )
 
+from ._arguments import collect_unknown, told_in_one_line
 from ._errors import langchain_errors
 
 __all__ = ["Connection"]
@@ -32,7 +42,11 @@ class Connection(BaseModel):
 
     # Only subclasses are instantiated: building a schema here would be import time for nothing.
     model_config = ConfigDict(
-        populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=(), defer_build=True
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+        defer_build=True,
     )
 
     # What does not reach the clients; changing anything else on a copy needs new ones.
@@ -95,11 +109,20 @@ class Connection(BaseModel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Settings are checked here and not in a validator, because pydantic would wrap the one clear line.
-        super().__init__(*args, **kwargs)
         with langchain_errors():
+            try:
+                super().__init__(*args, **kwargs)
+            except ValidationError as error:
+                raise told_in_one_line(type(self), kwargs, error) from None
             check_model(self.model_name)
             self._check()
         self._pair()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_unknown(cls, values: Any) -> Any:
+        """Arguments without a field become request parameters."""
+        return collect_unknown(cls, values)
 
     @field_validator("options", mode="before")
     @classmethod

@@ -1,10 +1,9 @@
-"""From LangChain messages to the gateway's chat messages: pure functions."""
+"""From LangChain messages to the gateway's chat messages: pure functions, but for a line in the log."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Iterator, Sequence
 
 from langchain_core.messages import (
     AIMessage,
@@ -16,37 +15,63 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from requesty_core.adapters import wire_tool_call
+from requesty_core.adapters import CallIds, content_parts, result_content, user_content
 from requesty_core.errors import ConfigurationError
 
-from ._content import parts_of, wire_content
+from ._turns import Wire, assistant_message
 
 __all__ = ["wire_messages"]
 
-Wire = dict[str, Any]
+_log = logging.getLogger("requesty")
+
+_ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
+"""Other words for the same side of the conversation."""
 
 
 def wire_messages(messages: Sequence[BaseMessage]) -> list[Wire]:
-    """The ``messages`` of a request. Raises :class:`ConfigurationError` naming what cannot be sent."""
-    return [wire for index, message in enumerate(messages) for wire in _wire(message, f"messages[{index}]")]
+    """The ``messages`` of a request. Raises :class:`ConfigurationError` naming what cannot be sent.
+
+    Turns of other providers' models are accepted. What of them means nothing to any other model stays behind; the
+    logger ``requesty`` tells it at ``INFO``.
+    """
+    ids = CallIds()
+    return [wire for index, message in enumerate(messages) for wire in _wire(message, f"messages[{index}]", ids)]
 
 
-def _wire(message: BaseMessage, where: str) -> Iterator[Wire]:
+def _wire(message: BaseMessage, where: str, ids: CallIds) -> Iterator[Wire]:
     if isinstance(message, HumanMessage):
-        yield from _human(message, where)
+        yield from _human(message, where, ids)
     elif isinstance(message, AIMessage):
-        yield _assistant(message, where)
+        yield _assistant(message, where, ids)
     elif isinstance(message, ToolMessage):
-        yield _tool(message, where)
+        yield _tool(message.tool_call_id, message, where)
     elif isinstance(message, SystemMessage):
         role = message.additional_kwargs.get("__openai_role__", "system")
         yield _named({"role": role, "content": _content(message, where)}, message)
-    elif isinstance(message, ChatMessage):
-        yield _named({"role": message.role, "content": _content(message, where)}, message)
     elif isinstance(message, FunctionMessage):
-        raise ConfigurationError(f"{where}: FunctionMessage is not accepted by the gateway; use ToolMessage")
+        yield _function(message.name, message, where, ids)
+    elif isinstance(message, ChatMessage):
+        yield from _chat(message, where, ids)
     else:
         raise ConfigurationError(f"{where}: {type(message).__name__} cannot be sent; use a chat message")
+
+
+def _chat(message: ChatMessage, where: str, ids: CallIds) -> Iterator[Wire]:
+    """A message whose role is a word of the caller's."""
+    role = _ROLES.get(message.role, message.role)
+    call_id = message.additional_kwargs.get("tool_call_id")
+    if role == "assistant":
+        yield _assistant(message, where, ids)
+    elif role == "user":
+        yield from _human(message, where, ids)
+    elif role == "function":
+        yield _function(message.name, message, where, ids)
+    elif role == "tool":
+        if not isinstance(call_id, str) or not call_id:
+            raise ConfigurationError(f"{where}: a tool message needs 'tool_call_id'; use ToolMessage")
+        yield _tool(call_id, message, where)
+    else:
+        yield _named({"role": role, "content": _content(message, where)}, message)
 
 
 def _named(wire: Wire, message: BaseMessage) -> Wire:
@@ -57,7 +82,12 @@ def _named(wire: Wire, message: BaseMessage) -> Wire:
 
 def _content(message: BaseMessage, where: str) -> str | list[Wire]:
     """Content of a message; a cache mark given for the whole message moves onto its last part."""
-    content = wire_content(message.content, f"{where}.content")
+    given = message.content
+    content = given if isinstance(given, str) else content_parts(given, f"{where}.content")
+    return _marked(content, message)
+
+
+def _marked(content: str | list[Wire], message: BaseMessage) -> str | list[Wire]:
     cache = message.additional_kwargs.get("cache_control")
     if cache is None:
         return content or ""
@@ -67,88 +97,39 @@ def _content(message: BaseMessage, where: str) -> str | list[Wire]:
     return parts
 
 
-def _human(message: HumanMessage, where: str) -> Iterator[Wire]:
-    """A user turn; Anthropic-style ``tool_result`` blocks in it become the tool turns they stand for."""
-    if isinstance(message.content, str) or not any(_is(block, "tool_result") for block in message.content):
-        yield _named({"role": "user", "content": _content(message, where)}, message)
+def _human(message: BaseMessage, where: str, ids: CallIds) -> Iterator[Wire]:
+    """A user turn; results of tools among its blocks become the tool turns they stand for."""
+    if isinstance(message.content, str):
+        yield _named({"role": "user", "content": _marked(message.content, message)}, message)
         return
-    rest: list[Any] = []
-    for index, block in enumerate(message.content):
-        if not isinstance(block, dict) or not _is(block, "tool_result"):
-            rest.append(block)
-            continue
-        spot = f"{where}.content[{index}]"
-        inner = block.get("content") or ""
-        content = wire_content(inner, f"{spot}.content")
-        if block.get("cache_control") is not None:
-            content = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            content[-1]["cache_control"] = block["cache_control"]
-        yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": content}
-    if rest:
-        yield _named({"role": "user", "content": parts_of(rest, f"{where}.content")}, message)
+    results, parts = user_content(message.content, f"{where}.content")
+    for result in results:
+        call_id = result.call_id or ids.answered(result.name)
+        if not call_id:
+            raise ConfigurationError(f"{where}: the result of a tool does not say of which call; give 'tool_use_id'")
+        yield {"role": "tool", "tool_call_id": call_id, "content": result.content}
+    if parts or not results:
+        yield _named({"role": "user", "content": _marked(parts, message)}, message)
 
 
-def _is(block: object, kind: str) -> bool:
-    return isinstance(block, Mapping) and block.get("type") == kind
+def _tool(call_id: str, message: BaseMessage, where: str) -> Wire:
+    content = result_content(message.content, f"{where}.content")
+    return {"role": "tool", "tool_call_id": call_id, "content": _marked(content, message)}
 
 
-def _tool(message: ToolMessage, where: str) -> Wire:
-    content = _content(message, where)
-    return {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
+def _function(name: str | None, message: BaseMessage, where: str, ids: CallIds) -> Wire:
+    """The result of a legacy ``function_call``, as the tool turn it stands for."""
+    call_id = ids.answered(name)
+    if call_id is None:
+        raise ConfigurationError(f"{where}: the result of {name!r} answers no function_call before it; use ToolMessage")
+    return _tool(call_id, message, where)
 
 
-def _assistant(message: AIMessage, where: str) -> Wire:
-    content = _content(message, where)
-    wire: Wire = _named({"role": "assistant", "content": content}, message)
-    calls = [*_calls(message)]
-    if calls:
-        wire["tool_calls"] = calls
-        wire["content"] = content or None
-    reasoning, signature = _reasoning(message)
-    if reasoning:
-        wire["reasoning_content"] = reasoning
-    if signature:
-        wire["reasoning_signature"] = signature
-    refusal = message.additional_kwargs.get("refusal")
-    if isinstance(refusal, str) and refusal and not (isinstance(content, list) and _has(content, "refusal")):
-        wire["refusal"] = refusal
-        wire["content"] = content or None
-    return wire
-
-
-def _has(parts: list[Wire], kind: str) -> bool:
-    return any(part.get("type") == kind for part in parts)
-
-
-def _calls(message: AIMessage) -> Iterator[Wire]:
-    """Tool calls in wire form; those whose arguments were not valid JSON go back as they came."""
-    seen: set[str | None] = set()
-    for call in message.tool_calls:
-        seen.add(call["id"])
-        yield wire_tool_call(call["id"], call["name"], json.dumps(call["args"], ensure_ascii=False))
-    for bad in message.invalid_tool_calls:
-        seen.add(bad["id"])
-        yield wire_tool_call(bad["id"], bad["name"] or "", bad["args"] or "")
-    # Anthropic-style blocks that were never parsed into tool_calls.
-    for block in message.content:
-        if isinstance(block, dict) and block.get("type") == "tool_use" and block.get("id") not in seen:
-            arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
-            yield wire_tool_call(block.get("id"), str(block.get("name")), arguments)
-
-
-def _reasoning(message: AIMessage) -> tuple[str, str | None]:
-    """Reasoning text and signature, from v1 or Anthropic blocks, else from ``additional_kwargs``."""
-    texts: list[str] = []
-    signature: str | None = None
-    for block in message.content:
-        if not isinstance(block, dict) or block.get("type") not in ("reasoning", "thinking"):
-            continue
-        texts.append(str(block.get("reasoning") or block.get("thinking") or ""))
-        extras = block.get("extras")
-        signature = (
-            block.get("signature") or (extras.get("signature") if isinstance(extras, dict) else None) or signature
-        )
-    kwargs = message.additional_kwargs
-    text = "".join(texts) or kwargs.get("reasoning_content") or ""
-    signature = signature or kwargs.get("reasoning_signature")
-    return (text if isinstance(text, str) else "", signature if isinstance(signature, str) else None)
+def _assistant(message: BaseMessage, where: str, ids: CallIds) -> Wire:
+    wire, left_out = assistant_message(message, where, ids)
+    for one in left_out:
+        _log.info("left out of the request: %s", one.reason)
+    content = wire["content"]
+    if content and message.additional_kwargs.get("cache_control") is not None:
+        wire["content"] = _marked(content, message)
+    return _named(wire, message)

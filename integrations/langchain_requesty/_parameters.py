@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.utils.utils import get_pydantic_field_names
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from requesty_core.adapters import strict_format
 from requesty_core.errors import ConfigurationError
@@ -97,23 +95,6 @@ class RequestParameters(BaseModel):
     """The same as a mapping, ``{"effort": "high"}`` or ``{"max_tokens": 4096}``, for code written so."""
     thinking: dict[str, Any] | None = None
     """``{"type": "enabled", "budget_tokens": 4096}`` for Claude and Gemini ids."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _collect_unknown(cls, values: Any) -> Any:
-        """Move arguments without a field into ``model_kwargs``, with a warning."""
-        if not isinstance(values, dict):
-            return values
-        unknown = {key: values[key] for key in values if key not in get_pydantic_field_names(cls)}
-        if not unknown:
-            return values
-        given = values.get("model_kwargs") or {}
-        if twice := unknown.keys() & given.keys():
-            raise ConfigurationError(f"model_kwargs: {sorted(twice)[0]!r} is given twice; give it once")
-        names = ", ".join(sorted(unknown))
-        warnings.warn(f"{cls.__name__}: {names} sent as request parameters (model_kwargs)", stacklevel=5)
-        kept = {key: value for key, value in values.items() if key not in unknown}
-        return {**kept, "model_kwargs": {**given, **unknown}}
 
     @property
     def _default_params(self) -> dict[str, Any]:

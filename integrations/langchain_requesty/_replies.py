@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
+from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -14,18 +14,19 @@ from requesty_core import (
     ChatReply,
     Message,
     MessageEnd,
+    MessageStart,
     ReasoningDelta,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
     Usage,
 )
-from requesty_core.adapters import call_summary, read_arguments, reply_metadata
+from requesty_core.adapters import call_summary, reply_metadata, unmapped
 
-__all__ = ["PROVIDER", "chat_result", "chunk_of", "combined_outputs", "usage_metadata"]
+from ._chunks import RequestyMessageChunk
+from ._tool_calls import CALL_EXTRAS, PROVIDER, call_extras, closing_blocks, custom_arguments, tool_calls_of
 
-PROVIDER = "requesty"
-"""``model_provider`` of every message and ``ls_provider`` of every trace; LangChain trusts usage only if they agree."""
+__all__ = ["PROVIDER", "ChunkMaker", "chat_result", "combined_outputs", "usage_metadata"]
 
 
 def chat_result(reply: ChatReply, *, include_headers: bool) -> ChatResult:
@@ -67,54 +68,100 @@ def combined_outputs(model: str, llm_outputs: Sequence[dict[str, Any] | None]) -
     return combined
 
 
-_PER_CHOICE = ("model_provider", "model_name", "requested_model", "id", "created", "system_fingerprint")
+_PER_CHOICE = (
+    *("model_provider", "model_name", "requested_model", "id", "created", "system_fingerprint", "service_tier"),
+)
 
 
-def chunk_of(event: StreamEvent, *, include_headers: bool) -> ChatGenerationChunk | None:
-    """The chunk an event becomes; ``None`` for events that LangChain has no chunk for.
+class ChunkMaker:
+    """The chunks that the events of one stream become.
 
     Whatever cannot be joined piece by piece (signature, refusal, citations, images, all metadata) stands once, on the
-    last chunk: LangChain adds chunks by concatenating strings and refuses to add floats.
+    last chunk: LangChain adds chunks by concatenating strings and refuses to add floats. Only the first choice is
+    streamed; others, which nobody asked for, are told in the last chunk's metadata.
+
+    Args:
+        include_headers: whether the metadata has the response's headers.
+        custom: names of tools that take plain text; their input comes in one piece, as JSON.
     """
-    if isinstance(event, TextDelta):
-        return _chunk(event.text)
-    if isinstance(event, ReasoningDelta):
-        return _chunk("", additional_kwargs={"reasoning_content": event.text}) if event.text else None
-    if isinstance(event, ToolCallDelta):
-        piece = tool_call_chunk(name=event.name, args=event.arguments, id=event.id, index=event.index)
-        return _chunk("", tool_call_chunks=[piece])
-    if isinstance(event, MessageEnd):
-        reply = event.reply
-        metadata = {**response_metadata(reply, include_headers=include_headers), **_choice_metadata(reply.message)}
-        last = AIMessageChunk(
+
+    def __init__(self, *, include_headers: bool, custom: frozenset[str] = frozenset()) -> None:
+        self._headers = include_headers
+        self._custom = custom
+        self._held: set[int] = set()
+
+    def chunks(self, event: StreamEvent) -> Sequence[ChatGenerationChunk]:
+        """Chunks of an event; none for events that LangChain has no chunk for.
+
+        Raises :class:`MalformedResponseError` for what LangChain's messages cannot hold.
+        """
+        try:
+            return self._made(event)
+        except Exception as error:
+            raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error
+
+    def _made(self, event: StreamEvent) -> Sequence[ChatGenerationChunk]:
+        if isinstance(event, MessageEnd):
+            return [*self._rest(event.reply.message), self._last(event.reply)]
+        if isinstance(event, MessageStart) or event.choice:
+            return ()
+        if isinstance(event, TextDelta):
+            return (_chunk(event.text),)
+        if isinstance(event, ReasoningDelta):
+            return (_chunk("", additional_kwargs={"reasoning_content": event.text}),) if event.text else ()
+        if isinstance(event, ToolCallDelta):
+            return self._call(event)
+        return ()
+
+    def _call(self, event: ToolCallDelta) -> Sequence[ChatGenerationChunk]:
+        if event.name is not None and event.name in self._custom:
+            self._held.add(event.index)
+            return (_call_chunk(event.index, "", event.name, event.id),)
+        if event.index in self._held:
+            return ()
+        return (_call_chunk(event.index, event.arguments, event.name, event.id),)
+
+    def _rest(self, message: Message) -> Iterator[ChatGenerationChunk]:
+        """Arguments that had to be whole first."""
+        for index, call in enumerate(message.tool_calls):
+            if index in self._held:
+                yield _call_chunk(index, custom_arguments(call.arguments, whole=not call.is_cut))
+
+    def _last(self, reply: ChatReply) -> ChatGenerationChunk:
+        choice = reply.message
+        metadata = {**response_metadata(reply, include_headers=self._headers), **_choice_metadata(choice)}
+        if len(reply.choices) > 1:
+            others = [_summary(other) for other in reply.choices if other is not choice]
+            metadata["requesty"] = {**metadata["requesty"], "other_choices": others}
+        last = RequestyMessageChunk(
             content="",
-            additional_kwargs=_additional(reply.message, whole=False),
+            additional_kwargs=_additional(choice, whole=False),
             response_metadata=metadata,
             usage_metadata=usage_metadata(reply.usage),
             chunk_position="last",
         )
+        last.closing.extend(closing_blocks(choice))
         return ChatGenerationChunk(message=last, generation_info={"finish_reason": reply.finish_reason})
-    return None
+
+
+def _summary(choice: Message) -> dict[str, Any]:
+    calls = [call_summary(call) for call in choice.tool_calls]
+    values = {
+        "text": choice.text,
+        "tool_calls": calls,
+        "refusal": choice.refusal,
+        "finish_reason": choice.finish_reason,
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def _chunk(content: str, **fields: Any) -> ChatGenerationChunk:
-    message = AIMessageChunk(content=content, response_metadata={"model_provider": PROVIDER}, **fields)
+    message = RequestyMessageChunk(content=content, response_metadata={"model_provider": PROVIDER}, **fields)
     return ChatGenerationChunk(message=message)
 
 
-def tool_calls_of(choice: Message) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """Parsed tool calls, and those whose arguments are not a JSON object."""
-    calls: list[ToolCall] = []
-    invalid: list[InvalidToolCall] = []
-    for call in choice.tool_calls:
-        args, error = read_arguments(call.arguments)
-        if args is not None:
-            calls.append(ToolCall(name=call.name, args=args, id=call.id, type="tool_call"))
-        else:
-            invalid.append(
-                InvalidToolCall(name=call.name, args=call.arguments, id=call.id, error=error, type="invalid_tool_call")
-            )
-    return calls, invalid
+def _call_chunk(index: int, arguments: str, name: str | None = None, call_id: str | None = None) -> ChatGenerationChunk:
+    return _chunk("", tool_call_chunks=[tool_call_chunk(name=name, args=arguments, id=call_id, index=index)])
 
 
 def _additional(choice: Message, *, whole: bool) -> dict[str, Any]:
@@ -125,14 +172,36 @@ def _additional(choice: Message, *, whole: bool) -> dict[str, Any]:
         "refusal": choice.refusal,
         "annotations": [dict(item) for item in choice.annotations],
         "images": [dict(item) for item in choice.images],
+        CALL_EXTRAS: call_extras(choice),
     }
-    return {**{key: value for key, value in values.items() if value}, **choice.extra}
+    own = {key: value for key, value in values.items() if value}
+    return {**{key: value for key, value in choice.extra.items() if key not in _TAKEN}, **own}
+
+
+# Keys to which LangChain or this package gives a meaning of its own; a field that has it of another type would be
+# misread, or could not be added to what was streamed under it.
+_TAKEN = frozenset(
+    (
+        *(
+            "tool_calls",
+            "function_call",
+            "reasoning_content",
+            "reasoning_signature",
+            "refusal",
+            "annotations",
+            "images",
+        ),
+        *(CALL_EXTRAS, "cache_control"),
+    )
+)
 
 
 def _choice_metadata(choice: Message) -> dict[str, Any]:
     values: dict[str, Any] = {"finish_reason": choice.finish_reason, "logprobs": choice.logprobs}
     if choice.raw_finish_reason != choice.finish_reason:
         values["native_finish_reason"] = choice.raw_finish_reason
+    if taken := {key: value for key, value in choice.extra.items() if key in _TAKEN}:
+        values["message_extra"] = taken
     if choice.server_tool_calls:
         values["server_tool_calls"] = [call_summary(call) for call in choice.server_tool_calls]
     return {key: value for key, value in values.items() if value is not None}
@@ -150,7 +219,6 @@ def response_metadata(reply: ChatReply, *, include_headers: bool) -> dict[str, A
         "id": reply.id,
         "created": reply.created,
         "system_fingerprint": reply.system_fingerprint,
-        "service_tier": reply.extra.get("service_tier"),
         "token_usage": None if usage is None else dict(usage.raw),
         "cost_details": None if usage is None else usage.raw.get("cost_details"),
         "headers": dict(reply.headers) if include_headers else None,

@@ -15,6 +15,7 @@ from requesty_core.schemas import CompiledSchema, compile_class, compile_schema,
 
 __all__ = [
     "ToolLike",
+    "custom_names",
     "response_format",
     "sent_schema",
     "strict_schemas",
@@ -38,11 +39,19 @@ def wire_tools(tools: Sequence[ToolLike], strict: bool | None = None) -> list[di
 
 def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
     if _is_foreign(tool):
-        return dict(tool)
+        return _nested_custom(tool) if tool["type"] == "custom" else dict(tool)
     wire = _loose(tool, None if strict else strict, inlined=not strict)
     if strict:
         wire = {**wire, "function": strict_function(wire["function"])}
     return wire
+
+
+def _nested_custom(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A custom tool in the form of chat completions; that of the Responses format has its fields at the top."""
+    if "custom" in tool:
+        return dict(tool)
+    inner = {key: value for key, value in tool.items() if key in ("name", "description", "format")}
+    return {**{key: value for key, value in tool.items() if key not in inner}, "custom": inner}
 
 
 def _is_foreign(tool: Any) -> bool:
@@ -104,6 +113,16 @@ def _class_schema(cls: type) -> Mapping[str, Any]:
     return without_titles(cls.model_json_schema())  # type: ignore[no-any-return]
 
 
+def custom_names(tools: Sequence[Mapping[str, Any]] | None) -> frozenset[str]:
+    """Names of the tools that take plain text (OpenAI's ``{"type": "custom", "custom": {"name": …}}``)."""
+    return frozenset(_custom_names(tools or ()))
+
+
+def _custom_names(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    inner = [tool.get("custom") for tool in tools if isinstance(tool, Mapping) and tool.get("type") == "custom"]
+    return [str(custom["name"]) for custom in inner if isinstance(custom, Mapping) and custom.get("name")]
+
+
 def tool_names(tools: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the function tools."""
     return [tool["function"]["name"] for tool in tools if tool.get("type") == "function"]
@@ -116,14 +135,14 @@ def tool_choice_for(choice: object, tools: Sequence[Mapping[str, Any]]) -> Any:
     """
     if choice is None or choice is False:
         return None
-    names = tool_names(tools)
+    names = [*tool_names(tools), *_custom_names(tools)]
     if choice is True:
         if len(names) != 1:
             raise ConfigurationError(f"tool_choice: True needs exactly one tool, not {len(names)}; give a tool's name")
-        return _named(names[0])
+        return _named(names[0], tools)
     if isinstance(choice, str):
         if choice in names:
-            return _named(choice)
+            return _named(choice, tools)
         if choice in _CHOICES:
             return _CHOICES[choice]
         # A provider-side tool is forced by its type.
@@ -133,22 +152,27 @@ def tool_choice_for(choice: object, tools: Sequence[Mapping[str, Any]]) -> Any:
             f"tool_choice: {choice!r} is not one of the tools ({', '.join(names)}) nor auto, none, any"
         )
     if isinstance(choice, Mapping):
-        function = choice.get("function")
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if choice.get("type") in ("any", "auto", "none"):
-            return _CHOICES[choice["type"]]
-        if choice.get("type") == "tool":
-            name = choice.get("name")
-        if name is not None:
-            if name not in names:
-                raise ConfigurationError(f"tool_choice: {name!r} is not one of the tools ({', '.join(names)})")
-            return _named(name)
-        return dict(choice)
+        return _mapped_choice(choice, names, tools)
     raise ConfigurationError(f"tool_choice: {choice!r} is not usable; give a tool's name, auto, none, any or a mapping")
 
 
-def _named(name: str) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name}}
+def _mapped_choice(choice: Mapping[str, Any], names: Sequence[str], tools: Sequence[Mapping[str, Any]]) -> Any:
+    if choice.get("type") in ("any", "auto", "none"):
+        return _CHOICES[choice["type"]]
+    inner = choice.get("function") or choice.get("custom")
+    name = inner.get("name") if isinstance(inner, Mapping) else None
+    if choice.get("type") == "tool":
+        name = choice.get("name")
+    if name is None:
+        return dict(choice)
+    if name not in names:
+        raise ConfigurationError(f"tool_choice: {name!r} is not one of the tools ({', '.join(names)})")
+    return _named(name, tools)
+
+
+def _named(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    kind = "custom" if name in _custom_names(tools) else "function"
+    return {"type": kind, kind: {"name": name}}
 
 
 def response_format(schema: Any, strict: bool | None = None) -> dict[str, Any]:

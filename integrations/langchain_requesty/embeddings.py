@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
@@ -12,6 +12,9 @@ from requesty_core.adapters import DEFAULT_BATCH_SIZE, DEFAULT_MAX_IN_FLIGHT, ch
 
 from ._connection import Connection
 from ._errors import langchain_errors
+
+if TYPE_CHECKING:
+    from ._typed import EmbeddingsArguments
 
 __all__ = ["RequestyEmbeddings"]
 
@@ -39,6 +42,10 @@ class RequestyEmbeddings(Connection, Embeddings):
     """
 
     model_config = ConfigDict(defer_build=False)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, model: str, **settings: Unpack[EmbeddingsArguments]) -> None: ...
 
     dimensions: int | None = None
     """Length of the vectors, where the model lets it be chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from requesty_core.errors import ConfigurationError
 
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty
+
+if TYPE_CHECKING:
+    from ._typed import FallbackArguments
 
 __all__ = ["ChatRequestyFallback"]
 
@@ -47,15 +50,15 @@ class ChatRequestyFallback(ChatRequesty):
     models: list[str | dict[str, Any]] = Field(default_factory=list)
     """The chain: ids, or steps ``{model, retries, timeout, first_token_timeout}``."""
 
-    def __init__(self, models: Sequence[str | Step | dict[str, Any]] | None = None, **kwargs: Any) -> None:
-        if models is not None:
-            with langchain_errors():
-                steps = plain_steps(steps_from(models))
-                if not steps:
-                    raise ConfigurationError(_EMPTY)
-            kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "model_name", "fallbacks")}
-            kwargs = {**kwargs, "models": steps, "model": _id(steps[0]), "fallbacks": steps[1:]}
-        super().__init__(**kwargs)
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, models: Sequence[str | Step | dict[str, Any]], **settings: Unpack[FallbackArguments]
+        ) -> None: ...
+    else:
+
+        def __init__(self, models=None, **kwargs):
+            super().__init__(**_chain(models, kwargs))
 
     def _check(self) -> None:
         super()._check()
@@ -64,6 +67,18 @@ class ChatRequestyFallback(ChatRequesty):
 
     def _first(self) -> str | Step:
         return steps_from(self.models[:1])[0]
+
+
+def _chain(models: Sequence[str | Step | dict[str, Any]] | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``ChatRequesty`` for a chain."""
+    if models is None:
+        return kwargs
+    with langchain_errors():
+        steps = plain_steps(steps_from(models))
+        if not steps:
+            raise ConfigurationError(_EMPTY)
+    own = {key: value for key, value in kwargs.items() if key not in ("model", "model_name", "fallbacks")}
+    return {**own, "models": steps, "model": _id(steps[0]), "fallbacks": steps[1:]}
 
 
 def _id(step: str | dict[str, Any]) -> str:

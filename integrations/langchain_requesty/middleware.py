@@ -97,7 +97,7 @@ def _as_model(model: BaseChatModel | str, primary: BaseChatModel) -> BaseChatMod
         return model
     if isinstance(primary, ChatRequesty):
         return primary.model_copy(update={"model_name": model})
-    return ChatRequesty(model_name=model)
+    return ChatRequesty(model=model)
 
 
 def _classified(position: int, error: Exception) -> RequestyError | None:

@@ -21,8 +21,6 @@ EXCEPTIONS: dict[str, str] = {
     "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator": TO_BE_SPLIT,
     "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator.__init__": SETTINGS,
     "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator": TO_BE_SPLIT,
-    "langchain_requesty/_binding.py::BindableChatModel.with_structured_output": TO_BE_SPLIT,
-    "langchain_requesty/chat_models.py::ChatRequesty": TO_BE_SPLIT,
     "langchain_requesty/data/_profiles.py": DATA,
     "requesty_cli/app.py::models": "one argument and one line for each option of a command",
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import traceback
 import warnings
 from typing import Any
 
@@ -15,10 +18,16 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from tests.support.langchain_tools import weather
 
-from langchain_requesty import ChatRequesty, RequestyConfigurationError, RequestyOptions
+from langchain_requesty import (
+    ChatRequesty,
+    ChatRequestyFallback,
+    RequestyConfigurationError,
+    RequestyEmbeddings,
+    RequestyOptions,
+)
 from requesty_emulator import GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"
@@ -459,11 +468,83 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+KEY = "rqsty-sk-0123456789abcdef0123"
+# What a type check would have found: of any class, told in the core's words where it knows the setting.
+BAD_TYPES: list[tuple[dict[str, Any], str]] = [
+    ({"timeout": "30s"}, "timeout: '30s' is not a number; give seconds above 0, or None for no limit"),
+    ({"max_retries": "two"}, "max_retries: 'two' is not a whole number; give 0 or more"),
+    ({"options": "tags"}, "options: 'tags' is neither RequestyOptions nor a mapping"),
+    ({"budget": 1.0}, "budget: 1.0 is not a budget; give Budget(1.0)"),
+    ({"budget": "2.50"}, "budget: '2.50' is not a budget; give Budget('2.50')"),
+    ({"ledger": True}, "ledger: True is not a ledger; give CostLedger()"),
+    ({"on_event": "print"}, "on_event: 'print' is not a function; give a function that takes an event"),
+    ({"api_key": (KEY,)}, "api_key: must be a string or a callable, not tuple"),
+    ({"api_key": [KEY]}, "api_key: must be a string or a callable, not list"),
+    ({"api_key": {"key": KEY}}, "api_key: must be a string or a callable, not dict"),
+    ({"extra_headers": KEY}, "extra_headers: a string of 29 characters is not a mapping; give names and values"),
+    ({"extra_body": [KEY]}, "extra_body: a list is not a mapping of JSON fields"),
+    ({"base_url": KEY}, "base_url: a string of 29 characters has no http or https scheme; give a URL such as"),
+    ({"region": KEY}, "region: a string of 29 characters is unknown; use one of global, eu, us, ap"),
+    ({"api_base": "https://x.test/v1"}, "api_base: is no setting of this class"),
+    ({"apikey": KEY}, "apikey: is named like a secret and no setting here; give the key as api_key"),
+    ({"max_retires": 0}, "max_retires: is no setting and no known field of a request; did you mean max_retries?"),
+]
+BAD_CHAT_TYPES: list[tuple[dict[str, Any], str]] = [
+    ({"fallbacks": "openai/gpt-4o"}, "fallbacks: give a list of models, not a single one"),
+    ({"fallbacks": 3}, "fallbacks: 3 is not a list of models"),
+    (
+        {"fallback": ["openai/gpt-4o"]},
+        "fallback: is no setting and no known field of a request; did you mean fallbacks?",
+    ),
+    ({"temprature": 1}, "temprature: is no setting and no known field of a request; did you mean temperature?"),
+    ({"temperature": "hot"}, "temperature: 'hot' does not fit; it should be a valid number"),
+    ({"max_tokens": KEY}, "max_tokens: a string of 29 characters does not fit; it should be a valid integer"),
+    ({"logit_bias": {"1": "x"}}, "logit_bias: {'1': 'x'} does not fit; it should be a valid integer"),
+    ({"fallback_policy": 5}, "fallback_policy: 5 is not a FallbackPolicy; give FallbackPolicy(deadline=30)"),
+    ({"adapt": "sometimes"}, "adapt: "),
+    ({"model": 3}, "model: 3 does not fit; it should be a valid string"),
+]
+
+
 @pytest.mark.parametrize(("arguments", "match"), BAD_SETTINGS)
 def test_bad_settings_are_one_clear_line(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(RequestyConfigurationError, match=match) as caught:
         ChatRequesty(**{"model": MODEL, **arguments})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "line"),
+    [
+        *((cls, *row) for cls in (ChatRequesty, ChatRequestyFallback, RequestyEmbeddings) for row in BAD_TYPES),
+        *((ChatRequesty, *row) for row in BAD_CHAT_TYPES),
+    ],
+)
+def test_wrong_types_and_slips_are_one_line_of_our_own_class_without_secrets(
+    cls: Any, arguments: dict[str, Any], line: str
+) -> None:
+    given = {"models": [MODEL]} if cls is ChatRequestyFallback else {"model": MODEL}
+    with pytest.raises(RequestyConfigurationError) as caught:
+        cls(**{**given, **arguments})
+    told = str(caught.value)
+    assert told.startswith(line)
+    assert "\n" not in told
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_model_is_needed() -> None:
+    cls: Any = ChatRequesty
+    with pytest.raises(RequestyConfigurationError, match=r"^model: missing; give one$"):
+        cls()
+    with pytest.raises(ValidationError) as caught:
+        cls.model_validate({"model": MODEL, "api_key": [KEY]})
+    assert KEY not in str(caught.value)
+
+
+def test_every_name_can_be_imported_at_once_with_the_extra_alone() -> None:
+    code = "import sys; sys.modules['langchain'] = None\nfrom langchain_requesty import *\nprint(ChatRequesty.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["ChatRequesty"]
 
 
 def test_a_missing_key_is_told_by_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:

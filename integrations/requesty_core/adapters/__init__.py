@@ -10,16 +10,40 @@ from __future__ import annotations
 from requesty_core.lazy import lazy_names
 
 NAMES = {
+    "requesty_core.calls.arguments": ("check_unknown",),
     "requesty_core.calls.settings": ("ClientSettings",),
+    "requesty_core.calls.tokens": ("estimate_tokens",),
     "requesty_core.catalog.model_id": ("check_model",),
     "requesty_core.embeddings.plan": (
         "DEFAULT_BATCH_SIZE",
         "DEFAULT_MAX_IN_FLIGHT",
     ),
     "requesty_core.extras": ("extra_missing",),
+    "requesty_core.histories.blocks": (
+        "read_block",
+        "result_content",
+    ),
+    "requesty_core.histories.calls": (
+        "CallIds",
+        "arguments_text",
+    ),
+    "requesty_core.histories.items": ("LeftOut",),
+    "requesty_core.histories.media": (
+        "audio_format",
+        "data_url",
+        "media_part",
+        "split_data_url",
+    ),
+    "requesty_core.histories.turns": (
+        "AssistantTurn",
+        "assistant_turn",
+        "content_parts",
+        "user_content",
+    ),
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
+    "requesty_core.settings.checks": ("shown",),
     "requesty_core.settings.config": (
         "DEFAULT_MAX_RETRIES",
         "DEFAULT_TIMEOUT",
@@ -35,20 +59,21 @@ NAMES = {
     ".clients": ("ClientPair",),
     ".content": (
         "URLCitation",
-        "audio_format",
-        "data_url",
         "image_address",
-        "split_data_url",
         "url_citation",
     ),
     ".errors": (
         "error_classes",
+        "mapping",
         "raising_as",
+        "unmapped",
     ),
     ".metadata": (
         "attempts_of",
         "cost_of",
+        "replayed_fields",
         "reply_metadata",
+        "wire_message",
     ),
     ".saved": (
         "plain_options",
@@ -65,6 +90,7 @@ NAMES = {
         "ChainSettings",
         "ConnectionSettings",
         "check_positive",
+        "check_setting",
     ),
     ".structured": (
         "Restorer",
@@ -76,6 +102,7 @@ NAMES = {
     ".tool_calls": (
         "call_summary",
         "read_arguments",
+        "read_call",
         "wire_tool_call",
     ),
     ".tool_names": (

@@ -1,30 +1,11 @@
-"""Content that has one shape on the wire and another in each framework: data URLs, audio, images, citations."""
+"""Content that has one shape on the wire and another in each framework: images of replies, and citations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["URLCitation", "audio_format", "data_url", "image_address", "split_data_url", "url_citation"]
-
-
-def data_url(media_type: str, payload: str) -> str:
-    """A data URL of base64 text."""
-    return f"data:{media_type};base64,{payload}"
-
-
-def split_data_url(url: str) -> tuple[str, str] | None:
-    """``(media type, base64 text)`` of a base64 data URL; ``None`` for any other address."""
-    head, comma, payload = url.partition(",")
-    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
-        return None
-    return head[len("data:") : -len(";base64")], payload
-
-
-def audio_format(media_type: str) -> str:
-    """The ``format`` of an ``input_audio`` part: ``wav`` for ``audio/x-wav``, ``mp3`` for ``audio/mpeg``."""
-    kind = media_type.partition("/")[2].removeprefix("x-")
-    return "mp3" if kind == "mpeg" else kind
+__all__ = ["URLCitation", "image_address", "url_citation"]
 
 
 def image_address(image: Mapping[str, Any]) -> str | None:

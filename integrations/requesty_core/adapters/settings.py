@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.config import check_count
 
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     from requesty_core.settings.options import RequestyOptions
     from requesty_core.telemetry.events import CallEvent
 
-__all__ = ["CHAIN_SETTINGS", "CONNECTION_SETTINGS", "ChainSettings", "ConnectionSettings", "check_positive"]
+__all__ = [
+    "CHAIN_SETTINGS",
+    "CONNECTION_SETTINGS",
+    "ChainSettings",
+    "ConnectionSettings",
+    "check_positive",
+    "check_setting",
+]
 
 
 class ConnectionSettings(TypedDict, total=False):
@@ -91,3 +99,12 @@ def check_positive(**counts: object) -> None:
     for name, value in counts.items():
         if check_count(value, name) == 0:
             raise ConfigurationError(f"{name}: 0 is too small; give 1 or more")
+
+
+def check_setting(name: str, value: Any) -> None:
+    """Raise :class:`ConfigurationError` if one of the settings cannot be ``value``, whatever else is set.
+
+    For frameworks that check types themselves: their word for what is wrong is replaced by the core's.
+    """
+    if name in CONNECTION_SETTINGS or name in CHAIN_SETTINGS:
+        ClientSettings.build(**{name: value})

@@ -15,7 +15,7 @@ from typing import Any
 
 from requesty_core.errors import ConfigurationError
 
-__all__ = ["CALL_OPTIONS", "CLIENT_SETTINGS", "check_fields", "check_secrets", "take_options"]
+__all__ = ["CALL_OPTIONS", "CLIENT_SETTINGS", "check_fields", "check_secrets", "check_unknown", "take_options"]
 
 CALL_OPTIONS = frozenset(
     (
@@ -91,6 +91,32 @@ def check_fields(fields: Mapping[str, Any], *, more: Collection[str] = ()) -> No
                 f"{name}: is no option of a call and no known field of a request; did you mean {meant[0]}? "
                 "(give it in extra_body to send it as it is)"
             )
+
+
+def check_unknown(given: Mapping[str, Any], settings: Collection[str]) -> None:
+    """Refuse, of a constructor's arguments that it has no place for, what is no field of a request either.
+
+    A class that sends unknown arguments with every request would send a slip of the pen too, and a client's setting
+    that the class does not have would have no effect.
+
+    Args:
+        given: the arguments.
+        settings: names that the class has.
+
+    Raises:
+        ConfigurationError: one is nearly the name of a setting or field, a client's setting, or named like a secret.
+    """
+    for name in sorted(given):
+        if _SECRET.search(name):
+            raise ConfigurationError(f"{name}: is named like a secret and no setting here; give the key as api_key")
+        if name in _FIELDS:
+            continue
+        meant = difflib.get_close_matches(name, sorted(settings), 1, 0.8)
+        meant = meant or difflib.get_close_matches(name, sorted(_FIELDS), 1, 0.9)
+        if meant:
+            raise ConfigurationError(f"{name}: is no setting and no known field of a request; did you mean {meant[0]}?")
+        if name in CLIENT_SETTINGS:
+            raise ConfigurationError(f"{name}: is no setting of this class; leave it out")
 
 
 def check_secrets(fields: Any, where: str) -> None:

@@ -27,12 +27,14 @@ from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.retry.health import HealthBoard
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step, steps_from
+from requesty_core.settings.checks import shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
 
 from .estimate import estimate_cost
+from .objects import check_callable, check_object, check_policy
 from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route
 
 __all__ = ["ClientSettings"]
@@ -116,13 +118,13 @@ class ClientSettings:
                 extra_headers=extra_headers,
             ),
             fallbacks=steps_from(fallbacks),
-            policy=fallback_policy or FallbackPolicy(),
+            policy=check_policy(fallback_policy) or FallbackPolicy(),
             options=RequestyOptions.coerce(options),
             extra_body=_mapping(extra_body, "extra_body"),
-            ledger=ledger,
-            budget=budget,
-            on_event=on_event,
-            window=window,
+            ledger=check_object(ledger, "ledger"),
+            budget=check_object(budget, "budget"),
+            on_event=check_callable(on_event, "on_event"),
+            window=check_callable(window, "window"),
             tracing=tracing,
             adapt=check_adapt(adapt),
             require=Requirements.of(require),
@@ -160,7 +162,7 @@ class ClientSettings:
             self.check_models([one.model for one in (first, *rest)])
         return CallOptions(
             steps=(first, *rest),
-            policy=fallback_policy or self.policy,
+            policy=check_policy(fallback_policy) or self.policy,
             timeouts=self.config.timeouts if timeout is _UNSET else Timeouts.coerce(timeout),
             max_retries=self.config.max_retries if max_retries is None else check_count(max_retries, "max_retries"),
             options=self.options.merged(options),
@@ -230,5 +232,5 @@ def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{setting}: {value!r} is not a mapping of JSON fields")
+        raise ConfigurationError(f"{setting}: {shown(value)} is not a mapping of JSON fields")
     return value

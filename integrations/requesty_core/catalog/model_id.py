@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.checks import shown
 
 __all__ = ["DEDICATED_PREFIXES", "ModelId", "check_model"]
 
@@ -23,7 +24,9 @@ DEDICATED_PREFIXES = frozenset({"coding", "cline"})
 def check_model(model: object, setting: str = "model") -> str:
     """Return ``model`` untouched. Raises :class:`ConfigurationError` if it is empty or not a string."""
     if not isinstance(model, str):
-        raise ConfigurationError(f"{setting}: {model!r} is not a string; give a model id such as 'openai/gpt-4o-mini'")
+        raise ConfigurationError(
+            f"{setting}: {shown(model)} is not a string; give a model id such as 'openai/gpt-4o-mini'"
+        )
     if not model.strip():
         raise ConfigurationError(f"{setting}: empty; give a model id such as 'openai/gpt-4o-mini' or 'policy/NAME'")
     return model

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.checks import shown
 
 from .pool import check_limit
 
@@ -96,13 +97,13 @@ def library_of_environment() -> Library | None:
 def check_library(value: object, setting: str) -> Library:
     """The name of a library. Raises :class:`ConfigurationError`."""
     if value not in get_args(Library):
-        raise ConfigurationError(f"{setting}: {value!r} is unknown; use 'httpx' or leave it out")
+        raise ConfigurationError(f"{setting}: {shown(value)} is unknown; use 'httpx' or leave it out")
     return value  # type: ignore[return-value]
 
 
 def _path(value: Any, setting: str) -> str:
     if not isinstance(value, (str, os.PathLike)) or not str(value):
-        raise ConfigurationError(f"{setting}: {value!r} is not a path; give the path of a file")
+        raise ConfigurationError(f"{setting}: {shown(value)} is not a path; give the path of a file")
     path = os.fspath(value)
     if not isinstance(path, str) or not Path(path).exists():
         raise ConfigurationError(f"{setting}: {path!r} does not exist; give the path of a file")

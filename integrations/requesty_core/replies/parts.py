@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["ContentPart", "as_image", "read_part"]
+__all__ = ["ContentPart", "as_image", "joined_text", "read_part"]
 
 _BASE64_IMAGES = {"iVBOR": "png", "/9j/": "jpeg", "R0lG": "gif", "UklGR": "webp", "Qk": "bmp"}
 
@@ -30,10 +30,10 @@ def read_part(part: object) -> ContentPart:
         return ContentPart("other")
     kind = part.get("type")
     if kind in ("text", "output_text"):
-        text = _text(part.get("text"))
+        text = joined_text(part.get("text"))
         return ContentPart("other") if text is None else ContentPart("text", text)
     if kind in ("thinking", "reasoning", "reasoning_content"):
-        found = (_text(part.get(name)) for name in (kind, "text", "thinking", "reasoning", "content", "summary"))
+        found = (joined_text(part.get(name)) for name in (kind, "text", "thinking", "reasoning", "content", "summary"))
         text = next((text for text in found if text), "")
         signature = part.get("signature")
         signature = signature if isinstance(signature, str) and signature else None
@@ -43,14 +43,16 @@ def read_part(part: object) -> ContentPart:
     return ContentPart("image") if kind == "image_url" else ContentPart("other")
 
 
-def _text(value: object) -> str | None:
+def joined_text(value: object) -> str | None:
     """The text of a field that is a string, an object with ``text``, or a list of those; ``None`` for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return _text(value.get("text")) if "text" in value or "value" not in value else _text(value["value"])
+        return (
+            joined_text(value.get("text")) if "text" in value or "value" not in value else joined_text(value["value"])
+        )
     if isinstance(value, list):
-        texts = [_text(item) for item in value]
+        texts = [joined_text(item) for item in value]
         return None if None in texts else "".join(text for text in texts if text)
     return None
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from requesty_core.money.usage import Usage
-from requesty_core.wire.json import JSONDecodeError, decode_json
+
+from .arguments import read_arguments
 
 if TYPE_CHECKING:
     from .attempts import Attempt
@@ -38,10 +39,13 @@ class ToolCall:
         name: the tool's name.
         arguments: the JSON text as received, valid or not; empty when none was sent. Of a custom tool, its input as
             plain text.
-        id: made up only where the gateway sent none, because every framework needs one to match results.
+        id: made up only where the gateway sent none, or one that another call of the answer has, because every
+            framework needs it to match results.
         type: ``function``, or ``custom`` for a tool that takes plain text.
         extra: fields of the call that this package does not know, such as Gemini's ``extra_content`` with the signature
             that has to be sent back with the call.
+        is_cut: whether the answer ended early (token limit, filter) where the arguments should have begun, or in the
+            plain text of a custom tool.
     """
 
     name: str
@@ -49,19 +53,15 @@ class ToolCall:
     id: str
     type: str = "function"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    is_cut: bool = False
 
     def parsed(self) -> dict[str, Any] | None:
         """The arguments as an object, read strictly; ``None`` if they are cut or are no JSON object.
 
-        No arguments at all are an empty object: providers send nothing for a tool without parameters.
+        No arguments at all (nothing, or ``null``) are an empty object: providers send that for a tool without
+        parameters.
         """
-        if not self.arguments.strip():
-            return {}
-        try:
-            value = decode_json(self.arguments)
-        except JSONDecodeError:
-            return None
-        return value if isinstance(value, dict) else None
+        return None if self.is_cut else read_arguments(self.arguments)[0]
 
     def to_wire(self) -> dict[str, Any]:
         """The call as it is sent back in the history."""

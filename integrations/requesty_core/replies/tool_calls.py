@@ -29,10 +29,12 @@ class ToolCallState:
 
     __slots__ = ("arguments", "extra", "halves", "id", "index", "is_placeholder", "name", "server", "type", "wire_id")
 
-    def __init__(self, index: int, wire_id: str | None, name: str, *, server: bool, kind: str) -> None:
+    def __init__(
+        self, index: int, wire_id: str | None, name: str, *, server: bool, kind: str, is_taken: bool = False
+    ) -> None:
         self.index = index
         self.wire_id = wire_id
-        self.id = wire_id or f"call_{uuid.uuid4().hex[:24]}"
+        self.id = f"call_{uuid.uuid4().hex[:24]}" if is_taken or not wire_id else wire_id
         self.name = name
         self.arguments: list[str] = []
         self.halves = TextJoiner()
@@ -69,9 +71,14 @@ class ToolCallState:
         """What of the arguments was held back until now."""
         return "{}" if self.is_placeholder else self.halves.rest()
 
-    def result(self) -> ToolCall:
-        """The call as it stands."""
-        return ToolCall(self.name, "".join(self.arguments) + self.rest(), self.id, self.type, self.extra)
+    def result(self, *, ended_early: bool = False) -> ToolCall:
+        """The call as it stands; if its answer ended early, one without arguments was cut before them.
+
+        So may a custom tool's plain text have been: nothing shows where it ends.
+        """
+        arguments = "".join(self.arguments) + self.rest()
+        is_cut = ended_early and (self.type == "custom" or arguments.strip() in ("", "{}"))
+        return ToolCall(self.name, arguments, self.id, self.type, self.extra, is_cut)
 
 
 class ToolCallStates:
@@ -131,6 +138,11 @@ class ToolCallStates:
             events.append(ToolCallDelta(call.index, None, None, arguments, self._choice))
         return call
 
+    def results(self, *, ended_early: bool = False) -> tuple[ToolCall, ...]:
+        """The caller's calls as they stand. Only the last one is open where the answer ended early."""
+        mine = [call for call in self.calls if not call.server]
+        return tuple(call.result(ended_early=ended_early and call is self._last) for call in mine)
+
     def rest(self) -> list[StreamEvent]:
         """Events for what was held back until the end."""
         return [
@@ -167,7 +179,10 @@ class ToolCallStates:
 
     def _open(self, wire_id: str | None, name: str, kind: str) -> ToolCallState:
         server = self._is_server_call(wire_id, name)
-        call = ToolCallState(-1 if server else self._visible, wire_id, name, server=server, kind=kind)
+        # Results are matched by id: of calls that share one, every further one gets an id of its own.
+        is_taken = wire_id is not None and any(call.id == wire_id for call in self.calls)
+        index = -1 if server else self._visible
+        call = ToolCallState(index, wire_id, name, server=server, kind=kind, is_taken=is_taken)
         self._visible += not server
         self.calls.append(call)
         return call

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from requesty_core.errors import ConfigurationError, ErrorKind, RequestyError
+from requesty_core.settings.checks import shown
 from requesty_core.settings.config import check_count, check_seconds
 
 from .backoff import RetryPolicy
@@ -65,7 +66,7 @@ class FallbackPolicy:
         for name in ("max_attempts", "cooldown_after"):
             value = getattr(self, name)
             if value is not None and check_count(value, f"fallback.{name}") < 1:
-                raise ConfigurationError(f"fallback.{name}: {value!r} is too small; give 1 or more")
+                raise ConfigurationError(f"fallback.{name}: {shown(value)} is too small; give 1 or more")
 
     def allows(self, error: RequestyError) -> bool:
         """Whether another model may be tried after ``error``."""

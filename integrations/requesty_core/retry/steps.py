@@ -8,6 +8,7 @@ from typing import Any
 
 from requesty_core.catalog.model_id import check_model
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.checks import shown
 from requesty_core.settings.config import check_count, check_seconds
 
 __all__ = ["Step", "steps_from"]
@@ -42,7 +43,7 @@ def steps_from(models: Sequence[str | Step | dict[str, Any]]) -> tuple[Step, ...
     if isinstance(models, (str, Step, dict)):
         raise ConfigurationError("fallbacks: give a list of models, not a single one")
     if not isinstance(models, Sequence):
-        raise ConfigurationError(f"fallbacks: {models!r} is not a list of models")
+        raise ConfigurationError(f"fallbacks: {shown(models)} is not a list of models")
     steps = []
     for model in models:
         if isinstance(model, Step):

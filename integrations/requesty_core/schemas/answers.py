@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from requesty_core.errors import AnswerFormatError
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core.wire.json import JSONDecodeError, decode_strictly
 
 __all__ = ["read_answer"]
 
@@ -28,25 +27,11 @@ def read_answer(text: str) -> Any:
     fenced = _FENCED.fullmatch(text) if "```" in text else None
     body = fenced.group(1) if fenced and "```" not in _without_strings(fenced.group(1)) else text
     try:
-        value = decode_json(body)
-        # The fast decoder keeps the last of two equal keys without a word.
-        if isinstance(value, (dict, list)):
-            json.loads(body, object_pairs_hook=_once)
-    except (JSONDecodeError, _RepeatedKeyError, RecursionError, ValueError) as error:
+        value = decode_strictly(body)
+    except JSONDecodeError as error:
         excerpt = " ".join(text.split())[:_EXCERPT]
         raise AnswerFormatError(f"the answer is not JSON ({error}): {excerpt!r}", text=text) from None
     return value
-
-
-class _RepeatedKeyError(ValueError):
-    pass
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _RepeatedKeyError(f"the key {twice!r} is given twice")
 
 
 def _without_strings(text: str) -> str:

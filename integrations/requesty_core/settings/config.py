@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from requesty_core._version import __version__
 from requesty_core.errors import ConfigurationError, MissingKeyError
 
+from .checks import shown
 from .options import check_headers, is_printable, merge_headers
 
 __all__ = ["REGIONS", "ApiKey", "Config", "KeySource", "Region", "Timeouts"]
@@ -168,7 +169,7 @@ def check_seconds(value: object, setting: str, *, optional: bool = True) -> None
         return
     advice = "give seconds above 0, or None for no limit" if optional else "give seconds above 0"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise ConfigurationError(f"{setting}: {value!r} is not a number; {advice}")
+        raise ConfigurationError(f"{setting}: {shown(value)} is not a number; {advice}")
     if value < 0:
         raise ConfigurationError(f"{setting}: {value!r} is negative; {advice}")
     if value == 0 or math.isinf(value):
@@ -178,7 +179,7 @@ def check_seconds(value: object, setting: str, *, optional: bool = True) -> None
 def check_count(value: object, setting: str) -> int:
     """Return ``value`` if it is a whole number of at least 0. Raises :class:`ConfigurationError`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigurationError(f"{setting}: {value!r} is not a whole number; give 0 or more")
+        raise ConfigurationError(f"{setting}: {shown(value)} is not a whole number; give 0 or more")
     if value < 0:
         raise ConfigurationError(f"{setting}: {value!r} is negative; give 0 (one request, no retry) or more")
     return value
@@ -202,19 +203,20 @@ def check_url(url: object, setting: str) -> str:
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018 -- reading it is the check
-    except ValueError as exc:
-        raise ConfigurationError(f"{setting}: {text!r} is not a URL ({exc})") from None
+    except ValueError:
+        raise ConfigurationError(f"{setting}: {shown(text)} is not a URL") from None
     if "@" in parts.netloc:
         raise ConfigurationError(f"{setting}: remove the user name and password from the URL; use api_key")
     if parts.scheme not in ("http", "https"):
-        hint = f"https://{text}" if "://" not in text else f"https://{text.split('://', 1)[1]}"
-        raise ConfigurationError(f"{setting}: {text!r} has no http or https scheme; write {hint!r}")
+        hint = f"https://{text.rpartition('://')[2]}"
+        write = f"write {hint!r}" if shown(text) == repr(text) else f"give a URL such as {REGIONS['global']!r}"
+        raise ConfigurationError(f"{setting}: {shown(text)} has no http or https scheme; {write}")
     if not parts.hostname:
-        raise ConfigurationError(f"{setting}: {text!r} names no host")
+        raise ConfigurationError(f"{setting}: {shown(text)} names no host")
     if parts.query or parts.fragment or any(c.isspace() for c in text):
-        raise ConfigurationError(f"{setting}: {text!r} must not contain a query, a fragment or white space")
+        raise ConfigurationError(f"{setting}: {shown(text)} must not contain a query, a fragment or white space")
     if not _is_host(parts.hostname) or parts.netloc.count("]") > 1 or not text.isprintable():
-        raise ConfigurationError(f"{setting}: {text!r} names no usable host; write it in ASCII ('xn--' names too)")
+        raise ConfigurationError(f"{setting}: {shown(text)} names no usable host; write it in ASCII ('xn--' names too)")
     return text.rstrip("/")
 
 
@@ -268,7 +270,7 @@ class Config:
         """
         env = os.environ
         if region is not None and region not in REGIONS:
-            raise ConfigurationError(f"region: {region!r} is unknown; use one of {', '.join(get_args(Region))}")
+            raise ConfigurationError(f"region: {shown(region)} is unknown; use one of {', '.join(get_args(Region))}")
         if base_url is not None:
             if region is not None:
                 raise ConfigurationError("region: given together with base_url; give only one of them")

@@ -10,6 +10,8 @@ from typing import Any
 
 from requesty_core.errors import ConfigurationError
 
+from .checks import shown
+
 __all__ = ["RequestyOptions", "analytics_headers", "check_headers", "merge_headers"]
 
 
@@ -37,21 +39,21 @@ class RequestyOptions:
 
     def __post_init__(self) -> None:
         if self.auto_cache is not None and not isinstance(self.auto_cache, bool):
-            raise ConfigurationError(f"options.auto_cache: {self.auto_cache!r} is not a bool; give True or False")
+            raise ConfigurationError(f"options.auto_cache: {shown(self.auto_cache)} is not a bool; give True or False")
         for name in ("user_id", "trace_id", "prompt_id"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise ConfigurationError(f"options.{name}: {value!r} is not a string")
+                raise ConfigurationError(f"options.{name}: {shown(value)} is not a string")
         if self.tags is not None and (
             not isinstance(self.tags, Sequence)
             or isinstance(self.tags, str)
             or not all(isinstance(t, str) for t in self.tags)
         ):
-            raise ConfigurationError(f"options.tags: {self.tags!r} is not a list of strings")
+            raise ConfigurationError(f"options.tags: {shown(self.tags)} is not a list of strings")
         if self.extra is not None and not isinstance(self.extra, Mapping):
-            raise ConfigurationError(f"options.extra: {self.extra!r} is not a mapping")
+            raise ConfigurationError(f"options.extra: {shown(self.extra)} is not a mapping")
         if self.prompt_variables is not None and not isinstance(self.prompt_variables, Mapping):
-            raise ConfigurationError(f"options.prompt_variables: {self.prompt_variables!r} is not a mapping")
+            raise ConfigurationError(f"options.prompt_variables: {shown(self.prompt_variables)} is not a mapping")
 
     @classmethod
     def conversation(cls, **options: Any) -> RequestyOptions:
@@ -71,7 +73,7 @@ class RequestyOptions:
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            raise ConfigurationError(f"options: {value!r} is neither RequestyOptions nor a mapping")
+            raise ConfigurationError(f"options: {shown(value)} is neither RequestyOptions nor a mapping")
         unknown = set(value) - {f.name for f in fields(cls)}
         if unknown:
             names = ", ".join(sorted(map(str, unknown)))
@@ -131,13 +133,13 @@ def check_headers(headers: Mapping[str, str] | None, setting: str = "extra_heade
     ``Authorization`` is refused: the key has a setting of its own, where it is kept out of logs.
     """
     if headers is not None and not isinstance(headers, Mapping):
-        raise ConfigurationError(f"{setting}: {headers!r} is not a mapping; give names and values, such as a dict")
+        raise ConfigurationError(f"{setting}: {shown(headers)} is not a mapping; give names and values, such as a dict")
     checked: dict[str, str] = {}
     for name, value in (headers or {}).items():
         if value is None or value == "":
             continue
         if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigurationError(f"{setting}: {name!r} is not a pair of strings")
+            raise ConfigurationError(f"{setting}: {shown(name)} is not a pair of strings")
         if not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"{setting}: {name!r} is not a header name; use letters, digits and hyphens")
         if not value.isascii():

@@ -19,6 +19,7 @@ __all__ = [
     "JSONDecodeError",
     "WireUsage",
     "decode_json",
+    "decode_strictly",
     "encode_json",
 ]
 
@@ -49,6 +50,27 @@ def decode_json(data: bytes | bytearray | memoryview | str) -> Any:
         return json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise JSONDecodeError(reason) from None
+
+
+def decode_strictly(text: str) -> Any:
+    """Decode one JSON document in which no object gives one key twice.
+
+    Raises :class:`JSONDecodeError`. Of two equal keys one would be lost without a word.
+    """
+    value = decode_json(text)
+    if isinstance(value, (dict, list)):
+        try:
+            json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:
+            raise JSONDecodeError(str(error)) from None
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is given twice")
 
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
