@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from requesty_core import ChatReply, MalformedResponseError, StreamEvent
+from requesty_core.adapters import read_arguments, read_call
 from requesty_core.replies.accumulate import Accumulator, read_completion
 from requesty_core.wire.json import decode_json, encode_json
 
@@ -258,3 +259,41 @@ def test_usage_as_text_is_read() -> None:
     usage = complete({"content": "x"}, usage={"prompt_tokens": "5", "completion_tokens": "2", "cost": "0.1"}).usage
     assert usage is not None
     assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (5, 2, 7)
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter", "MAX_TOKENS"])
+@pytest.mark.parametrize("arguments", ["", None, " ", "{}"])
+def test_a_call_cut_before_its_arguments_is_no_call_without_arguments(finish: str, arguments: Any) -> None:
+    last = {"index": 1, **call("g", arguments, id="2")}
+    first = {"index": 0, **call("f", "", id="1")}
+    for reply in (
+        complete({"tool_calls": [first, last]}, finish),
+        streamed({"tool_calls": [first, last]}, finish=finish)[0],
+    ):
+        assert [(c.name, c.is_cut, c.parsed()) for c in reply.tool_calls] == [("f", False, {}), ("g", True, None)]
+    whole = complete({"tool_calls": [call("g", arguments)]}, "tool_calls")
+    assert [(c.is_cut, c.parsed()) for c in whole.tool_calls] == [(False, {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("", {}), (" ", {}), ("null", {}), ('{"a":1}', {"a": 1}), ("[]", None), ("1", None), ('{"a"', None)],
+)
+def test_arguments_are_read_by_one_rule(text: str, value: Any) -> None:
+    made = complete({"tool_calls": [call("f", text)]}).tool_calls[0]
+    assert made.parsed() == value
+    assert read_call(made)[0] == value
+    assert read_arguments(made.arguments)[0] == value
+
+
+def test_unknown_lists_of_deltas_are_joined() -> None:
+    reply, _ = streamed({"content": "a", "reasoning_details": [1]}, {"content": "b", "reasoning_details": [2]})
+    assert reply.message.extra == {"reasoning_details": [1, 2]}
+
+
+def test_the_tier_may_come_before_the_last_chunk() -> None:
+    accumulator = Accumulator("a/b", TOOLS)
+    accumulator.feed({"choices": [{"index": 0, "delta": {"content": "x"}}], "service_tier": "flex"})
+    accumulator.feed({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "service_tier": None})
+    accumulator.feed({"choices": [], "usage": {"prompt_tokens": 1}})
+    assert accumulator.finish(done=True).service_tier == "flex"

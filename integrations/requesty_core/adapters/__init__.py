@@ -43,7 +43,9 @@ NAMES = {
     ),
     ".errors": (
         "error_classes",
+        "mapping",
         "raising_as",
+        "unmapped",
     ),
     ".metadata": (
         "attempts_of",
@@ -76,6 +78,7 @@ NAMES = {
     ".tool_calls": (
         "call_summary",
         "read_arguments",
+        "read_call",
         "wire_tool_call",
     ),
     ".tool_names": (

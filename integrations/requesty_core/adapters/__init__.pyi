@@ -25,7 +25,9 @@ from .content import image_address as image_address
 from .content import split_data_url as split_data_url
 from .content import url_citation as url_citation
 from .errors import error_classes as error_classes
+from .errors import mapping as mapping
 from .errors import raising_as as raising_as
+from .errors import unmapped as unmapped
 from .metadata import attempts_of as attempts_of
 from .metadata import cost_of as cost_of
 from .metadata import reply_metadata as reply_metadata
@@ -48,6 +50,7 @@ from .structured import strict_format as strict_format
 from .structured import strict_function as strict_function
 from .tool_calls import call_summary as call_summary
 from .tool_calls import read_arguments as read_arguments
+from .tool_calls import read_call as read_call
 from .tool_calls import wire_tool_call as wire_tool_call
 from .tool_names import legal_call as legal_call
 from .tool_names import original_names as original_names
@@ -84,6 +87,7 @@ __all__ = [
     "image_address",
     "json_schema_format",
     "legal_call",
+    "mapping",
     "original_names",
     "perform",
     "perform_async",
@@ -95,12 +99,14 @@ __all__ = [
     "policy_from",
     "raising_as",
     "read_arguments",
+    "read_call",
     "reply_metadata",
     "split_data_url",
     "steps_from",
     "strict_format",
     "strict_function",
     "timeout_from",
+    "unmapped",
     "url_citation",
     "wire_tool_call",
 ]

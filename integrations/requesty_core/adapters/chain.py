@@ -88,6 +88,11 @@ def ask_in_turn(
                 action = steps.send(error)
             except FallbackExhaustedError as exhausted:
                 raise exhausted from outcome
+            except RequestyError as final:
+                # What no other member can help with leaves as the member raised it.
+                if final is not error:
+                    raise
+                raise outcome from outcome.__cause__
 
 
 def _record(name: str, error: Exception) -> dict[str, Any]:

@@ -1,13 +1,18 @@
-"""Error classes that are the core's and a framework's at once, made from a table, and errors raised as them."""
+"""Error classes that are the core's and a framework's at once, made from a table, errors raised as them, and the guard
+around the mapping of a paid answer."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from requesty_core.errors import ErrorKind, RequestyError, recast
+from requesty_core.errors import ErrorKind, MalformedResponseError, RequestyError, recast
 
-__all__ = ["error_classes", "raising_as"]
+if TYPE_CHECKING:
+    from requesty_core.replies.reply import ChatReply
+
+__all__ = ["error_classes", "mapping", "raising_as", "unmapped"]
 
 _NAMES = {
     ErrorKind.CONNECTION: "RequestyConnectionError",
@@ -62,3 +67,28 @@ def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> Generator[No
         if cls is None or isinstance(error, cls):
             raise
         raise recast(error, cls) from error.__cause__
+
+
+@contextmanager
+def mapping(reply: ChatReply) -> Generator[None]:
+    """Within the block a paid answer is brought into a framework's form: what fails there is a typed error with it."""
+    try:
+        yield
+    except RequestyError:
+        raise
+    except Exception as error:
+        raise unmapped(error, reply) from error
+
+
+def unmapped(error: Exception, reply: ChatReply | None) -> MalformedResponseError:
+    """The typed error for an answer (``partial``) that a framework's classes do not take; ``error`` is their reason."""
+    first = (str(error).splitlines() or [""])[0]
+    made = MalformedResponseError(
+        f"the answer has no form in the framework's classes ({type(error).__name__}: {first}); `partial` holds it",
+        partial=reply,
+    )
+    if reply is not None:
+        made.request_id = reply.request_id
+        made.requested_model = reply.requested_model
+        made.attempts = tuple(reply.attempts)
+    return made

@@ -23,6 +23,7 @@ def reply_metadata(reply: ChatReply) -> dict[str, Any]:
         "requested_model": reply.requested_model,
         "served_model": reply.served_model,
         "provider": reply.provider,
+        "service_tier": reply.service_tier,
         "request_id": reply.request_id,
         "cost": cost_of(reply.usage),
         "attempts": attempts_of(reply.attempts),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core.replies.arguments import CUT_BEFORE_ARGUMENTS, read_arguments
 
 if TYPE_CHECKING:
     from requesty_core.replies.reply import ToolCall
 
-__all__ = ["call_summary", "read_arguments", "wire_tool_call"]
+__all__ = ["call_summary", "read_arguments", "read_call", "wire_tool_call"]
 
 
 def wire_tool_call(id_: str | None, name: str, arguments: str) -> dict[str, Any]:
@@ -22,20 +22,14 @@ def call_summary(call: ToolCall) -> dict[str, Any]:
     return {"name": call.name, "arguments": call.arguments, "id": call.id}
 
 
-def read_arguments(text: str) -> tuple[dict[str, Any], None] | tuple[None, str]:
-    """``(arguments, None)``, or ``(None, problem)`` for text that is not one JSON object.
+def read_call(call: ToolCall) -> tuple[dict[str, Any], None] | tuple[None, str]:
+    """``(arguments, None)`` of a whole call, else ``(None, problem)``, by :func:`read_arguments`.
 
-    Nothing is repaired: a completed guess would run a tool with what the model never asked for. The wire spells "no
-    arguments" as an empty text, white space or ``null``.
+    The input of a custom tool, which is plain text, becomes ``{"input": text}``. A call that the end of the answer cut
+    before any arguments is not a call without arguments.
     """
-    if not text.strip():
-        return {}, None
-    try:
-        value = decode_json(text)
-    except JSONDecodeError as error:
-        return None, f"the arguments are not valid JSON: {error}"
-    if value is None:
-        return {}, None
-    if not isinstance(value, dict):
-        return None, f"the arguments are not a JSON object but a {type(value).__name__}"
-    return value, None
+    if call.is_cut:
+        return None, CUT_BEFORE_ARGUMENTS
+    if call.type == "custom":
+        return {"input": call.arguments}, None
+    return read_arguments(call.arguments)

@@ -64,7 +64,7 @@ class Accumulator:
         self._served: str | None = None
         self._created: int | None = None
         self._fingerprint: str | None = None
-        self._last: Mapping[str, Any] = {}
+        self._tier: Any = None
         self._started = False
         self._extra: dict[str, Any] = {}
 
@@ -93,7 +93,8 @@ class Accumulator:
             self._usage = usage
         if not self._started:
             self._start(chunk, events)
-        self._last = chunk
+        if "service_tier" in chunk:
+            self._tier = chunk["service_tier"] or self._tier
         choices = chunk.get("choices")
         if choices:
             if type(choices) is not list:
@@ -178,7 +179,7 @@ class Accumulator:
         return self._reply() if self._choices or self._usage is not None or (started and self._started) else None
 
     def _reply(self) -> ChatReply:
-        tier = self._last.get("service_tier")
+        tier = self._tier
         choices = tuple(self._choices[i].message() for i in sorted(self._choices))
         return replace(
             self._base,

@@ -15,6 +15,9 @@ from .tool_calls import ToolCallState, ToolCallStates
 
 __all__ = ["ChoiceState"]
 
+# Ends that may come in the middle of a call.
+_EARLY_ENDS = ("length", "content_filter")
+
 
 class ChoiceState:
     """One choice while its parts arrive.
@@ -97,7 +100,7 @@ class ChoiceState:
                 for item in value if type(value) is list else [value]:
                     self._take_image(item, events)
             else:
-                self.extra[key] = value
+                self._take_unknown(key, value)
         if reasoning or signature is not None:
             # Reasoning precedes the text or call of the same delta, whatever the order of its keys.
             self._take_reasoning(reasoning or "", signature, events, before)
@@ -116,6 +119,11 @@ class ChoiceState:
                     joined[key] = list(item)
             elif item is not None or key not in joined:
                 joined[key] = item
+
+    def _take_unknown(self, key: str, value: Any) -> None:
+        """Keep a field this package does not know; lists, which come in pieces, are joined."""
+        have = self.extra.get(key)
+        self.extra[key] = [*have, *value] if isinstance(have, list) and isinstance(value, list) else value
 
     def _take_text(self, text: str, events: list[StreamEvent]) -> None:
         text = self.text_half.take(text)
@@ -192,12 +200,13 @@ class ChoiceState:
 
     def message(self) -> Message:
         """The choice so far."""
+        ended_early = self.finish is not None and finish_reason(self.finish) in _EARLY_ENDS
         return Message(
             text="".join(self.texts) + self.text_half.rest(),
             reasoning="".join(self.reasonings) + self.reasoning_half.rest(),
             reasoning_signature=self.signature,
             refusal="".join(self.refusals) or None,
-            tool_calls=tuple(c.result() for c in self.calls.calls if not c.server),
+            tool_calls=self.calls.results(ended_early=ended_early),
             server_tool_calls=tuple(c.result() for c in self.calls.calls if c.server),
             annotations=tuple(self.annotations),
             images=tuple(self.images),

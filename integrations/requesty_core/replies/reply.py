@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from requesty_core.money.usage import Usage
-from requesty_core.wire.json import JSONDecodeError, decode_json
+
+from .arguments import read_arguments
 
 if TYPE_CHECKING:
     from .attempts import Attempt
@@ -42,6 +43,7 @@ class ToolCall:
         type: ``function``, or ``custom`` for a tool that takes plain text.
         extra: fields of the call that this package does not know, such as Gemini's ``extra_content`` with the signature
             that has to be sent back with the call.
+        is_cut: whether the answer ended early (token limit, filter) where the arguments should have begun.
     """
 
     name: str
@@ -49,19 +51,15 @@ class ToolCall:
     id: str
     type: str = "function"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    is_cut: bool = False
 
     def parsed(self) -> dict[str, Any] | None:
         """The arguments as an object, read strictly; ``None`` if they are cut or are no JSON object.
 
-        No arguments at all are an empty object: providers send nothing for a tool without parameters.
+        No arguments at all (nothing, or ``null``) are an empty object: providers send that for a tool without
+        parameters.
         """
-        if not self.arguments.strip():
-            return {}
-        try:
-            value = decode_json(self.arguments)
-        except JSONDecodeError:
-            return None
-        return value if isinstance(value, dict) else None
+        return None if self.is_cut else read_arguments(self.arguments)[0]
 
     def to_wire(self) -> dict[str, Any]:
         """The call as it is sent back in the history."""

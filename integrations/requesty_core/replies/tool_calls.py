@@ -69,9 +69,11 @@ class ToolCallState:
         """What of the arguments was held back until now."""
         return "{}" if self.is_placeholder else self.halves.rest()
 
-    def result(self) -> ToolCall:
-        """The call as it stands."""
-        return ToolCall(self.name, "".join(self.arguments) + self.rest(), self.id, self.type, self.extra)
+    def result(self, *, ended_early: bool = False) -> ToolCall:
+        """The call as it stands; if its answer ended early, one without arguments was cut before them."""
+        arguments = "".join(self.arguments) + self.rest()
+        is_cut = ended_early and (self.is_placeholder or not arguments.strip())
+        return ToolCall(self.name, arguments, self.id, self.type, self.extra, is_cut)
 
 
 class ToolCallStates:
@@ -130,6 +132,11 @@ class ToolCallStates:
         elif arguments and call.name:
             events.append(ToolCallDelta(call.index, None, None, arguments, self._choice))
         return call
+
+    def results(self, *, ended_early: bool = False) -> tuple[ToolCall, ...]:
+        """The caller's calls as they stand. Only the last one is open where the answer ended early."""
+        mine = [call for call in self.calls if not call.server]
+        return tuple(call.result(ended_early=ended_early and call is self._last) for call in mine)
 
     def rest(self) -> list[StreamEvent]:
         """Events for what was held back until the end."""
