@@ -38,6 +38,7 @@ NAMES = {
         "audio_format",
         "data_url",
         "image_address",
+        "image_data",
         "split_data_url",
         "url_citation",
     ),
@@ -51,6 +52,7 @@ NAMES = {
         "attempts_of",
         "cost_of",
         "reply_metadata",
+        "wire_message",
     ),
     ".saved": (
         "plain_options",

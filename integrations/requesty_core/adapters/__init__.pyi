@@ -22,6 +22,7 @@ from .content import URLCitation as URLCitation
 from .content import audio_format as audio_format
 from .content import data_url as data_url
 from .content import image_address as image_address
+from .content import image_data as image_data
 from .content import split_data_url as split_data_url
 from .content import url_citation as url_citation
 from .errors import error_classes as error_classes
@@ -31,6 +32,7 @@ from .errors import unmapped as unmapped
 from .metadata import attempts_of as attempts_of
 from .metadata import cost_of as cost_of
 from .metadata import reply_metadata as reply_metadata
+from .metadata import wire_message as wire_message
 from .saved import plain_options as plain_options
 from .saved import plain_policy as plain_policy
 from .saved import plain_step as plain_step
@@ -85,6 +87,7 @@ __all__ = [
     "error_classes",
     "extra_missing",
     "image_address",
+    "image_data",
     "json_schema_format",
     "legal_call",
     "mapping",
@@ -108,5 +111,6 @@ __all__ = [
     "timeout_from",
     "unmapped",
     "url_citation",
+    "wire_message",
     "wire_tool_call",
 ]

@@ -9,9 +9,9 @@ from requesty_core.replies.attempts import Attempt, attempt_dict
 
 if TYPE_CHECKING:
     from requesty_core.money.usage import Usage
-    from requesty_core.replies.reply import ChatReply
+    from requesty_core.replies.reply import ChatReply, Message
 
-__all__ = ["attempts_of", "cost_of", "reply_metadata"]
+__all__ = ["attempts_of", "cost_of", "reply_metadata", "wire_message"]
 
 
 def reply_metadata(reply: ChatReply) -> dict[str, Any]:
@@ -39,3 +39,17 @@ def cost_of(usage: Usage | None) -> float | None:
 def attempts_of(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
     """Attempts as plain JSON values."""
     return [attempt_dict(attempt) for attempt in attempts]
+
+
+def wire_message(message: Message) -> dict[str, Any]:
+    """Everything a choice holds as the wire's own message; keys without a value are left out, but for ``content``."""
+    values = {
+        "reasoning_content": message.reasoning or None,
+        "reasoning_signature": message.reasoning_signature,
+        "refusal": message.refusal,
+        "tool_calls": [call.to_wire() for call in message.tool_calls] or None,
+        "annotations": [dict(note) for note in message.annotations] or None,
+        "images": [dict(image) for image in message.images] or None,
+    }
+    given = {key: value for key, value in values.items() if value is not None}
+    return {**message.extra, "role": "assistant", "content": message.text, **given}

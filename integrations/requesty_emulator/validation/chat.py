@@ -179,10 +179,11 @@ def _assistant(message: dict[str, Any], where: str, index: int) -> dict[str, int
             call_id = checks.string(call.get("id"), f"{spot}.id", empty=False)
             if call_id in pending:
                 raise bad_request(f"{spot}.id {call_id!r} is used twice")
-            checks.one_of(call.get("type"), f"{spot}.type", ("function",))
-            function = checks.obj(call.get("function"), f"{spot}.function")
-            checks.string(function.get("name"), f"{spot}.function.name", empty=False)
-            checks.string(function.get("arguments"), f"{spot}.function.arguments")
+            kind = checks.one_of(call.get("type"), f"{spot}.type", ("function", "custom"))
+            body = checks.obj(call.get(kind), f"{spot}.{kind}")
+            checks.string(body.get("name"), f"{spot}.{kind}.name", empty=False)
+            given = "input" if kind == "custom" else "arguments"
+            checks.string(body.get(given), f"{spot}.{kind}.{given}")
             pending[call_id] = index
     elif content is None and not any(message.get(name) for name in ("function_call", "refusal", "reasoning_content")):
         raise bad_request(f"{where}.content is required unless tool_calls are given")

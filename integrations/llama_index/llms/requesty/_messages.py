@@ -18,6 +18,8 @@ __all__ = ["tool_choice_for", "wire_messages", "wire_tools"]
 
 Wire = dict[str, Any]
 
+_CALL_FIELDS = frozenset(("id", "type", "function", "index"))
+
 # Other frameworks' words for the same side of the conversation.
 _ROLES = {MessageRole.CHATBOT: "assistant", MessageRole.MODEL: "assistant"}
 
@@ -64,14 +66,24 @@ def _add_turn(wire: Wire, message: ChatMessage) -> None:
 def _calls(message: ChatMessage) -> Iterator[Wire]:
     """Tool calls from blocks, else from ``additional_kwargs`` as other integrations and older histories keep them."""
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    given = [
+        call if isinstance(call, Mapping) else call.model_dump()
+        for call in message.additional_kwargs.get("tool_calls") or ()
+    ]
+    by_id = {call.get("id"): call for call in given}
     for block in blocks:
         kwargs = block.tool_kwargs
         arguments = kwargs if isinstance(kwargs, str) else json.dumps(kwargs, ensure_ascii=False)
-        yield wire_tool_call(block.tool_call_id, block.tool_name, arguments)
+        wire = by_id.get(block.tool_call_id) or {}
+        if wire.get("type") == "custom":
+            yield dict(wire)
+        else:
+            # What the provider needs back with its call (Gemini's signature) has no place in a block.
+            kept = {key: value for key, value in wire.items() if key not in _CALL_FIELDS} if "function" in wire else {}
+            yield {**kept, **wire_tool_call(block.tool_call_id, block.tool_name, arguments)}
     if blocks:
         return
-    for given in message.additional_kwargs.get("tool_calls") or ():
-        call = given if isinstance(given, Mapping) else given.model_dump()
+    for call in given:
         function = call.get("function") or {}
         yield wire_tool_call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
 
