@@ -51,6 +51,7 @@ NAMES = {
     ".metadata": (
         "attempts_of",
         "cost_of",
+        "replayed_fields",
         "reply_metadata",
         "wire_message",
     ),

@@ -31,6 +31,7 @@ from .errors import raising_as as raising_as
 from .errors import unmapped as unmapped
 from .metadata import attempts_of as attempts_of
 from .metadata import cost_of as cost_of
+from .metadata import replayed_fields as replayed_fields
 from .metadata import reply_metadata as reply_metadata
 from .metadata import wire_message as wire_message
 from .saved import plain_options as plain_options
@@ -103,6 +104,7 @@ __all__ = [
     "raising_as",
     "read_arguments",
     "read_call",
+    "replayed_fields",
     "reply_metadata",
     "split_data_url",
     "steps_from",

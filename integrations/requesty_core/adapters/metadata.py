@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from requesty_core.replies.attempts import Attempt, attempt_dict
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from requesty_core.money.usage import Usage
     from requesty_core.replies.reply import ChatReply, Message
 
-__all__ = ["attempts_of", "cost_of", "reply_metadata", "wire_message"]
+__all__ = ["attempts_of", "cost_of", "replayed_fields", "reply_metadata", "wire_message"]
+
+# Gemini's signatures of turns without a call, and reasoning as other gateways pass it on: opaque, and wanted back.
+_REPLAYED = ("extra_content", "reasoning_details")
 
 
 def reply_metadata(reply: ChatReply) -> dict[str, Any]:
@@ -53,3 +56,8 @@ def wire_message(message: Message) -> dict[str, Any]:
     }
     given = {key: value for key, value in values.items() if value is not None}
     return {**message.extra, "role": "assistant", "content": message.text, **given}
+
+
+def replayed_fields(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields among a message's unknown ones that go back with it in the next turn."""
+    return {name: extra[name] for name in _REPLAYED if extra.get(name)}

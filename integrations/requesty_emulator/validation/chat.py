@@ -42,6 +42,8 @@ _MESSAGE_FIELDS = {
         "audio",
         "images",
         "cache_control",
+        "extra_content",
+        "reasoning_details",
     },
 }
 _TOOL_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
