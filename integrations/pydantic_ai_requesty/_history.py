@@ -1,7 +1,7 @@
 """A model's turn as it goes back: what Pydantic AI maps for every OpenAI-compatible model, and what it would drop.
 
-Pydantic AI leaves out files that a model made, calls and results of a provider's own tools, compactions and refusals;
-a turn that held nothing else vanishes, and with it what the next turn answers. Here images and readable summaries go on,
+Pydantic AI leaves out files that a model made, calls and results of a provider's own tools, compactions and refusals; a
+turn that held nothing else vanishes, and what the next turn answers with it. Here images and readable summaries go on,
 and a turn of which nothing is left says what stayed behind.
 """
 

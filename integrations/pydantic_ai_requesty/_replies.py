@@ -129,9 +129,9 @@ def provider_details(reply: ChatReply) -> dict[str, Any]:
     """What the response has no field for, as plain values; keys without a value are left out.
 
     ``finish_reason`` as received, ``timestamp``, ``requested_model``, ``served_model``, ``downstream_provider``,
-    ``service_tier``, ``request_id``, ``cost`` (USD), ``attempts``, ``logprobs``, ``annotations``, ``images`` that are no
-    data, ``server_tool_calls``, ``refusal``, ``system_fingerprint``, ``choices`` (all of them, if there are several) and
-    ``extra`` (fields this package does not know).
+    ``service_tier``, ``request_id``, ``cost`` (USD), ``attempts``, ``logprobs``, ``annotations``, ``images`` that are
+    no data, ``server_tool_calls``, ``refusal``, ``system_fingerprint``, ``choices`` (all of them, if there are several)
+    and ``extra`` (fields this package does not know).
     """
     message = reply.message
     metadata = reply_metadata(reply)
