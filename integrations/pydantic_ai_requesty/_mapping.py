@@ -7,7 +7,7 @@ assertions and ``NotImplementedError`` for some of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from pydantic_ai.exceptions import UserError
@@ -22,8 +22,10 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RequestUsage
 
-from requesty_core.adapters import audio_format, data_url
+from requesty_core.adapters import audio_format, data_url, estimate_tokens
 
 from ._errors import RequestyConfigurationError
 from ._history import ResponseMapping
@@ -44,7 +46,23 @@ class MessageMapping(OpenAIChatModel):
 
     # The gateway takes videos as files.
     _unsupported_file_inputs = frozenset()
-    _MapModelResponseContext = ResponseMapping  # type: ignore[assignment]
+    _MapModelResponseContext = ResponseMapping
+
+    async def count_tokens(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> RequestUsage:
+        """An estimate, for ``UsageLimits(count_tokens_before_request=True)``: text by its length, media by their kind.
+
+        Nothing is sent.
+        """
+        settings, parameters = self.prepare_request(model_settings, model_request_parameters)
+        own: Any = settings or {}
+        tools, _ = self._get_tool_choice(own, parameters)
+        wire = await self._map_messages(messages, parameters, model_settings=own)
+        return RequestUsage(input_tokens=estimate_tokens(wire, cast("Any", tools)))
 
     async def _map_messages(
         self,

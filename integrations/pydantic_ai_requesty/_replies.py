@@ -21,8 +21,8 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RequestUsage
 
-from requesty_core import Attempt, ChatReply, Message, ToolCall, Usage
-from requesty_core.adapters import call_summary, image_data, read_call, reply_metadata, wire_message
+from requesty_core import Attempt, ChatReply, Message, Usage
+from requesty_core.adapters import ReadCall, call_summary, image_data, read_calls, reply_metadata, wire_message
 
 from ._citations import citations_of
 
@@ -30,7 +30,7 @@ __all__ = [
     "CUSTOM",
     "REASONING",
     "SYSTEM",
-    "call_part",
+    "call_parts",
     "failed_attempts",
     "file_part",
     "finish_reason_of",
@@ -92,24 +92,30 @@ def parts_of(message: Message, thinking_tags: tuple[str, str]) -> list[ModelResp
         replace(part, id="content", provider_name=SYSTEM) if isinstance(part, ThinkingPart) else part for part in texts
     ]
     parts += [part for image in message.images if (part := file_part(image)) is not None]
-    parts += [call_part(call) for call in message.tool_calls]
+    parts += call_parts(message)
     return parts
 
 
-def call_part(call: ToolCall) -> ToolCallPart:
-    """The part of a call. One that was cut before its arguments has arguments that no tool takes.
+def call_parts(message: Message) -> list[ToolCallPart]:
+    """The parts of the calls. One that was cut before its arguments has arguments that no tool takes.
 
     Pydantic AI takes nothing for an empty object, and would run a tool without required parameters.
     """
+    return [_call_part(read) for read in read_calls(message)]
+
+
+def _call_part(read: ReadCall) -> ToolCallPart:
+    call = read.call
     arguments: str | dict[str, Any] = call.arguments
     details = dict(call.extra)
-    if call.is_cut:
-        arguments = "{"
-    elif call.type == "custom":
-        arguments, details = {"input": call.arguments}, {**details, CUSTOM: True}
-    elif read_call(call)[0] == {} and "{" not in call.arguments:
+    if call.type == "custom":
+        details[CUSTOM] = True
+        arguments = read.arguments or {}
+    elif read.arguments == {} and "{" not in arguments:
         # Blank, or `null`.
         arguments = ""
+    if call.is_cut:
+        arguments = "{" + call.arguments.removeprefix("{}")
     return ToolCallPart(
         call.name,
         arguments,

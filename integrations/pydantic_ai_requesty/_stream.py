@@ -30,7 +30,7 @@ from ._errors import pydantic_ai_errors
 from ._replies import (
     REASONING,
     SYSTEM,
-    call_part,
+    call_parts,
     failed_attempts,
     file_part,
     finish_reason_of,
@@ -86,10 +86,9 @@ class RequestyStreamedResponse(StreamedResponse):
         """The events of one. Raises a typed error with the answer where Pydantic AI's classes do not take it."""
         try:
             return [*self._map(event)]
-        except RequestyError:
-            raise
-        except Exception as error:
-            raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the answer must not be lost with it
+            made = unmapped(error, event.reply if isinstance(event, MessageEnd) else None)
+            raise made from made.__cause__
 
     def _map(self, event: StreamEvent) -> Iterator[ModelResponseStreamEvent]:
         """The events of one; only the first choice is streamed."""
@@ -142,8 +141,7 @@ class RequestyStreamedResponse(StreamedResponse):
 
     def _finish_calls(self, reply: ChatReply) -> Iterator[ModelResponseStreamEvent]:
         """What is known of calls only at the end, so that the part is the one that a complete reply gives."""
-        for index, call in enumerate(reply.tool_calls):
-            part = call_part(call)
+        for index, (call, part) in enumerate(zip(reply.tool_calls, call_parts(reply.message), strict=True)):
             if part.args != call.arguments or part.provider_details:
                 yield self._parts_manager.handle_tool_call_part(
                     vendor_part_id=index,

@@ -15,9 +15,10 @@ from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfi
 from pydantic_ai.settings import ModelSettings
 
 from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
-from requesty_core.adapters import check_model, mapping, steps_from
+from requesty_core.adapters import check_model, mapping_reply, steps_from
+from requesty_core.errors import ConfigurationError
 
-from ._errors import pydantic_ai_errors
+from ._errors import known_arguments, pydantic_ai_errors
 from ._mapping import MessageMapping
 from ._profile import smallest_window
 from ._replies import response_from
@@ -73,6 +74,7 @@ class RequestyModel(MessageMapping):
     _fallbacks: tuple[Step, ...] = field(default=(), repr=False)
     _fallback_policy: FallbackPolicy | None = field(default=None, repr=False)
 
+    @known_arguments
     def __init__(
         self,
         model_name: str | Step,
@@ -86,6 +88,7 @@ class RequestyModel(MessageMapping):
         with pydantic_ai_errors(str(model_name)):
             self._step = model_name if isinstance(model_name, Step) else Step(check_model(model_name))
             self._fallbacks = steps_from(fallbacks if isinstance(fallbacks, str) else list(fallbacks))
+            _check_policy(fallback_policy)
         self._fallback_policy = fallback_policy
         self._candidates: dict[str, RequestyModel] = {}
         if isinstance(provider, str):
@@ -185,7 +188,7 @@ class RequestyModel(MessageMapping):
 
     def _process_response(self, response: Any, **options: Any) -> ModelResponse:
         reply = cast("ChatReply", response)
-        with pydantic_ai_errors(self.model_name), mapping(reply):
+        with pydantic_ai_errors(self.model_name), mapping_reply(reply):
             return response_from(reply, provider_url=self.base_url, thinking_tags=self._thinking_tags)
 
     async def _process_streamed_response(
@@ -204,3 +207,9 @@ class RequestyModel(MessageMapping):
             _thinking_tags=self._thinking_tags,
             _ignore_leading_whitespace=self.profile.get("ignore_streamed_leading_whitespace", False),
         )
+
+
+def _check_policy(policy: Any) -> None:
+    if policy is not None and not isinstance(policy, FallbackPolicy):
+        given = type(policy).__name__
+        raise ConfigurationError(f"fallback_policy: a value of type {given} cannot be used; give a FallbackPolicy")

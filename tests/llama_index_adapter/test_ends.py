@@ -46,7 +46,7 @@ async def last(canned: Any, run_method: Any, name: str, answer: dict[str, Any], 
     ("arguments", "finish", "kwargs", "error"),
     [
         ('{"city":"Os', "length", {"invalid_arguments_json": '{"city":"Os'}, "not valid JSON"),
-        ("", "length", {"invalid_arguments_json": ""}, "ended before the arguments"),
+        ("", "length", {"invalid_arguments_json": ""}, "was cut before the arguments"),
         ("[1]", "tool_calls", {"invalid_arguments_json": "[1]"}, "not a JSON object but a list"),
         ('{"city":"Oslo"}', "length", {"city": "Oslo"}, None),
         ("null", "tool_calls", {}, None),
@@ -155,20 +155,20 @@ async def test_completions_keep_what_is_no_text(name: str, canned: Any, run_meth
 async def test_unknown_fields_are_kept_and_a_calls_own_go_back(name: str, canned: Any, run_method: Any) -> None:
     signed = call("{}", extra_content={"google": {"thought_signature": "sig"}})
     written = {"index": 1, "id": "c2", "type": "custom", "custom": {"name": "grep", "input": "a{b"}}
-    answer = both({"tool_calls": [signed, written], "verdict": 7}, "tool_calls", service_tier="flex", region="eu")
+    message = {"tool_calls": [signed, written], "verdict": 7, "extra_content": {"google": {"thought_signature": "t"}}}
+    answer = both(message, "tool_calls", service_tier="flex", region="eu")
     llm, wire = canned(of(answer, name), of(both({"content": "ok"}), "chat"))
     tools = [TOOL, {"type": "custom", "custom": {"name": "grep"}}]
     response = (await run_method(llm, name, [ChatMessage("x")], tools=tools))[-1]
     assert response.raw["service_tier"] == response.additional_kwargs["service_tier"] == "flex"
     assert response.raw["region"] == "eu"
-    assert (
-        response.raw["choices"][0]["message"]["verdict"] == response.message.additional_kwargs["extra"]["verdict"] == 7
-    )
+    assert response.raw["choices"][0]["message"]["verdict"] == 7
     first, second = llm.get_tool_calls_from_response(response)
     assert (first.tool_kwargs, second.tool_name, second.tool_kwargs) == ({}, "grep", {"input": "a{b"})
     kept = ChatMessage.model_validate_json(response.message.model_dump_json())
     results = [ChatMessage("r", role="tool", additional_kwargs={"tool_call_id": i}) for i in ("c1", "c2")]
     llm.chat([ChatMessage("x"), kept, *results])
+    assert wire.body()["messages"][1]["extra_content"] == message["extra_content"]
     assert wire.body()["messages"][1]["tool_calls"] == [
         {key: value for key, value in signed.items() if key != "index"},
         {key: value for key, value in written.items() if key != "index"},

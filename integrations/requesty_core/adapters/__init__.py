@@ -11,6 +11,7 @@ from requesty_core.lazy import lazy_names
 
 NAMES = {
     "requesty_core.calls.settings": ("ClientSettings",),
+    "requesty_core.calls.tokens": ("estimate_tokens",),
     "requesty_core.catalog.model_id": ("check_model",),
     "requesty_core.embeddings.plan": (
         "DEFAULT_BATCH_SIZE",
@@ -44,7 +45,7 @@ NAMES = {
     ),
     ".errors": (
         "error_classes",
-        "mapping",
+        "mapping_reply",
         "raising_as",
         "unmapped",
     ),
@@ -54,6 +55,10 @@ NAMES = {
         "replayed_fields",
         "reply_metadata",
         "wire_message",
+    ),
+    ".problems": (
+        "unknown_setting",
+        "wrong_value",
     ),
     ".saved": (
         "plain_options",
@@ -79,9 +84,10 @@ NAMES = {
         "strict_function",
     ),
     ".tool_calls": (
+        "ReadCall",
         "call_summary",
         "read_arguments",
-        "read_call",
+        "read_calls",
         "wire_tool_call",
     ),
     ".tool_names": (

@@ -70,9 +70,12 @@ class ToolCallState:
         return "{}" if self.is_placeholder else self.halves.rest()
 
     def result(self, *, ended_early: bool = False) -> ToolCall:
-        """The call as it stands; if its answer ended early, one without arguments was cut before them."""
+        """The call as it stands; if its answer ended early, one without arguments was cut before them.
+
+        The plain text of a custom tool has no end of its own that would tell.
+        """
         arguments = "".join(self.arguments) + self.rest()
-        is_cut = ended_early and (self.is_placeholder or not arguments.strip())
+        is_cut = ended_early and (self.type == "custom" or self.is_placeholder or not arguments.strip())
         return ToolCall(self.name, arguments, self.id, self.type, self.extra, is_cut)
 
 

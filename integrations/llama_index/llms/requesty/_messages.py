@@ -9,7 +9,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 from llama_index.core.tools.types import BaseTool
 
-from requesty_core.adapters import strict_function, wire_tool_call
+from requesty_core.adapters import replayed_fields, strict_function, wire_tool_call
 from requesty_core.errors import ConfigurationError
 
 from ._content import wire_content
@@ -56,6 +56,7 @@ def _add_turn(wire: Wire, message: ChatMessage) -> None:
     signatures = [s for block in thoughts if (s := block.additional_information.get("signature"))]
     if signatures:
         wire["reasoning_signature"] = signatures[-1]
+    wire |= replayed_fields(message.additional_kwargs)
     refusal = message.additional_kwargs.get("refusal")
     if isinstance(refusal, str) and refusal:
         wire["refusal"] = refusal

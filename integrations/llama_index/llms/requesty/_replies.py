@@ -25,6 +25,7 @@ from requesty_core.adapters import (
     cost_of,
     image_address,
     image_data,
+    replayed_fields,
     reply_metadata,
     url_citation,
     wire_message,
@@ -68,13 +69,13 @@ def _message(message: Message, reply: ChatReply, loose: frozenset[str]) -> ChatM
         blocks.append(_thinking(message.reasoning, message.reasoning_signature, tokens or None))
     if message.text or not (message.tool_calls or message.images):
         blocks.append(TextBlock(text=message.text))
-    blocks += [block for image in message.images if (block := _image(image)) is not None]
+    blocks += filter(None, map(_image, message.images))
     blocks += [block for note in message.annotations if (block := _citation(note, message.text)) is not None]
     blocks += [_call_block(call) for call in message.tool_calls]
     extras: dict[str, Any] = {}
     if message.tool_calls:
         extras["tool_calls"] = [call.to_wire() for call in message.tool_calls]
-        if invalid := invalid_calls(message.tool_calls, loose):
+        if invalid := invalid_calls(message, loose):
             extras["invalid_tool_calls"] = invalid
     if message.server_tool_calls:
         extras["server_tool_calls"] = [call.to_wire() for call in message.server_tool_calls]
@@ -82,8 +83,8 @@ def _message(message: Message, reply: ChatReply, loose: frozenset[str]) -> ChatM
         extras["annotations"] = [dict(note) for note in message.annotations]
     if message.refusal:
         extras["refusal"] = message.refusal
-    if message.extra:
-        extras["extra"] = dict(message.extra)
+    # The rest of what this package does not know is in `raw`: LlamaIndex counts this dict into its prompts.
+    extras |= replayed_fields(message.extra)
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=extras)
 
 

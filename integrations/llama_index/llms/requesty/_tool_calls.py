@@ -14,8 +14,8 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.calling import acall_tool_with_selection, call_tool_with_selection
 from llama_index.core.tools.types import BaseTool, ToolOutput
 
-from requesty_core import ToolCall
-from requesty_core.adapters import read_arguments, read_call
+from requesty_core import Message
+from requesty_core.adapters import read_arguments, read_calls
 
 __all__ = [
     "INVALID_ARGUMENTS",
@@ -47,14 +47,13 @@ def _takes_anything(tool: BaseTool) -> bool:
     return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
-def invalid_calls(calls: Iterable[ToolCall], loose: frozenset[str]) -> list[dict[str, Any]]:
+def invalid_calls(message: Message, loose: frozenset[str]) -> list[dict[str, Any]]:
     """The calls that must not run: ``name``, ``arguments`` as received, ``id``, ``error``.
 
     ``shown_as`` is a name that no tool has, for tools in ``loose``: agents then tell the model that, and why.
     """
     found: list[dict[str, Any]] = []
-    for call in calls:
-        _, problem = read_call(call)
+    for call, _, problem in read_calls(message):
         if problem is not None:
             bad = {"name": call.name, "arguments": call.arguments, "id": call.id, "error": problem}
             found.append(bad | ({"shown_as": f"{call.name} (not run: {problem})"} if call.name in loose else {}))
