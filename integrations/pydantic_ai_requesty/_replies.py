@@ -21,8 +21,8 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RequestUsage
 
-from requesty_core import Attempt, ChatReply, Message, Usage
-from requesty_core.adapters import ReadCall, call_summary, image_data, read_calls, reply_metadata, wire_message
+from requesty_core import Attempt, ChatReply, Message, ToolCall, Usage
+from requesty_core.adapters import call_summary, image_data, read_call, reply_metadata, wire_message
 
 from ._citations import citations_of
 
@@ -101,17 +101,17 @@ def call_parts(message: Message) -> list[ToolCallPart]:
 
     Pydantic AI takes nothing for an empty object, and would run a tool without required parameters.
     """
-    return [_call_part(read) for read in read_calls(message)]
+    return [_call_part(call) for call in message.tool_calls]
 
 
-def _call_part(read: ReadCall) -> ToolCallPart:
-    call = read.call
+def _call_part(call: ToolCall) -> ToolCallPart:
+    read, _ = read_call(call)
     arguments: str | dict[str, Any] = call.arguments
     details = dict(call.extra)
     if call.type == "custom":
         details[CUSTOM] = True
-        arguments = read.arguments or {}
-    elif read.arguments == {} and "{" not in arguments:
+        arguments = read or {}
+    elif read == {} and "{" not in arguments:
         # Blank, or `null`.
         arguments = ""
     if call.is_cut:

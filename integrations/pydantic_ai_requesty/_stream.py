@@ -86,9 +86,10 @@ class RequestyStreamedResponse(StreamedResponse):
         """The events of one. Raises a typed error with the answer where Pydantic AI's classes do not take it."""
         try:
             return [*self._map(event)]
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the answer must not be lost with it
-            made = unmapped(error, event.reply if isinstance(event, MessageEnd) else None)
-            raise made from made.__cause__
+        except RequestyError:
+            raise
+        except Exception as error:
+            raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error
 
     def _map(self, event: StreamEvent) -> Iterator[ModelResponseStreamEvent]:
         """The events of one; only the first choice is streamed."""

@@ -15,7 +15,7 @@ from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfi
 from pydantic_ai.settings import ModelSettings
 
 from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
-from requesty_core.adapters import check_model, mapping_reply, steps_from
+from requesty_core.adapters import check_model, mapping, steps_from
 from requesty_core.errors import ConfigurationError
 
 from ._errors import known_arguments, pydantic_ai_errors
@@ -188,7 +188,7 @@ class RequestyModel(MessageMapping):
 
     def _process_response(self, response: Any, **options: Any) -> ModelResponse:
         reply = cast("ChatReply", response)
-        with pydantic_ai_errors(self.model_name), mapping_reply(reply):
+        with pydantic_ai_errors(self.model_name), mapping(reply):
             return response_from(reply, provider_url=self.base_url, thinking_tags=self._thinking_tags)
 
     async def _process_streamed_response(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from requesty_core import ChatReply, MalformedResponseError, StreamEvent
-from requesty_core.adapters import read_arguments, read_calls
+from requesty_core.adapters import read_arguments, read_call
 from requesty_core.replies.accumulate import Accumulator, read_completion
 from requesty_core.wire.json import decode_json, encode_json
 
@@ -280,10 +280,9 @@ def test_a_call_cut_before_its_arguments_is_no_call_without_arguments(finish: st
     [("", {}), (" ", {}), ("null", {}), ('{"a":1}', {"a": 1}), ("[]", None), ("1", None), ('{"a"', None)],
 )
 def test_arguments_are_read_by_one_rule(text: str, value: Any) -> None:
-    message = complete({"tool_calls": [call("f", text)]}).message
-    made = message.tool_calls[0]
+    made = complete({"tool_calls": [call("f", text)]}).tool_calls[0]
     assert made.parsed() == value
-    assert read_calls(message)[0].arguments == value
+    assert read_call(made)[0] == value
     assert read_arguments(made.arguments)[0] == value
 
 

@@ -46,7 +46,7 @@ async def last(canned: Any, run_method: Any, name: str, answer: dict[str, Any], 
     ("arguments", "finish", "kwargs", "error"),
     [
         ('{"city":"Os', "length", {"invalid_arguments_json": '{"city":"Os'}, "not valid JSON"),
-        ("", "length", {"invalid_arguments_json": ""}, "was cut before the arguments"),
+        ("", "length", {"invalid_arguments_json": ""}, "ended before the arguments"),
         ("[1]", "tool_calls", {"invalid_arguments_json": "[1]"}, "not a JSON object but a list"),
         ('{"city":"Oslo"}', "length", {"city": "Oslo"}, None),
         ("null", "tool_calls", {}, None),

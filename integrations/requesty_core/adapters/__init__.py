@@ -45,7 +45,7 @@ NAMES = {
     ),
     ".errors": (
         "error_classes",
-        "mapping_reply",
+        "mapping",
         "raising_as",
         "unmapped",
     ),
@@ -84,10 +84,9 @@ NAMES = {
         "strict_function",
     ),
     ".tool_calls": (
-        "ReadCall",
         "call_summary",
         "read_arguments",
-        "read_calls",
+        "read_call",
         "wire_tool_call",
     ),
     ".tool_names": (

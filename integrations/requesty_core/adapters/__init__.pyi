@@ -27,7 +27,7 @@ from .content import image_data as image_data
 from .content import split_data_url as split_data_url
 from .content import url_citation as url_citation
 from .errors import error_classes as error_classes
-from .errors import mapping_reply as mapping_reply
+from .errors import mapping as mapping
 from .errors import raising_as as raising_as
 from .errors import unmapped as unmapped
 from .metadata import attempts_of as attempts_of
@@ -54,10 +54,9 @@ from .structured import answer_text as answer_text
 from .structured import json_schema_format as json_schema_format
 from .structured import strict_format as strict_format
 from .structured import strict_function as strict_function
-from .tool_calls import ReadCall as ReadCall
 from .tool_calls import call_summary as call_summary
 from .tool_calls import read_arguments as read_arguments
-from .tool_calls import read_calls as read_calls
+from .tool_calls import read_call as read_call
 from .tool_calls import wire_tool_call as wire_tool_call
 from .tool_names import legal_call as legal_call
 from .tool_names import original_names as original_names
@@ -76,7 +75,6 @@ __all__ = [
     "ClientSettings",
     "ConnectionSettings",
     "HealthBoard",
-    "ReadCall",
     "Restorer",
     "URLCitation",
     "answer_text",
@@ -97,7 +95,7 @@ __all__ = [
     "image_data",
     "json_schema_format",
     "legal_call",
-    "mapping_reply",
+    "mapping",
     "original_names",
     "perform",
     "perform_async",
@@ -109,7 +107,7 @@ __all__ = [
     "policy_from",
     "raising_as",
     "read_arguments",
-    "read_calls",
+    "read_call",
     "replayed_fields",
     "reply_metadata",
     "split_data_url",

@@ -12,7 +12,7 @@ from requesty_core.errors import ErrorKind, MalformedResponseError, RequestyErro
 if TYPE_CHECKING:
     from requesty_core.replies.reply import ChatReply
 
-__all__ = ["error_classes", "mapping_reply", "raising_as", "unmapped"]
+__all__ = ["error_classes", "mapping", "raising_as", "unmapped"]
 
 _NAMES = {
     ErrorKind.CONNECTION: "RequestyConnectionError",
@@ -69,33 +69,26 @@ def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> Generator[No
         raise recast(error, cls) from error.__cause__
 
 
-def unmapped(error: Exception, reply: ChatReply | None) -> RequestyError:
-    """The typed error for an answer that arrived but does not fit the framework's message; it carries the answer.
-
-    An error of the core is given back as it is.
-    """
-    if isinstance(error, RequestyError):
-        return error
-    said = str(error).partition("\n")[0]
-    made = MalformedResponseError(
-        f"the answer does not fit a message of the framework ({type(error).__name__}: {said}); it is in 'partial'",
-        partial=reply,
-        request_id=reply.request_id if reply else None,
-        requested_model=reply.requested_model if reply else None,
-        attempts=reply.attempts if reply else (),
-    )
-    made.__cause__ = error
-    return made
-
-
 @contextmanager
-def mapping_reply(reply: ChatReply) -> Generator[None]:
-    """Within the block, which makes the framework's message of a reply, no bare exception leaves.
-
-    The answer is paid for and booked: whoever catches the error must be able to get at it.
-    """
+def mapping(reply: ChatReply) -> Generator[None]:
+    """Within the block a paid answer is brought into a framework's form: what fails there is a typed error with it."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the answer must not be lost with it
-        made = unmapped(error, reply)
-        raise made from made.__cause__
+    except RequestyError:
+        raise
+    except Exception as error:
+        raise unmapped(error, reply) from error
+
+
+def unmapped(error: Exception, reply: ChatReply | None) -> MalformedResponseError:
+    """The typed error for an answer (``partial``) that a framework's classes do not take; ``error`` is their reason."""
+    first = (str(error).splitlines() or [""])[0]
+    made = MalformedResponseError(
+        f"the answer has no form in the framework's classes ({type(error).__name__}: {first}); `partial` holds it",
+        partial=reply,
+    )
+    if reply is not None:
+        made.request_id = reply.request_id
+        made.requested_model = reply.requested_model
+        made.attempts = tuple(reply.attempts)
+    return made

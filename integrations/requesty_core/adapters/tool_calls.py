@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from requesty_core.replies.arguments import read_arguments
+from requesty_core.replies.arguments import CUT_BEFORE_ARGUMENTS, read_arguments
 
 if TYPE_CHECKING:
-    from requesty_core.replies.reply import Message, ToolCall
+    from requesty_core.replies.reply import ToolCall
 
-__all__ = ["ReadCall", "call_summary", "read_arguments", "read_calls", "wire_tool_call"]
+__all__ = ["call_summary", "read_arguments", "read_call", "wire_tool_call"]
 
 
 def wire_tool_call(id_: str | None, name: str, arguments: str) -> dict[str, Any]:
@@ -22,31 +22,14 @@ def call_summary(call: ToolCall) -> dict[str, Any]:
     return {"name": call.name, "arguments": call.arguments, "id": call.id}
 
 
-class ReadCall(NamedTuple):
-    """A call of a reply, read strictly: whole, with its arguments, or marked, with the problem.
+def read_call(call: ToolCall) -> tuple[dict[str, Any], None] | tuple[None, str]:
+    """``(arguments, None)`` of a whole call, else ``(None, problem)``, by :func:`read_arguments`.
 
-    Attributes:
-        call: the call as received.
-        arguments: its arguments; ``None`` if they are not whole.
-        problem: why they are not; ``None`` if they are.
+    The input of a custom tool, which is plain text, becomes ``{"input": text}``. A call that the end of the answer cut
+    before any arguments is not a call without arguments.
     """
-
-    call: ToolCall
-    arguments: dict[str, Any] | None
-    problem: str | None
-
-
-def read_calls(message: Message, *, custom_input: str = "input") -> list[ReadCall]:
-    """The calls of a reply, each whole or marked: the one rule that every adapter keeps.
-
-    Args:
-        message: a choice of a reply.
-        custom_input: the name under which a custom tool's plain text stands in ``arguments``.
-    """
-    return [ReadCall(call, *_read(call, custom_input)) for call in message.tool_calls]
-
-
-def _read(call: ToolCall, custom_input: str) -> tuple[dict[str, Any], None] | tuple[None, str]:
-    if call.type == "custom" and not call.is_cut:
-        return {custom_input: call.arguments}, None
-    return read_arguments(call.arguments, cut=call.is_cut)
+    if call.is_cut:
+        return None, CUT_BEFORE_ARGUMENTS
+    if call.type == "custom":
+        return {"input": call.arguments}, None
+    return read_arguments(call.arguments)

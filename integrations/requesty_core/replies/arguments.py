@@ -6,19 +6,17 @@ from typing import Any
 
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
-__all__ = ["CUT", "read_arguments"]
+__all__ = ["CUT_BEFORE_ARGUMENTS", "read_arguments"]
 
-CUT = "the answer was cut before the arguments of the call were whole"
+CUT_BEFORE_ARGUMENTS = "the answer ended before the arguments of the call"
 
 
-def read_arguments(text: str, *, cut: bool = False) -> tuple[dict[str, Any], None] | tuple[None, str]:
+def read_arguments(text: str) -> tuple[dict[str, Any], None] | tuple[None, str]:
     """``(arguments, None)``, or ``(None, problem)`` for text that is not one JSON object.
 
     Nothing is repaired: a completed guess would run a tool with what the model never asked for. The wire spells "no
-    arguments" as an empty text, white space or ``null``; in a call that was ``cut`` before them, nothing says nothing.
+    arguments" as an empty text, white space or ``null``.
     """
-    if cut:
-        return None, CUT
     if not text.strip():
         return {}, None
     try:

@@ -43,8 +43,8 @@ class ToolCall:
         type: ``function``, or ``custom`` for a tool that takes plain text.
         extra: fields of the call that this package does not know, such as Gemini's ``extra_content`` with the signature
             that has to be sent back with the call.
-        is_cut: whether the answer ended early (token limit, filter) in this call and nothing shows that it is whole:
-            there are no arguments, or they are the text of a custom tool.
+        is_cut: whether the answer ended early (token limit, filter) where the arguments should have begun, or in the
+            plain text of a custom tool.
     """
 
     name: str
@@ -60,7 +60,7 @@ class ToolCall:
         No arguments at all (nothing, or ``null``) are an empty object: providers send that for a tool without
         parameters.
         """
-        return read_arguments(self.arguments, cut=self.is_cut)[0]
+        return None if self.is_cut else read_arguments(self.arguments)[0]
 
     def to_wire(self) -> dict[str, Any]:
         """The call as it is sent back in the history."""

@@ -72,7 +72,7 @@ class ToolCallState:
     def result(self, *, ended_early: bool = False) -> ToolCall:
         """The call as it stands; if its answer ended early, one without arguments was cut before them.
 
-        The plain text of a custom tool has no end of its own that would tell.
+        So may a custom tool's plain text have been: nothing shows where it ends.
         """
         arguments = "".join(self.arguments) + self.rest()
         is_cut = ended_early and (self.type == "custom" or self.is_placeholder or not arguments.strip())

@@ -181,15 +181,20 @@ def _assistant(message: dict[str, Any], where: str, index: int) -> dict[str, int
             call_id = checks.string(call.get("id"), f"{spot}.id", empty=False)
             if call_id in pending:
                 raise bad_request(f"{spot}.id {call_id!r} is used twice")
-            kind = checks.one_of(call.get("type"), f"{spot}.type", ("function", "custom"))
-            body = checks.obj(call.get(kind), f"{spot}.{kind}")
-            checks.string(body.get("name"), f"{spot}.{kind}.name", empty=False)
-            given = "input" if kind == "custom" else "arguments"
-            checks.string(body.get(given), f"{spot}.{kind}.{given}")
+            _call_body(call, spot)
             pending[call_id] = index
     elif content is None and not any(message.get(name) for name in ("function_call", "refusal", "reasoning_content")):
         raise bad_request(f"{where}.content is required unless tool_calls are given")
     return pending
+
+
+def _call_body(call: dict[str, Any], spot: str) -> None:
+    """What is called: a function with JSON text, or a custom tool with plain text."""
+    kind = checks.one_of(call.get("type"), f"{spot}.type", ("function", "custom"))
+    body = checks.obj(call.get(kind), f"{spot}.{kind}")
+    checks.string(body.get("name"), f"{spot}.{kind}.name", empty=False)
+    given = "arguments" if kind == "function" else "input"
+    checks.string(body.get(given), f"{spot}.{kind}.{given}")
 
 
 def validate_tools(tools: object) -> list[str]:

@@ -15,7 +15,7 @@ from llama_index.core.tools.calling import acall_tool_with_selection, call_tool_
 from llama_index.core.tools.types import BaseTool, ToolOutput
 
 from requesty_core import Message
-from requesty_core.adapters import read_arguments, read_calls
+from requesty_core.adapters import read_arguments, read_call
 
 __all__ = [
     "INVALID_ARGUMENTS",
@@ -53,7 +53,8 @@ def invalid_calls(message: Message, loose: frozenset[str]) -> list[dict[str, Any
     ``shown_as`` is a name that no tool has, for tools in ``loose``: agents then tell the model that, and why.
     """
     found: list[dict[str, Any]] = []
-    for call, _, problem in read_calls(message):
+    for call in message.tool_calls:
+        _, problem = read_call(call)
         if problem is not None:
             bad = {"name": call.name, "arguments": call.arguments, "id": call.id, "error": problem}
             found.append(bad | ({"shown_as": f"{call.name} (not run: {problem})"} if call.name in loose else {}))

@@ -21,8 +21,8 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 
 from requesty_core import ChatReply, MessageEnd, StreamEvent
-from requesty_core.adapters import Restorer, mapping_reply, original_names, strict_format, unmapped
-from requesty_core.errors import ConfigurationError
+from requesty_core.adapters import Restorer, mapping, original_names, strict_format, unmapped
+from requesty_core.errors import ConfigurationError, RequestyError
 
 from ._calling import CallingLLM
 from ._messages import own_parameters, tool_choice_for, wire_tools
@@ -85,7 +85,7 @@ class Requesty(CallingLLM):
         return self._response(await self._pair().aio.chat(**self._call(messages, kwargs)), kwargs)
 
     def _response(self, reply: ChatReply, kwargs: Mapping[str, Any]) -> ChatResponse:
-        with mapping_reply(reply):
+        with mapping(reply):
             return chat_response(self._restorer(kwargs).reply(reply), loose=_loose(kwargs))
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Generator[ChatResponse]:
@@ -245,6 +245,7 @@ def _fed(so_far: ResponseStream, event: StreamEvent) -> ChatResponse | None:
     """The response to yield for an event. Raises a typed error where LlamaIndex's classes do not take the answer."""
     try:
         return so_far.feed(event)
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the answer must not be lost with it
-        made = unmapped(error, event.reply if isinstance(event, MessageEnd) else None)
-        raise made from made.__cause__
+    except RequestyError:
+        raise
+    except Exception as error:
+        raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error
