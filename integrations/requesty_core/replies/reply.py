@@ -39,7 +39,8 @@ class ToolCall:
         name: the tool's name.
         arguments: the JSON text as received, valid or not; empty when none was sent. Of a custom tool, its input as
             plain text.
-        id: made up only where the gateway sent none, because every framework needs one to match results.
+        id: made up only where the gateway sent none, or one that another call of the answer has, because every
+            framework needs it to match results.
         type: ``function``, or ``custom`` for a tool that takes plain text.
         extra: fields of the call that this package does not know, such as Gemini's ``extra_content`` with the signature
             that has to be sent back with the call.

@@ -29,10 +29,12 @@ class ToolCallState:
 
     __slots__ = ("arguments", "extra", "halves", "id", "index", "is_placeholder", "name", "server", "type", "wire_id")
 
-    def __init__(self, index: int, wire_id: str | None, name: str, *, server: bool, kind: str) -> None:
+    def __init__(
+        self, index: int, wire_id: str | None, name: str, *, server: bool, kind: str, is_taken: bool = False
+    ) -> None:
         self.index = index
         self.wire_id = wire_id
-        self.id = wire_id or f"call_{uuid.uuid4().hex[:24]}"
+        self.id = f"call_{uuid.uuid4().hex[:24]}" if is_taken or not wire_id else wire_id
         self.name = name
         self.arguments: list[str] = []
         self.halves = TextJoiner()
@@ -177,7 +179,10 @@ class ToolCallStates:
 
     def _open(self, wire_id: str | None, name: str, kind: str) -> ToolCallState:
         server = self._is_server_call(wire_id, name)
-        call = ToolCallState(-1 if server else self._visible, wire_id, name, server=server, kind=kind)
+        # Results are matched by id: of calls that share one, every further one gets an id of its own.
+        is_taken = wire_id is not None and any(call.id == wire_id for call in self.calls)
+        index = -1 if server else self._visible
+        call = ToolCallState(index, wire_id, name, server=server, kind=kind, is_taken=is_taken)
         self._visible += not server
         self.calls.append(call)
         return call
