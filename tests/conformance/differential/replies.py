@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from requesty_core.errors import ErrorKind
+
 Wire = dict[str, Any]
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10, "cost": 0.25}
@@ -184,3 +186,42 @@ REPLIES = [
     ),
     Reply("an error for an end", events=[chunk({"content": "Hel"}), {**chunk({}, "error"), "usage": USAGE}]),
 ]
+
+RUNS_OSLO = [("f", {"city": "Oslo"}, "c1")]
+NOT_WHOLE = [("f", None, "c1")]
+WITHOUT = [("f", {}, "c1")]
+SAYS: dict[str, dict[str, Any]] = {
+    "text": {"text": "Hello there.", "finish": "stop", "calls": [], "cost": 0.25},
+    "a split character": {"text": "a\U0001f600b"},
+    "reasoning with a signature": {"text": "Yes.", "reasoning": "because", "signature": "sig"},
+    "thinking as a part": {"text": "ok", "reasoning": "hm"},
+    "a refusal": {"text": "", "refusal": "I will not."},
+    "nothing, by a filter": {"text": "", "finish": "content_filter"},
+    "an unknown end": {"finish": "tired"},
+    "an image": {"images": [PNG]},
+    "a ghost of a call": {"text": "ok", "calls": []},
+    "a legacy call": {"calls": [("f", {"city": "Oslo"}, "made up")], "finish": "tool_calls"},
+    "a call": {"calls": RUNS_OSLO},
+    "a call in pieces": {"calls": RUNS_OSLO},
+    "two calls at once": {"calls": [*RUNS_OSLO, ("g", {"city": "Rome"}, "c2")]},
+    "two calls with one id": {"calls": [*RUNS_OSLO, ("f", {"city": "Rome"}, "made up")]},
+    "a call without arguments": {"calls": WITHOUT},
+    "a call with null": {"calls": WITHOUT},
+    "a call with an object for a text": {"calls": RUNS_OSLO},
+    "half a call": {"calls": NOT_WHOLE},
+    "half a call, by the limit": {"calls": NOT_WHOLE},
+    "half a call, by a filter": {"calls": NOT_WHOLE},
+    "a call cut before its arguments": {"calls": NOT_WHOLE},
+    "a call cut after a placeholder": {"calls": NOT_WHOLE},
+    "a whole call at the limit": {"calls": RUNS_OSLO, "finish": "length"},
+    "arguments that are a list": {"calls": NOT_WHOLE},
+    "arguments with more behind": {"calls": NOT_WHOLE},
+    "a cost in words and odd times": {"cost": 0.25},
+    "two choices that nobody asked for": {"text": "one"},
+    "no choices": {"error": ErrorKind.EMPTY_CHOICES},
+    "no message": {"error": ErrorKind.MALFORMED},
+    "an error for an answer": {"error": ErrorKind.OVERLOADED},
+    "an error after text": {"error": ErrorKind.OVERLOADED},
+    "an error for an end": {"error": ErrorKind.STREAM},
+}
+"""What replies say, told apart from the reader whose reading the paths are compared with."""

@@ -16,7 +16,7 @@ from requesty_core.replies.reply import ChatReply
 
 from ..model import Ask, Outcome
 from .paths import TOOLS, Path, Told, facts, facts_of, id_of, paths, reading
-from .replies import REPLIES, Reply
+from .replies import REPLIES, SAYS, Reply
 
 PATHS = paths()
 _TEXT = ("text", "refusal", "finish", "cost")
@@ -116,6 +116,25 @@ def test_a_complete_answer(reply: Reply, path: Path) -> None:
     built, ask = path.build(told), Ask(tools=TOOLS)
     told.content = json.dumps(reply.whole()).encode()
     check(path, built, ask, reading(reply.whole(), streams=False), "complete")
+
+
+@pytest.mark.parametrize("form", ["core-whole", "core-stream"])
+@pytest.mark.parametrize("reply", [r for r in REPLIES if r.name in SAYS], ids=lambda r: r.name.replace(" ", "_"))
+def test_the_reader_itself(reply: Reply, form: str) -> None:
+    streams = form == "core-stream"
+    if not streams and reply.whole() is None:
+        pytest.skip("only a stream can be that")
+    if streams and not (reply.events or reply.message):
+        pytest.skip("only a body can be that")
+    right = reading(reply.stream() if streams else reply.whole(), streams=streams)
+    says = SAYS[reply.name]
+    if "error" in says:
+        assert isinstance(right, RequestyError)
+        assert right.kind is says["error"]
+    else:
+        assert isinstance(right, ChatReply), right
+        told = facts(right)
+        assert {key: told[key] for key in says} == says
 
 
 AGENTS = [path for path in PATHS if path.name == "acall" and "agent" not in path.driver.lacks]
