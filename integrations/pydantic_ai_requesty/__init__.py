@@ -18,6 +18,7 @@ from .embeddings import RequestyEmbeddingModel, RequestyEmbeddingSettings
 from .fallback import RequestyFallbackModel
 from .model import RequestyModel
 from .provider import RequestyProvider
+from .registry import register
 
 __all__ = [
     "Budget",
@@ -34,5 +35,8 @@ __all__ = [
     "RequestyProvider",
     "Step",
     "Timeouts",
+    "register",
     "should_fall_back",
 ]
+
+register()

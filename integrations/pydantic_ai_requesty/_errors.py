@@ -6,17 +6,21 @@ an error with an HTTP status is raised as.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import inspect
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from pydantic_ai import exceptions as pai
 
 from requesty_core import FallbackPolicy
-from requesty_core.adapters import error_classes
+from requesty_core.adapters import error_classes, unknown_setting
 from requesty_core.errors import ErrorKind, RequestyError, recast
 
-__all__ = ["pydantic_ai_errors", "should_fall_back"]
+__all__ = ["known_arguments", "pydantic_ai_errors", "should_fall_back"]
+
+P = ParamSpec("P")
 
 
 class _Details(RequestyError):
@@ -90,6 +94,21 @@ def pydantic_ai_errors(model_name: str) -> Generator[None]:
         made = recast(error, cls)
         made.__dict__.update(_details(error, model_name))
         raise made from error.__cause__
+
+
+def known_arguments(init: Callable[P, None]) -> Callable[P, None]:
+    """A constructor that tells which argument was meant by one it does not have."""
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+
+    @wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        if not kwargs.keys() <= set(known):
+            owner = init.__qualname__.partition(".")[0]
+            name = min(kwargs.keys() - set(known))
+            raise RequestyConfigurationError(unknown_setting(owner, name, known, f"it takes {', '.join(known)}"))
+        init(*args, **kwargs)
+
+    return checked
 
 
 def _details(error: RequestyError, model_name: str) -> dict[str, Any]:

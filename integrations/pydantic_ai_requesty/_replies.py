@@ -21,14 +21,16 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RequestUsage
 
-from requesty_core import Attempt, ChatReply, Message, Usage
-from requesty_core.adapters import call_summary, image_address, reply_metadata, split_data_url
+from requesty_core import Attempt, ChatReply, Message, ToolCall, Usage
+from requesty_core.adapters import call_summary, image_data, read_call, reply_metadata, wire_message
 
 from ._citations import citations_of
 
 __all__ = [
+    "CUSTOM",
     "REASONING",
     "SYSTEM",
+    "call_parts",
     "failed_attempts",
     "file_part",
     "finish_reason_of",
@@ -41,6 +43,9 @@ __all__ = [
 SYSTEM = "requesty"
 REASONING = "reasoning_content"
 """Id of thinking parts that came in the gateway's reasoning field, and the field they go back in."""
+
+CUSTOM = "custom_tool"
+"""Key in a call's ``provider_details`` that tells that its tool takes plain text, which is its argument ``input``."""
 
 _FINISH: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -87,33 +92,62 @@ def parts_of(message: Message, thinking_tags: tuple[str, str]) -> list[ModelResp
         replace(part, id="content", provider_name=SYSTEM) if isinstance(part, ThinkingPart) else part for part in texts
     ]
     parts += [part for image in message.images if (part := file_part(image)) is not None]
-    parts += [ToolCallPart(call.name, call.arguments, tool_call_id=call.id) for call in message.tool_calls]
+    parts += call_parts(message)
     return parts
 
 
+def call_parts(message: Message) -> list[ToolCallPart]:
+    """The parts of the calls. One that was cut before its arguments has arguments that no tool takes.
+
+    Pydantic AI takes nothing for an empty object, and would run a tool without required parameters.
+    """
+    return [_call_part(call) for call in message.tool_calls]
+
+
+def _call_part(call: ToolCall) -> ToolCallPart:
+    read, _ = read_call(call)
+    arguments: str | dict[str, Any] = call.arguments
+    details = dict(call.extra)
+    if call.type == "custom":
+        details[CUSTOM] = True
+        arguments = read or {}
+    elif read == {} and "{" not in arguments:
+        # Blank, or `null`.
+        arguments = ""
+    if call.is_cut:
+        arguments = "{" + call.arguments.removeprefix("{}")
+    return ToolCallPart(
+        call.name,
+        arguments,
+        tool_call_id=call.id,
+        provider_name=SYSTEM if details else None,
+        provider_details=details or None,
+    )
+
+
 def file_part(image: Mapping[str, Any]) -> FilePart | None:
-    """The part of a generated image sent as data; one sent as an address is in ``provider_details["images"]``."""
-    url = image_address(image)
-    if url is None or split_data_url(url) is None:
-        return None
-    return FilePart(BinaryContent.from_data_uri(url), provider_name=SYSTEM)
+    """The part of a generated image sent as data; any other is in ``provider_details["images"]`` as it came."""
+    data = image_data(image)
+    return None if data is None else FilePart(BinaryContent(data[1], media_type=data[0]), provider_name=SYSTEM)
 
 
 def provider_details(reply: ChatReply) -> dict[str, Any]:
     """What the response has no field for, as plain values; keys without a value are left out.
 
     ``finish_reason`` as received, ``timestamp``, ``requested_model``, ``served_model``, ``downstream_provider``,
-    ``request_id``, ``cost`` (USD), ``attempts``, ``logprobs``, ``annotations``, ``images`` by address,
-    ``server_tool_calls``, ``refusal``, ``system_fingerprint`` and ``extra`` (fields this package does not know).
+    ``service_tier``, ``request_id``, ``cost`` (USD), ``attempts``, ``logprobs``, ``annotations``, ``images`` that are
+    no data, ``server_tool_calls``, ``refusal``, ``system_fingerprint``, ``choices`` (all of them, if there are several)
+    and ``extra`` (fields this package does not know).
     """
     message = reply.message
     metadata = reply_metadata(reply)
     details: dict[str, Any] = {
         "finish_reason": message.raw_finish_reason,
-        "timestamp": None if not reply.created else datetime.fromtimestamp(reply.created, tz=UTC),
+        "timestamp": _moment(reply.created),
         "downstream_provider": metadata.pop("provider", None),
         **metadata,
         "logprobs": (message.logprobs or {}).get("content"),
+        "choices": [wire_message(choice) for choice in reply.choices] if len(reply.choices) > 1 else None,
         "annotations": [dict(note) for note in message.annotations] or None,
         "images": [dict(image) for image in message.images if file_part(image) is None] or None,
         "server_tool_calls": [call_summary(call) for call in message.server_tool_calls] or None,
@@ -122,6 +156,14 @@ def provider_details(reply: ChatReply) -> dict[str, Any]:
         "extra": {**reply.extra, **message.extra} or None,
     }
     return {key: value for key, value in details.items() if value is not None}
+
+
+def _moment(created: int | None) -> datetime | None:
+    """The time of an answer; ``None`` for one before the calendar."""
+    try:
+        return datetime.fromtimestamp(created, tz=UTC) if created else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def request_usage(usage: Usage | None) -> RequestUsage:

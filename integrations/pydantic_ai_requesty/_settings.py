@@ -9,6 +9,8 @@ import httpx2
 from pydantic_ai.models.openai import OpenAIChatModelSettings
 
 from requesty_core import FallbackPolicy, RequestyOptions, Step, Timeouts
+from requesty_core.adapters import CHAIN_SETTINGS, CONNECTION_SETTINGS, unknown_setting
+from requesty_core.errors import ConfigurationError
 
 __all__ = ["RequestyModelSettings", "call_options", "options_of", "timeouts_of"]
 
@@ -55,6 +57,11 @@ class RequestyModelSettings(OpenAIChatModelSettings, total=False):
     """Rules of retry, cool-down, deadline and hedging, instead of the model's own."""
 
 
+_OWN = frozenset(RequestyModelSettings.__annotations__)
+# Settings of the provider and the model, which have no effect here.
+_NOT_HERE = frozenset((*CONNECTION_SETTINGS, *CHAIN_SETTINGS)) - frozenset(OpenAIChatModelSettings.__annotations__)
+_OTHERWISE = "settings that are no fields of the request are in RequestyModelSettings"
+
 _OPTIONS = {
     "requesty_auto_cache": "auto_cache",
     "requesty_tags": "tags",
@@ -79,7 +86,16 @@ def options_of(settings: Mapping[str, Any], *, cache: Any = None) -> RequestyOpt
 
 
 def call_options(settings: Mapping[str, Any], *, cache: Any = None) -> dict[str, Any]:
-    """Arguments of the core client that are no fields of the chat model's own, and the fields it has no name for."""
+    """Arguments of the core client that are no fields of the chat model's own, and the fields it has no name for.
+
+    Raises :class:`ConfigurationError` for a ``requesty_…`` setting that there is not, and for one of the provider or
+    the model, which would have no effect: Pydantic AI passes over names it does not know.
+    """
+    for name in settings:
+        if name in _NOT_HERE:
+            raise ConfigurationError(f"{name}: is no setting of a request; give it to the model or its provider")
+        if name.startswith("requesty_") and name not in _OWN:
+            raise ConfigurationError(unknown_setting("RequestyModelSettings", name, _OWN, _OTHERWISE))
     call = {name: settings[key] for key, name in (_CALL | _WIRE).items() if settings.get(key) is not None}
     if (budget := settings.get("requesty_thinking_budget")) is not None:
         call["thinking"] = {"type": "enabled", "budget_tokens": budget}

@@ -23,10 +23,20 @@ from requesty_core import (
     TextDelta,
     ToolCallDelta,
 )
+from requesty_core.adapters import unmapped
 
 from ._citations import citations_of
 from ._errors import pydantic_ai_errors
-from ._replies import REASONING, SYSTEM, failed_attempts, file_part, finish_reason_of, provider_details, request_usage
+from ._replies import (
+    REASONING,
+    SYSTEM,
+    call_parts,
+    failed_attempts,
+    file_part,
+    finish_reason_of,
+    provider_details,
+    request_usage,
+)
 
 __all__ = ["RequestyStreamedResponse"]
 
@@ -61,22 +71,32 @@ class RequestyStreamedResponse(StreamedResponse):
 
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
         with pydantic_ai_errors(self._model_name):
-            for made in self._map(self._first):
-                yield made
             try:
+                for made in self._mapped(self._first):
+                    yield made
                 async for event in self._events:
-                    for made in self._map(event):
+                    for made in self._mapped(event):
                         yield made
             except RequestyError as error:
                 if error.partial is not None:
                     self._settle(error.partial, error.attempts[:-1])
                 raise
 
+    def _mapped(self, event: StreamEvent) -> Sequence[ModelResponseStreamEvent]:
+        """The events of one. Raises a typed error with the answer where Pydantic AI's classes do not take it."""
+        try:
+            return [*self._map(event)]
+        except RequestyError:
+            raise
+        except Exception as error:
+            raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error
+
     def _map(self, event: StreamEvent) -> Iterator[ModelResponseStreamEvent]:
         """The events of one; only the first choice is streamed."""
         if isinstance(event, MessageEnd):
-            yield from self._cite(event.reply)
             self._settle(event.reply, event.reply.attempts)
+            yield from self._finish_calls(event.reply)
+            yield from self._cite(event.reply)
             return
         if isinstance(event, MessageStart):
             self.provider_response_id = event.id
@@ -120,6 +140,19 @@ class RequestyStreamedResponse(StreamedResponse):
             self._texts += kind is TextDelta
         return (kind.__name__, self._part)
 
+    def _finish_calls(self, reply: ChatReply) -> Iterator[ModelResponseStreamEvent]:
+        """What is known of calls only at the end, so that the part is the one that a complete reply gives."""
+        for index, (call, part) in enumerate(zip(reply.tool_calls, call_parts(reply.message), strict=True)):
+            if part.args != call.arguments or part.provider_details:
+                yield self._parts_manager.handle_tool_call_part(
+                    vendor_part_id=index,
+                    tool_name=part.tool_name,
+                    args=part.args,
+                    tool_call_id=part.tool_call_id,
+                    provider_name=part.provider_name,
+                    provider_details=part.provider_details,
+                )
+
     def _cite(self, reply: ChatReply) -> Iterator[ModelResponseStreamEvent]:
         """Citations, which count into the text as a whole, on the text if it is one part."""
         citations = citations_of(reply.message.annotations, reply.text)
@@ -130,14 +163,14 @@ class RequestyStreamedResponse(StreamedResponse):
 
     def _settle(self, reply: ChatReply, attempts: Sequence[Attempt]) -> None:
         """Take over what is known at the end; attempts of a ``FallbackModel`` around this one stand first."""
+        if reply.usage is not None:
+            self._usage = request_usage(reply.usage)
+            self._usage_received = True
         self.failed_attempts = [*(self.failed_attempts or ()), *(failed_attempts(attempts) or ())] or None
         self._model_name = reply.served_model or self._model_name
         self.provider_response_id = reply.id
         self.provider_details = provider_details(reply)
         self.finish_reason = finish_reason_of(reply.message)
-        if reply.usage is not None:
-            self._usage = request_usage(reply.usage)
-            self._usage_received = True
 
     @property
     def model_name(self) -> str:

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from pydantic_ai.embeddings import EmbeddingModel, EmbeddingResult, EmbeddingSettings
+from pydantic_ai.embeddings import EmbeddingModel, EmbeddingSettings
 from pydantic_ai.embeddings.result import EmbedInputType
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import check_allow_model_requests
 
-from requesty_core.adapters import attempts_of, check_model
+from requesty_core.adapters import attempts_of, check_model, cost_of
 from requesty_core.catalog import bundled
 
-from ._errors import pydantic_ai_errors
+from ._embedding_result import RequestyEmbeddingResult
+from ._errors import known_arguments, pydantic_ai_errors
 from ._replies import request_usage
 from ._settings import options_of
 from .provider import RequestyProvider
@@ -49,7 +50,7 @@ class RequestyEmbeddingModel(EmbeddingModel):
     """Embed with any embedding model behind the gateway, in as many concurrent requests as needed.
 
     Vectors come in the order of the inputs; ``usage`` holds tokens and cost of all batches, and
-    ``provider_details`` the request id, served model and attempts.
+    ``provider_details`` the request id, requested and served model, cost and attempts. ``result.cost()`` is the price.
 
     Args:
         model_name: embedding model id, such as ``openai/text-embedding-3-small``.
@@ -64,6 +65,7 @@ class RequestyEmbeddingModel(EmbeddingModel):
     _model_name: str = field(repr=False)
     _provider: RequestyProvider = field(repr=False)
 
+    @known_arguments
     def __init__(
         self,
         model_name: str,
@@ -97,7 +99,7 @@ class RequestyEmbeddingModel(EmbeddingModel):
 
     async def embed(
         self, inputs: str | Sequence[str], *, input_type: EmbedInputType, settings: EmbeddingSettings | None = None
-    ) -> EmbeddingResult:
+    ) -> RequestyEmbeddingResult:
         """Vectors for one text or several; an empty list makes no request. ``input_type`` changes nothing here."""
         check_allow_model_requests()
         texts, merged = self.prepare_embed(inputs, settings)
@@ -114,11 +116,13 @@ class RequestyEmbeddingModel(EmbeddingModel):
                 extra_body=cast("Any", own.get("extra_body")),
             )
         details = {
+            "requested_model": self._model_name,
+            "cost": cost_of(reply.usage),
             "served_model": reply.served_model,
             "request_id": reply.request_id,
             "attempts": attempts_of(reply.attempts) or None,
         }
-        return EmbeddingResult(
+        return RequestyEmbeddingResult(
             embeddings=reply.vectors,
             inputs=texts,
             input_type=input_type,

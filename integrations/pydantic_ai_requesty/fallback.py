@@ -11,7 +11,7 @@ from pydantic_ai.settings import ModelSettings
 from requesty_core import FallbackPolicy, Step
 from requesty_core.adapters import steps_from
 
-from ._errors import pydantic_ai_errors
+from ._errors import known_arguments, pydantic_ai_errors
 from .model import RequestyModel
 from .provider import RequestyProvider
 
@@ -42,6 +42,7 @@ class RequestyFallbackModel(RequestyModel):
         UserError: an unusable setting; nothing was sent.
     """
 
+    @known_arguments
     def __init__(
         self,
         *models: str | Step | dict[str, Any],

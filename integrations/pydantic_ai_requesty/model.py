@@ -8,19 +8,20 @@ from typing import Any, Literal, cast
 
 from openai import omit
 from pydantic_ai.exceptions import UserError
-from pydantic_ai.messages import CachePoint, ModelResponse, ThinkingPart, UserContent
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import ModelRequestParameters
-from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.native_tools import WebSearchTool
 from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfileSpec
 from pydantic_ai.settings import ModelSettings
 
 from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
-from requesty_core.adapters import check_model, steps_from
+from requesty_core.adapters import check_model, mapping, steps_from
+from requesty_core.errors import ConfigurationError
 
-from ._errors import pydantic_ai_errors
+from ._errors import known_arguments, pydantic_ai_errors
+from ._mapping import MessageMapping
 from ._profile import smallest_window
-from ._replies import REASONING, SYSTEM, response_from
+from ._replies import response_from
 from ._settings import call_options
 from ._stream import RequestyStreamedResponse
 from .provider import CALL, MAPPED, RequestyProvider
@@ -38,7 +39,7 @@ _EFFORT = {True: "medium", False: "none", "minimal": "min"}
 
 
 @dataclass(init=False)
-class RequestyModel(OpenAIChatModel):
+class RequestyModel(MessageMapping):
     """Chat with any model behind the Requesty gateway.
 
     Messages and tools are mapped as for every OpenAI-compatible model; requests, streams, retries and fallbacks are
@@ -73,6 +74,7 @@ class RequestyModel(OpenAIChatModel):
     _fallbacks: tuple[Step, ...] = field(default=(), repr=False)
     _fallback_policy: FallbackPolicy | None = field(default=None, repr=False)
 
+    @known_arguments
     def __init__(
         self,
         model_name: str | Step,
@@ -86,6 +88,7 @@ class RequestyModel(OpenAIChatModel):
         with pydantic_ai_errors(str(model_name)):
             self._step = model_name if isinstance(model_name, Step) else Step(check_model(model_name))
             self._fallbacks = steps_from(fallbacks if isinstance(fallbacks, str) else list(fallbacks))
+            _check_policy(fallback_policy)
         self._fallback_policy = fallback_policy
         self._candidates: dict[str, RequestyModel] = {}
         if isinstance(provider, str):
@@ -177,35 +180,6 @@ class RequestyModel(OpenAIChatModel):
         # The gateway takes web search as a tool (documented under web search).
         return None
 
-    @dataclass
-    class _MapModelResponseContext(OpenAIChatModel._MapModelResponseContext):
-        signature: str | None = None
-
-        def _map_response_thinking_part(self, item: ThinkingPart) -> None:
-            super()._map_response_thinking_part(item)
-            # Claude and Gemini refuse a tool loop whose reasoning comes back unsigned (documented under history).
-            if item.signature and item.id == REASONING and item.provider_name == SYSTEM:
-                self.signature = item.signature
-
-        def _into_message_param(self) -> Any:
-            message: Any = super()._into_message_param()
-            if message is not None and self.signature is not None:
-                message["reasoning_signature"] = self.signature
-            return message
-
-    async def _map_user_prompt_content_item(self, item: UserContent, content: list[Any]) -> None:
-        if isinstance(item, CachePoint):
-            if not content:
-                raise UserError(
-                    "CachePoint: there is nothing before it in the prompt to cache; move it after some content"
-                )
-            content[-1]["cache_control"] = {"type": "ephemeral"}
-            return
-        await super()._map_user_prompt_content_item(item, content)
-        if content and content[-1].get("type") == "file" and "file_data" in content[-1]["file"]:
-            # The shape the gateway documents for documents; the OpenAI one is read by some routes only.
-            content[-1] = {"type": "input_file", **content[-1]["file"]}
-
     # --- response ---
 
     @property
@@ -214,7 +188,8 @@ class RequestyModel(OpenAIChatModel):
 
     def _process_response(self, response: Any, **options: Any) -> ModelResponse:
         reply = cast("ChatReply", response)
-        return response_from(reply, provider_url=self.base_url, thinking_tags=self._thinking_tags)
+        with pydantic_ai_errors(self.model_name), mapping(reply):
+            return response_from(reply, provider_url=self.base_url, thinking_tags=self._thinking_tags)
 
     async def _process_streamed_response(
         self, response: Any, model_request_parameters: ModelRequestParameters, model_settings: Any = None
@@ -232,3 +207,9 @@ class RequestyModel(OpenAIChatModel):
             _thinking_tags=self._thinking_tags,
             _ignore_leading_whitespace=self.profile.get("ignore_streamed_leading_whitespace", False),
         )
+
+
+def _check_policy(policy: Any) -> None:
+    if policy is not None and not isinstance(policy, FallbackPolicy):
+        given = type(policy).__name__
+        raise ConfigurationError(f"fallback_policy: a value of type {given} cannot be used; give a FallbackPolicy")

@@ -13,7 +13,7 @@ from requesty_core import Budget, CallEvent, ChatReply, CostLedger, RequestyOpti
 from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, ClientPair
 from requesty_core.errors import ConfigurationError
 
-from ._errors import pydantic_ai_errors
+from ._errors import known_arguments, pydantic_ai_errors
 from ._profile import profile_for
 from ._settings import timeouts_of
 
@@ -54,6 +54,7 @@ class RequestyProvider(Provider["ChatClient"]):
         UserError: a setting is unusable; the message names it.
     """
 
+    @known_arguments
     def __init__(
         self,
         *,

@@ -1,8 +1,8 @@
-"""Delete one rule of the core after the other: each must turn at least one cell of the matrix red.
+"""Delete one rule after the other: each must turn at least one cell of the matrix, or of the differential test, red.
 
 Run: ``make mutants``, or this file with a word of the rules to judge. Every mutant is a copy of ``integrations/`` with
-one line changed, put before the installed package; only the core's own column is run, up to the first red cell. A
-survivor, or a rule that is no longer found in the source, ends the run with an error.
+one line changed, put before the installed package; only the column of the core, or of the adapter whose rule it is, is
+run, up to the first red cell. A survivor, or a rule that is no longer found in the source, ends the run with an error.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ RULES = (
         "if self._deadline is not None and now >= self._deadline:\n            self._over",
         "if False:\n            self._over",
     ),
-    ("an overflow goes to a larger window", "retry/fallback", "window is None or window > self._min_window", "True"),
+    ("an overflow goes to a larger window", "retry/candidates", "window is None or window > self._too_small", "True"),
+    (
+        "an overflow nobody can take is raised as itself",
+        "retry/exhausted",
+        "if all(error.kind is ErrorKind.CONTEXT_OVERFLOW",
+        "if False and all(error.kind is ErrorKind.CONTEXT_OVERFLOW",
+    ),
     (
         "hedging starts the next step",
         "retry/fallback",
@@ -45,28 +51,41 @@ RULES = (
     ("the signature of reasoning is kept", "replies/choice", "self.signature = signature\n", "pass\n"),
     (
         "a new id opens a new call",
-        "replies/choice",
-        "known = next((s for s in self.slots if s.wire_id == wire_id), None)",
-        "known = slot",
+        "replies/tool_calls",
+        "if call is None or call.wire_id != wire_id:",
+        "if call is None:",
     ),
     (
         "calls the provider ran are set aside",
-        "replies/choice",
-        "if self.declared is None or name in self.declared:",
+        "replies/tool_calls",
+        "if self._declared is None or name in self._declared:",
         "if True:",
     ),
-    ("odd finish words are translated", "replies/choice", "FINISH_WORDS.get(finish, finish)", "finish"),
+    ("odd finish words are translated", "replies/finish", "return _WORDS.get(word) or", "return word or"),
     (
-        "null arguments are empty arguments",
-        "replies/choice",
-        'if arguments is None:\n            arguments = ""',
-        'if arguments is None:\n            arguments = "null"',
+        "a call cut before its arguments is not whole",
+        "replies/tool_calls",
+        "is_cut = ended_early and (",
+        "is_cut = False and (",
     ),
+    ("null arguments are none", "replies/arguments", "if value is None:", "if False:"),
+    ("arguments are one object", "replies/arguments", "if not isinstance(value, dict):", "if False:"),
+    (
+        "a whole call is not added to",
+        "replies/tool_calls",
+        "return None if call.is_complete() else call",
+        "return call",
+    ),
+    ("calls that share an id get their own", "replies/tool_calls", "is_taken=is_taken)", "is_taken=False)"),
+    ("a ghost of a call is none", "replies/tool_calls", "if not (name or arguments or extra or wire_id):", "if False:"),
+    ("thoughts among the parts are thoughts", "replies/choice", 'elif kind == "reasoning":', 'elif kind == "-":'),
+    ("an answer without a message is an error", "replies/accumulate", 'if part == "message":', 'if part == "-":'),
+    ("halves of a character are joined", "replies/text", 'if "\\ud800" <= text[-1] <= "\\udbff":', "if False:"),
     (
         "usage of failed attempts is booked",
         "exchange/exchange",
-        "self._book_unfinished(running, usage)\n        self.engine.failed",
-        "pass\n        self.engine.failed",
+        "self.accounts.book(running.model, usage, estimate)\n        return phase, estimate",
+        "pass\n        return phase, estimate",
     ),
     ("attempts are recorded", "exchange/exchange", "self.attempts.append(attempt)", "pass"),
     ("a spent budget refuses the next call", "money/accounts", "else self.budget.reserve(estimate)", "pass"),
@@ -84,19 +103,61 @@ RULES = (
     ),
 )
 
+LLAMA_INDEX, PYDANTIC_AI = "llama_index/llms/requesty", "pydantic_ai_requesty"
 
-def judge(rule: str, module: str, text: str, replacement: str) -> str | None:
+# rule, column, file, text, replacement
+ADAPTER_RULES = (
+    (
+        "a call that is not whole is marked",
+        "LlamaIndex",
+        f"{LLAMA_INDEX}/_tool_calls",
+        "if problem is not None:",
+        "if False:",
+    ),
+    (
+        "a completion keeps what is no text",
+        "LlamaIndex",
+        f"{LLAMA_INDEX}/_replies",
+        "additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},",
+        "additional_kwargs=response.additional_kwargs,",
+    ),
+    (
+        "the last response of a stream is the whole reply",
+        "LlamaIndex",
+        f"{LLAMA_INDEX}/_streams",
+        'return chat_response(event.reply, "", loose=self._loose)',
+        'return self._so_far("")',
+    ),
+    ("a cut call has arguments no tool takes", "Pydantic", f"{PYDANTIC_AI}/_replies", "if call.is_cut:", "if False:"),
+    (
+        "what is known at the end reaches the part",
+        "Pydantic",
+        f"{PYDANTIC_AI}/_stream",
+        "yield from self._finish_calls(event.reply)",
+        "pass",
+    ),
+    (
+        "a refusal is a filter's end",
+        "Pydantic",
+        f"{PYDANTIC_AI}/_replies",
+        'return "content_filter" if message.refusal else',
+        "return",
+    ),
+)
+
+
+def judge(rule: str, column: str, module: str, text: str, replacement: str) -> str | None:
     """``None`` if a cell turns red, else what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "integrations"
         shutil.copytree(ROOT / "integrations", copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        path = copy / CORE / f"{module}.py"
+        path = copy / f"{module}.py"
         source = path.read_text(encoding="utf-8")
         if source.count(text) != 1:
             return f"the rule is found {source.count(text)} times in {module}.py"
         path.write_text(source.replace(text, replacement), encoding="utf-8")
         run = subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/conformance", "-q", "-x", "-k", "Core", "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", "tests/conformance", "-q", "-x", "-k", column, "-p", "no:cacheprovider"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
@@ -104,7 +165,7 @@ def judge(rule: str, module: str, text: str, replacement: str) -> str | None:
             timeout=300,
             check=False,
         )
-    red = re.findall(r"test_cell\[(.+?)\]", run.stdout)
+    red = re.findall(r"test_\w+\[(.+?)\]", run.stdout)
     if run.returncode == 1 and red:
         print(f"  red     {rule}: {red[-1]}", flush=True)
         return None
@@ -114,9 +175,10 @@ def judge(rule: str, module: str, text: str, replacement: str) -> str | None:
 def main() -> int:
     """Judge them all."""
     wrong = 0
-    chosen = [rule for rule in RULES if all(word in rule[0] for word in sys.argv[1:])]
-    for rule, module, text, replacement in chosen:
-        problem = judge(rule, module, text, replacement)
+    rules = [(rule, "core", f"{CORE}/{module}", *change) for rule, module, *change in RULES] + [*ADAPTER_RULES]
+    chosen = [rule for rule in rules if all(word in rule[0] for word in sys.argv[1:])]
+    for rule, column, module, text, replacement in chosen:
+        problem = judge(rule, column, module, text, replacement)
         if problem is not None:
             wrong += 1
             print(f"  PROBLEM {rule}: {problem}", flush=True)

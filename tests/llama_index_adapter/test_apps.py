@@ -400,13 +400,18 @@ async def test_a_structured_llm_is_counted_once(
     assert len(gw.requests) == 1
 
 
+def _tool_call(arguments: str) -> dict[str, Any]:
+    return {"tool_calls": [{"name": "Person", "arguments": arguments, "id": "a"}]}
+
+
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("mode", ["json_schema", "tools"])
+@pytest.mark.parametrize("mode", ["json_schema", "tools", "prompt"])
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         ({"refusal": "I will not."}, "refusal"),
         ({"text": '{"name": "A', "finish_reason": "length"}, "length"),
+        ({"text": '{"name": "Ada"', "finish_reason": "content_filter"}, "content_filter"),
         ({"text": ""}, "missing"),
         ({"text": '{"name": "Ada", "age": "old"}'}, "invalid"),
     ],
@@ -422,6 +427,52 @@ def test_no_object_is_an_error_that_tells_why(
         list(ask(Person, PromptTemplate("Ada as json")))
     assert caught.value.reason == reason
     assert caught.value.response.raw["usage"]["cost"] == float(gw.billed)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "answer"),
+    [
+        # Core's text program takes what lies between the first and the last brace.
+        ("prompt", {"text": 'Here: {"name": "Ada", "age": 36} and {"name": "Bob", "age": 1}'}),
+        ("prompt", {"text": 'Ada is 36: {"name": "Ada", "age": 36}'}),
+        ("json_schema", {"text": '{"name": "Ada", "age": 36'}),
+        ("tools", _tool_call('{"name": "Ada", "age": 36')),
+        ("tools", _tool_call('{"name": "Ada", "age": 36} {}')),
+        ("tools", _tool_call("[1]")),
+        ("tools", _tool_call("") | {"finish_reason": "length"}),
+    ],
+)
+def test_half_an_object_is_never_one(make: Any, gw: Any, mode: str, answer: dict[str, Any], streaming: bool) -> None:
+    llm = make(structured_output=mode)
+    gw.say(**answer)
+    ask = llm.stream_structured_predict if streaming else llm.structured_predict
+    with pytest.raises(StructuredOutputError):
+        list(ask(Person, PromptTemplate("Ada as json")))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "answer"),
+    [
+        ("prompt", {"text": '{"name": "Ada", "age": 36}'}),
+        ("prompt", {"text": '```json\n{"name": "Ada", "age": 36}\n```'}),
+        ("json_schema", {"text": '{"name": "Ada", "age": 36}', "finish_reason": "length"}),
+        ("tools", _tool_call('{"name": "Ada", "age": 36}') | {"finish_reason": "length"}),
+    ],
+)
+def test_a_whole_object_is_one_however_its_answer_ended(
+    make: Any, gw: Any, mode: str, answer: dict[str, Any], streaming: bool
+) -> None:
+    llm = make(structured_output=mode)
+    gw.say(**answer)
+    prompt = PromptTemplate("Ada as json")
+    if streaming:
+        made = list(llm.stream_structured_predict(Person, prompt))[-1]
+    else:
+        made = llm.structured_predict(Person, prompt)
+    assert made == Person(name="Ada", age=36)
+    assert prompt.output_parser is None
 
 
 SCHEMA = Catalog([ModelInfo(id="openai/gpt-4o-mini", supports_json_schema=True)])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from typing import Any
 
 import pytest
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
 from llama_index.core.schema import TextNode
+from llama_index.core.storage.kvstore import SimpleKVStore
+from pydantic import SecretStr
 
 from llama_index.embeddings.requesty import RequestyEmbedding, RequestyEmbeddingUsageEvent
 from requesty_core.errors import ConfigurationError, RequestyError
@@ -92,3 +95,59 @@ def test_nodes_are_embedded_in_a_pipeline(embed_model: RequestyEmbedding, gw: An
     twin = RequestyEmbedding.from_dict(embed_model.to_dict())
     # What a pipeline hashes for its cache.
     assert twin.to_dict() == embed_model.to_dict()
+
+
+async def _ask(model: RequestyEmbedding, way: str, text: str) -> Any:
+    result = getattr(model, way)([text] if "batch" in way else text)
+    return await result if way.startswith("a") else result
+
+
+TEXT_WAYS = ["get_text_embedding", "aget_text_embedding", "get_text_embedding_batch", "aget_text_embedding_batch"]
+
+
+@pytest.mark.parametrize("query", ["get_query_embedding", "aget_query_embedding"])
+@pytest.mark.parametrize("text", TEXT_WAYS)
+async def test_cache_entries_belong_to_what_made_them(query: str, text: str, embed_model: Any, gw: Any) -> None:
+    store = SimpleKVStore()
+    first = embed_model.model_copy(update={"embeddings_cache": store})
+    others = [
+        first.model_copy(update={"dimensions": 8}),
+        first.model_copy(update={"text_prefix": "passage: "}),
+        first.model_copy(update={"additional_kwargs": {"user": "u"}}),
+        RequestyEmbedding(
+            model="openai/text-embedding-3-large", base_url=gw.base_url, api_key=gw.api_key, embeddings_cache=store
+        ),
+    ]
+    asked = 0
+    for number, model in enumerate([first, *others]):
+        model.api_key = SecretStr(gw.api_key)
+        for way in (text, text, query, query):
+            await _ask(model, way, "the light")
+        # Two requests each, for the document and for the query; the prefix of documents does not touch queries.
+        asked += {2: 1}.get(number, 2)
+        assert len(gw.requests) == asked, number
+    twin = pickle.loads(pickle.dumps(first))
+    twin.api_key = SecretStr(gw.api_key)
+    await _ask(twin, query, "the light")
+    assert len(gw.requests) == asked
+    first.dimensions = 16
+    await _ask(first, text, "the light")
+    assert len(gw.requests) == asked + 1
+
+
+def test_the_cache_is_still_the_store(embed_model: Any) -> None:
+    store = SimpleKVStore()
+    embed_model.embeddings_cache = store
+    embed_model.get_text_embedding("a")
+    assert embed_model.embeddings_cache.get_all("embeddings") == store.get_all("embeddings") != {}
+    assert embed_model.embeddings_cache.to_dict() == store.to_dict()
+    for bad in (5, {}):
+        with pytest.raises(ConfigurationError, match=r"^embeddings_cache: not a key-value store"):
+            RequestyEmbedding(model="a/b", embeddings_cache=bad)
+
+
+def test_one_span_and_one_pair_of_events_for_a_query(embed_model: Any, spans: Any, events: list[Any]) -> None:
+    embed_model.get_query_embedding("a")
+    names = [span.id_.partition("-")[0] for span in spans.completed_spans]
+    assert names.count("RequestyEmbedding.get_query_embedding") == 1
+    assert [type(event).__name__ for event in events].count("EmbeddingEndEvent") == 1

@@ -57,11 +57,11 @@ def test_calls_are_merged(canned: Any, stream: Any) -> None:
 
 
 def test_a_long_argument_is_read_a_bounded_number_of_times(canned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llama_index.llms.requesty import _replies
+    from llama_index.llms.requesty import _streams
 
     parses: list[int] = []
-    parse = _replies.parse_partial_json
-    monkeypatch.setattr(_replies, "parse_partial_json", lambda text: parses.append(len(text)) or parse(text))
+    parse = _streams.parse_partial_json
+    monkeypatch.setattr(_streams, "parse_partial_json", lambda text: parses.append(len(text)) or parse(text))
     pieces = [f'"{number:04}",' for number in range(2000)]
     text = '{"a": [' + "".join(pieces) + "0]}"
     llm, _ = canned(

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic_ai import Embedder
-from pydantic_ai.direct import model_request_sync
-from pydantic_ai.exceptions import ModelAPIError, UserError
-from pydantic_ai.messages import ModelRequest
+from pydantic_ai import Agent, Embedder
+from pydantic_ai.direct import model_request, model_request_sync
+from pydantic_ai.exceptions import ModelAPIError, UsageLimitExceeded, UserError
+from pydantic_ai.messages import BinaryContent, ModelRequest
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.usage import UsageLimits
 
 from pydantic_ai_requesty import (
     CostLedger,
@@ -20,6 +22,7 @@ from pydantic_ai_requesty import (
     RequestyFallbackModel,
     RequestyModel,
     RequestyProvider,
+    register,
 )
 from requesty_core.catalog.catalog import bundled
 
@@ -135,3 +138,109 @@ async def test_what_an_embedding_model_tells(provider: Any) -> None:
     assert await model.max_input_tokens() == (None if info is None else info.context_window)
     with pytest.raises(UserError, match="model"):
         RequestyEmbeddingModel("", provider=provider())
+
+
+async def test_an_embedder_takes_the_gateways_strings(gw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTY_API_KEY", gw.api_key)
+    monkeypatch.setenv("REQUESTY_BASE_URL", gw.base_url)
+    register()
+    embedder = Embedder(f"requesty:{EMBEDDER}")
+    result = await embedder.embed_query("the light")
+    assert gw.last_request.body["model"] == EMBEDDER
+    assert result.provider_name == "requesty"
+    with pytest.raises(Exception, match="nowhere"):
+        await Embedder("nowhere:x").embed_query("x")
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_embeddings_cost(told: bool, provider: Any, gw: Any) -> None:
+    gw.settings.embedding_cost = told
+    model = RequestyEmbeddingModel(EMBEDDER, provider=provider())
+    result = await Embedder(model).embed_documents(["the light", "the harbour"])
+    info = bundled().lookup(EMBEDDER)
+    assert info is not None
+    price = result.cost()
+    assert (result.usage.cost is None) is not told
+    assert (
+        price.total_price == price.input_price == (gw.billed if told else info.input_price * result.usage.input_tokens)
+    )
+    assert price.model.id == EMBEDDER
+    assert "requesty" in repr(price)
+
+
+async def test_an_unknown_price_is_a_lookup_error(canned: Any) -> None:
+    model, wire = canned({"data": [{"index": 0, "embedding": [1.0]}], "usage": {"prompt_tokens": 3}, "model": "m"})
+    del model
+    source = RequestyProvider(api_key="k", base_url="http://gateway.test/v1", http_client=wire.transport)
+    result = await Embedder(RequestyEmbeddingModel("new/vendor", provider=source)).embed_query("x")
+    with pytest.raises(LookupError, match="no price for 'new/vendor'"):
+        result.cost()
+
+
+SECRET = "rqsty-sk-0123456789abcdef0123"
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (
+            lambda: RequestyProvider(max_retires=0),
+            "max_retires: RequestyProvider has no such setting; did you mean max_r",
+        ),  # type: ignore[call-arg]
+        (
+            lambda: RequestyProvider(apikey=SECRET),
+            "apikey: RequestyProvider has no such setting; did you mean api_key?",
+        ),  # type: ignore[call-arg]
+        (lambda: RequestyModel("a/b", fallback=["c/d"]), "fallback: RequestyModel has no such setting; did you mean"),  # type: ignore[call-arg]
+        (
+            lambda: RequestyFallbackModel("a/b", polcy=1),
+            "polcy: RequestyFallbackModel has no such setting; did you mean",
+        ),  # type: ignore[call-arg]
+        (lambda: RequestyEmbeddingModel("a/b", dims=1), "dims: RequestyEmbeddingModel has no such setting; it takes"),  # type: ignore[call-arg]
+        (lambda: RequestyModel("a/b", fallback_policy={"deadline": 5}), "fallback_policy: a value of type dict cannot"),  # type: ignore[arg-type]
+        (lambda: RequestyModel("a/b", fallbacks="c/d"), "fallbacks: "),
+        (lambda: RequestyProvider(api_key=(SECRET,)), "api_key: "),
+    ],
+)
+def test_a_mistake_is_one_line(make: Any, line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make()
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"requesty_fallback": ["a/b"]}, "requesty_fallback: RequestyModelSettings has no such setting; did you mean"),
+        (
+            {"requesty_tag": ["x"]},
+            "requesty_tag: RequestyModelSettings has no such setting; did you mean requesty_tags?",
+        ),
+        ({"api_key": SECRET}, "api_key: is no setting of a request"),
+        ({"fallbacks": ["a/b"]}, "fallbacks: is no setting of a request"),
+    ],
+)
+async def test_settings_without_effect_are_refused(settings: Any, line: str, make: Any, gw: Any) -> None:
+    with pytest.raises(UserError) as caught:
+        await model_request(make(), PROMPT, model_settings=settings)
+    assert str(caught.value).startswith(line)
+    assert SECRET not in str(caught.value)
+    assert gw.requests == []
+
+
+async def test_tokens_are_counted_before_a_request_with_media_as_media(make: Any, gw: Any) -> None:
+    pdf = BinaryContent(b"x" * 4_000_000, media_type="application/pdf")
+    agent = Agent(make())
+    with pytest.raises(UsageLimitExceeded):
+        await agent.run(
+            ["word " * 4000, pdf], usage_limits=UsageLimits(input_tokens_limit=4000, count_tokens_before_request=True)
+        )
+    assert gw.requests == []
+    result = await agent.run(
+        ["word " * 400, pdf], usage_limits=UsageLimits(input_tokens_limit=4000, count_tokens_before_request=True)
+    )
+    assert result.output
+    counted = await make().count_tokens([ModelRequest.user_text_prompt("word " * 400)], None, ModelRequestParameters())
+    assert 400 <= counted.input_tokens <= 600

@@ -21,6 +21,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
+    UploadedFile,
     UserPromptPart,
     VideoUrl,
 )
@@ -29,6 +30,7 @@ from pydantic_ai.native_tools import WebSearchTool
 from pydantic_ai.tools import ToolDefinition
 
 from pydantic_ai_requesty import RequestyModel, RequestyModelSettings, RequestyProvider, Step
+from requesty_core.errors import ConfigurationError
 
 TOOL = ToolDefinition(name="f", parameters_json_schema={"type": "object", "properties": {}})
 
@@ -143,9 +145,11 @@ async def test_a_prompt_of_many_kinds(make: Any, gw: Any) -> None:
         DocumentUrl("https://files.test/a.pdf"),
         wav,
         BinaryContent(b"hi", media_type="text/plain", identifier="note"),
+        VideoUrl("https://videos.test/a.mp4"),
+        BinaryContent(b"x", media_type="video/webm"),
     ]
     [message] = (await sent(make, gw, prompt=prompt, model="anthropic/claude-sonnet-4-5"))["messages"]
-    text, image, linked, file, far, audio, note = message["content"]
+    text, image, linked, file, far, audio, note, video, clip = message["content"]
     assert text == {"type": "text", "text": "Look", "cache_control": {"type": "ephemeral"}}
     assert image["image_url"]["url"] == f"data:image/png;base64,{data}"
     assert linked["image_url"] == {"url": "https://images.test/a.png", "detail": "low"}
@@ -157,14 +161,41 @@ async def test_a_prompt_of_many_kinds(make: Any, gw: Any) -> None:
     assert far == {"type": "input_file", "file_data": "https://files.test/a.pdf", "filename": "filename.pdf"}
     assert audio == {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
     assert "hi" in note["text"]
+    assert video == {
+        "type": "input_file",
+        "file_data": "https://videos.test/a.mp4",
+        "filename": "video.mp4",
+        "mime_type": "video/mp4",
+    }
+    assert (clip["file_data"], clip["filename"]) == (f"data:video/webm;base64,{data}", "video.webm")
 
 
 @pytest.mark.parametrize(
-    "prompt", [[CachePoint(), "x"], [VideoUrl("https://videos.test/a.mp4")]], ids=["cache", "video"]
+    ("items", "line"),
+    [
+        ([CachePoint(), "x"], "messages[0].parts[0].content[0]: CachePoint: there is nothing before it"),
+        (
+            ["x", BinaryContent(b"x", media_type="audio/ogg")],
+            "messages[0].parts[0].content[1]: audio/ogg cannot be sent as audio; give wav or mp3",
+        ),
+        (
+            ["x", BinaryContent(b"\xff", media_type="text/plain")],
+            "content[1]: text/plain: the data is not text in UTF-8",
+        ),
+        (["x", BinaryContent(b"x", media_type="application/x-nothing")], "content[1]: application/x-nothing cannot be"),
+        (
+            ["x", UploadedFile("file-1", provider_name="openai", media_type="image/png")],
+            "messages[0].parts[0].content[1]",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_what_cannot_be_sent_is_said_before(make: Any, gw: Any, prompt: Any) -> None:
-    with pytest.raises((UserError, NotImplementedError)):
-        await sent(make, gw, prompt=prompt)
+async def test_what_cannot_be_sent_is_said_before(make: Any, gw: Any, items: Any, line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        await sent(make, gw, prompt=items)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, ConfigurationError)
     assert gw.requests == []
 
 

@@ -60,6 +60,7 @@ NAMES = {
     ".content": (
         "URLCitation",
         "image_address",
+        "image_data",
         "url_citation",
     ),
     ".errors": (
@@ -74,6 +75,10 @@ NAMES = {
         "replayed_fields",
         "reply_metadata",
         "wire_message",
+    ),
+    ".problems": (
+        "unknown_setting",
+        "wrong_value",
     ),
     ".saved": (
         "plain_options",

@@ -36,6 +36,7 @@ from .chain import perform_async as perform_async
 from .clients import ClientPair as ClientPair
 from .content import URLCitation as URLCitation
 from .content import image_address as image_address
+from .content import image_data as image_data
 from .content import url_citation as url_citation
 from .errors import error_classes as error_classes
 from .errors import mapping as mapping
@@ -46,6 +47,8 @@ from .metadata import cost_of as cost_of
 from .metadata import replayed_fields as replayed_fields
 from .metadata import reply_metadata as reply_metadata
 from .metadata import wire_message as wire_message
+from .problems import unknown_setting as unknown_setting
+from .problems import wrong_value as wrong_value
 from .saved import plain_options as plain_options
 from .saved import plain_policy as plain_policy
 from .saved import plain_step as plain_step
@@ -110,6 +113,7 @@ __all__ = [
     "estimate_tokens",
     "extra_missing",
     "image_address",
+    "image_data",
     "json_schema_format",
     "legal_call",
     "mapping",
@@ -136,9 +140,11 @@ __all__ = [
     "strict_format",
     "strict_function",
     "timeout_from",
+    "unknown_setting",
     "unmapped",
     "url_citation",
     "user_content",
     "wire_message",
     "wire_tool_call",
+    "wrong_value",
 ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["URLCitation", "image_address", "url_citation"]
+from requesty_core.histories.media import split_data_url
+
+__all__ = ["URLCitation", "image_address", "image_data", "url_citation"]
 
 
 def image_address(image: Mapping[str, Any]) -> str | None:
@@ -13,6 +17,23 @@ def image_address(image: Mapping[str, Any]) -> str | None:
     inner = image.get("image_url")
     url = inner.get("url") if isinstance(inner, Mapping) else inner
     return url if isinstance(url, str) and url else None
+
+
+def image_data(image: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """``(media type, bytes)`` of an image sent as data; ``None`` for one sent as an address or not readable.
+
+    Base64 without its padding, in its URL-safe letters or broken into lines is read, as services send it.
+    """
+    split = split_data_url(image_address(image) or "")
+    if split is None:
+        return None
+    media_type, payload = split
+    letters = "".join(payload.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        data = b64decode(letters + "=" * (-len(letters) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return (media_type.partition(";")[0] or "image/png", data) if data else None
 
 
 class URLCitation(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 from requesty_core.adapters import ClientPair
 from requesty_core.replies.reply import ChatReply, TextDelta
 
-from ..model import Ask, Call, Driver, Embedded, Outcome, arguments_of, as_float
+from ..model import Ask, Call, Driver, Embedded, Outcome, as_float
 
 EMBEDDER = "openai/text-embedding-3-small"
 
@@ -50,7 +50,10 @@ def citation_urls(annotations: Sequence[Mapping[str, Any]]) -> list[str]:
 def outcome_of(reply: ChatReply, ask: Ask, pieces: list[str]) -> Outcome:
     """The neutral form of a core reply."""
     usage = reply.usage
-    calls = [Call(call.name, arguments_of(call.arguments), call.id) for call in reply.tool_calls]
+    calls = []
+    for call in reply.tool_calls:
+        arguments = call.parsed()
+        calls.append(Call(call.name, call.arguments if arguments is None else arguments, call.id))
     parsed: Any = None
     if ask.schema is not None and reply.refusal is None:
         source = reply.tool_calls[0].arguments if ask.method == "tool" else reply.text

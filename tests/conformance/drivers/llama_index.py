@@ -26,7 +26,7 @@ from llama_index.llms.requesty import Requesty
 from requesty_core import CallEvent
 from requesty_core.telemetry.events import AttemptFinished
 
-from ..model import Ask, Call, Driver, Embedded, Outcome, arguments_of, as_float
+from ..model import Ask, Call, Driver, Embedded, Outcome, as_float
 from .core import EMBEDDER, citation_urls
 
 _MODES = {"json_schema": "json_schema", "tool": "tools"}
@@ -206,7 +206,6 @@ def _whole(value: Any, ask: Ask) -> Any:
 def _outcome(response: ChatResponse, pieces: list[str]) -> Outcome:
     message, kwargs = response.message, response.additional_kwargs
     thoughts = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
-    calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     images = [block for block in message.blocks if isinstance(block, ImageBlock)]
     raw: Any = response.raw or {}
     return Outcome(
@@ -214,7 +213,7 @@ def _outcome(response: ChatResponse, pieces: list[str]) -> Outcome:
         pieces=pieces,
         reasoning="".join(block.content or "" for block in thoughts),
         signature=next((s for block in thoughts if (s := block.additional_information.get("signature"))), None),
-        calls=[Call(block.tool_name, _arguments(block), block.tool_call_id or "") for block in calls],
+        calls=_calls(response),
         finish_reason=kwargs.get("finish_reason"),
         refusal=message.additional_kwargs.get("refusal"),
         citations=citation_urls(message.additional_kwargs.get("annotations", [])),
@@ -233,8 +232,16 @@ def _outcome(response: ChatResponse, pieces: list[str]) -> Outcome:
     )
 
 
-def _arguments(block: ToolCallBlock) -> Any:
-    return arguments_of(block.tool_kwargs) if isinstance(block.tool_kwargs, str) else block.tool_kwargs
+def _calls(response: ChatResponse) -> list[Call]:
+    """What an agent gets to run; arguments that are no JSON object come as their text."""
+    selections = _READER.get_tool_calls_from_response(response, error_on_no_tool_call=False)
+    return [
+        Call(made.tool_name, made.tool_kwargs.get("invalid_arguments_json", made.tool_kwargs), made.tool_id)
+        for made in selections
+    ]
+
+
+_READER = Requesty("openai/gpt-4o-mini", api_key="k")
 
 
 def _image_url(block: ImageBlock) -> str:

@@ -190,3 +190,7 @@ def larger_window(case: Case) -> None:
     got = case.ask(model="openai/gpt-4o", fallbacks=["openai/gpt-4o-mini", "google/gemini-2.5-pro"])
     assert got.requested == "google/gemini-2.5-pro"
     assert [request.model for request in case.gw.requests] == ["openai/gpt-4o", "google/gemini-2.5-pro"]
+    # Where no other member can take it, it is the error, not an exhausted chain.
+    failed = case.fail(model="openai/gpt-4o", fallbacks=["openai/gpt-4o-mini"])
+    assert failed.kind is K.CONTEXT_OVERFLOW
+    assert failed.attempts == [("openai/gpt-4o", "error")]

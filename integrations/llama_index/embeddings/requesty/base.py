@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, Self
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
-from llama_index.core.bridge.pydantic import ConfigDict, Field
+from llama_index.core.bridge.pydantic import ConfigDict, Field, field_validator
+from llama_index.core.storage.kvstore.types import BaseKVStore
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.base import BaseEvent
 
@@ -13,6 +16,8 @@ from llama_index.utils.requesty import Connection
 from requesty_core import EmbeddingsReply
 from requesty_core.adapters import check_model, cost_of
 from requesty_core.errors import ConfigurationError
+
+from ._cache import ScopedCache, scoped
 
 __all__ = ["RequestyEmbedding", "RequestyEmbeddingUsageEvent"]
 
@@ -43,7 +48,8 @@ class RequestyEmbedding(Connection, BaseEmbedding):
     """Embed texts with a model behind the Requesty gateway.
 
     Texts are sent exactly as given, vectors come back in their order. Usage and cost of every call are dispatched as
-    :class:`RequestyEmbeddingUsageEvent` and added up in ``ledger``.
+    :class:`RequestyEmbeddingUsageEvent` and added up in ``ledger``. Entries of an ``embeddings_cache`` belong to the
+    model, its dimensions, prefix and parameters, and to queries or documents; one store may serve many models.
 
     Example:
         ```python
@@ -77,6 +83,22 @@ class RequestyEmbedding(Connection, BaseEmbedding):
         if not name:
             raise ConfigurationError("model: missing; give a model id such as 'openai/text-embedding-3-small'")
         super().__init__(**{**kwargs, "model_name": name})
+
+    @field_validator("embeddings_cache", mode="before")
+    @classmethod
+    def _scoped_cache(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, BaseKVStore):
+            raise ValueError("not a key-value store; give one such as SimpleKVStore()")
+        return _in_scope(value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, _in_scope(value) if name == "embeddings_cache" else value)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; one with other settings reads and writes cache entries of its own."""
+        if update and "embeddings_cache" in update:
+            update = {**update, "embeddings_cache": _in_scope(update["embeddings_cache"])}
+        return super().model_copy(update=update, deep=deep)
 
     @property
     def model(self) -> str:
@@ -144,3 +166,47 @@ class RequestyEmbedding(Connection, BaseEmbedding):
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
         return await self._aembed([self.text_prefix + text for text in texts])
+
+    # --- cache: core's own methods in a scope, without their spans, because these methods get theirs ---
+
+    def _scope(self, role: str) -> str:
+        prefix = self.query_prefix if role == "query" else self.text_prefix
+        made_by = [self.model_name, self.dimensions, role, prefix, self.additional_kwargs]
+        return json.dumps(made_by, sort_keys=True, default=str) + " "
+
+    def get_query_embedding(self, query: str) -> Embedding:
+        """The vector of a query."""
+        with scoped(self._scope("query")):
+            return _plain(BaseEmbedding.get_query_embedding)(self, query)  # type: ignore[no-any-return]
+
+    async def aget_query_embedding(self, query: str) -> Embedding:
+        """Async :meth:`get_query_embedding`."""
+        with scoped(self._scope("query")):
+            return await _plain(BaseEmbedding.aget_query_embedding)(self, query)  # type: ignore[no-any-return]
+
+    def get_text_embedding(self, text: str) -> Embedding:
+        """The vector of a document."""
+        with scoped(self._scope("text")):
+            return _plain(BaseEmbedding.get_text_embedding)(self, text)  # type: ignore[no-any-return]
+
+    async def aget_text_embedding(self, text: str) -> Embedding:
+        """Async :meth:`get_text_embedding`."""
+        with scoped(self._scope("text")):
+            return await _plain(BaseEmbedding.aget_text_embedding)(self, text)  # type: ignore[no-any-return]
+
+    def _get_text_embeddings_cached(self, texts: list[str]) -> list[Embedding]:
+        with scoped(self._scope("text")):
+            return super()._get_text_embeddings_cached(texts)
+
+    async def _aget_text_embeddings_cached(self, texts: list[str]) -> list[Embedding]:
+        with scoped(self._scope("text")):
+            return await super()._aget_text_embeddings_cached(texts)
+
+
+def _in_scope(store: Any) -> Any:
+    return ScopedCache(store) if isinstance(store, BaseKVStore) and not isinstance(store, ScopedCache) else store
+
+
+def _plain(method: Any) -> Any:
+    """A method of core's without the span around it."""
+    return getattr(method, "__wrapped__", method)

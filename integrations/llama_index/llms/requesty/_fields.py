@@ -108,6 +108,7 @@ class ChatSettings(Connection):
         params |= {name: self.additional_kwargs[name] for name in added & self.additional_kwargs.keys()}
         params.pop("stream", None)
         params.pop("strict_schemas", None)
+        params.pop("loose_tools", None)
         if "response_format" in params:
             params["response_format"] = strict_format(params["response_format"])[0]
         if not params.get("tools"):

@@ -9,7 +9,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock, ToolCallBlock
 from llama_index.core.tools.types import BaseTool
 
-from requesty_core.adapters import strict_function, wire_tool_call
+from requesty_core.adapters import replayed_fields, strict_function, wire_tool_call
 from requesty_core.errors import ConfigurationError
 
 from ._content import wire_content
@@ -17,6 +17,8 @@ from ._content import wire_content
 __all__ = ["tool_choice_for", "wire_messages", "wire_tools"]
 
 Wire = dict[str, Any]
+
+_CALL_FIELDS = frozenset(("id", "type", "function", "index"))
 
 # Other frameworks' words for the same side of the conversation.
 _ROLES = {MessageRole.CHATBOT: "assistant", MessageRole.MODEL: "assistant"}
@@ -54,6 +56,7 @@ def _add_turn(wire: Wire, message: ChatMessage) -> None:
     signatures = [s for block in thoughts if (s := block.additional_information.get("signature"))]
     if signatures:
         wire["reasoning_signature"] = signatures[-1]
+    wire |= replayed_fields(message.additional_kwargs)
     refusal = message.additional_kwargs.get("refusal")
     if isinstance(refusal, str) and refusal:
         wire["refusal"] = refusal
@@ -64,14 +67,24 @@ def _add_turn(wire: Wire, message: ChatMessage) -> None:
 def _calls(message: ChatMessage) -> Iterator[Wire]:
     """Tool calls from blocks, else from ``additional_kwargs`` as other integrations and older histories keep them."""
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    given = [
+        call if isinstance(call, Mapping) else call.model_dump()
+        for call in message.additional_kwargs.get("tool_calls") or ()
+    ]
+    by_id = {call.get("id"): call for call in given}
     for block in blocks:
         kwargs = block.tool_kwargs
         arguments = kwargs if isinstance(kwargs, str) else json.dumps(kwargs, ensure_ascii=False)
-        yield wire_tool_call(block.tool_call_id, block.tool_name, arguments)
+        wire = by_id.get(block.tool_call_id) or {}
+        if wire.get("type") == "custom":
+            yield dict(wire)
+        else:
+            # What the provider needs back with its call (Gemini's signature) has no place in a block.
+            kept = {key: value for key, value in wire.items() if key not in _CALL_FIELDS} if "function" in wire else {}
+            yield {**kept, **wire_tool_call(block.tool_call_id, block.tool_name, arguments)}
     if blocks:
         return
-    for given in message.additional_kwargs.get("tool_calls") or ():
-        call = given if isinstance(given, Mapping) else given.model_dump()
+    for call in given:
         function = call.get("function") or {}
         yield wire_tool_call(call.get("id"), function.get("name") or "", function.get("arguments") or "")
 

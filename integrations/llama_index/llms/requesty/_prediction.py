@@ -30,13 +30,16 @@ class PredictingLLM(ChatSettings, FunctionCallingLLM):
     model_config = ConfigDict(defer_build=True)
 
     def _program(self, output_cls: type[BaseModel], prompt: BasePromptTemplate) -> Any:
-        """What makes the object: a :class:`Structured`, or core's own program (schema in the prompt, or its modes)."""
+        """What makes the object: a :class:`Structured`, or core's program for one of its modes of further packages."""
         program_mode = self.pydantic_program_mode
         mode: str = self.structured_output
         if program_mode is PydanticProgramMode.FUNCTION:
             mode = "tools"
-        elif program_mode is not PydanticProgramMode.DEFAULT:
+        elif program_mode is PydanticProgramMode.LLM:
             mode = "prompt"
+        elif program_mode is not PydanticProgramMode.DEFAULT:
+            # These write into the prompt they are given.
+            return get_program_for_llm(output_cls, deepcopy(prompt), self, pydantic_program_mode=program_mode)
         elif mode == "auto":
             can_call = self.metadata.is_function_calling_model
             mode = (
@@ -46,12 +49,7 @@ class PredictingLLM(ChatSettings, FunctionCallingLLM):
                 if can_call
                 else "prompt"
             )
-        if mode != "prompt":
-            return Structured(self, output_cls, prompt, mode)
-        if program_mode is PydanticProgramMode.DEFAULT:
-            program_mode = PydanticProgramMode.LLM
-        # Core's text program writes its parser into the prompt it is given.
-        return get_program_for_llm(output_cls, deepcopy(prompt), self, pydantic_program_mode=program_mode)
+        return Structured(self, output_cls, prompt, mode)
 
     @dispatcher.span
     def structured_predict(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.bridge.pydantic import BaseModel, ValidationError
+from llama_index.core.output_parsers.pydantic import PydanticOutputParser
 from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
@@ -17,7 +18,8 @@ from requesty_core.adapters import json_schema_format
 from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_class, read_answer
 
 from ._messages import wire_tools
-from ._replies import INVALID_ARGUMENTS, PartialJSON, tool_selections
+from ._streams import PartialJSON
+from ._tool_calls import INVALID_ARGUMENTS, tool_selections
 
 if TYPE_CHECKING:
     from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -33,7 +35,7 @@ class StructuredOutputError(ValueError):
 
     Attributes:
         response: the response as it came, with usage and cost; its message holds the text.
-        reason: ``refusal``, ``length``, ``missing`` or ``invalid``.
+        reason: ``refusal``, ``length``, ``content_filter``, ``missing`` or ``invalid``.
     """
 
     def __init__(self, message: str, *, reason: str, response: ChatResponse) -> None:
@@ -53,22 +55,27 @@ def _structured_error(
 
 
 class Structured:
-    """One structured prediction of one model, natively by JSON schema or through a forced tool.
+    """One structured prediction of one model: by JSON schema, through a forced tool, or asked for in the prompt.
 
-    Called like core's programs.
+    Called like core's programs, and read by one rule: the text is one JSON document or one fenced block, or the
+    arguments of the tool are, whole and as they are. Core's text program takes what lies between the first and the last
+    brace, and while streaming closes what is open.
 
     Args:
         llm: the model.
         output_cls: pydantic class of the object.
         prompt: left as it is; core's own programs write into it.
-        mode: ``json_schema`` or ``tools``.
+        mode: ``json_schema``, ``tools`` or ``prompt``.
     """
 
     def __init__(self, llm: FunctionCallingLLM, output_cls: type[M], prompt: BasePromptTemplate, mode: str) -> None:
         self._llm = llm
         self._output_cls: type[BaseModel] = output_cls
         self._prompt = prompt
-        self._native = mode == "json_schema"
+        self._mode = mode
+        if mode == "prompt":
+            self._prompt = deepcopy(prompt)
+            self._prompt.output_parser = PydanticOutputParser(output_cls)
         self._compiled = compile_class(output_cls, _schema_of)
 
     def _call(self, llm_kwargs: Mapping[str, Any] | None, prompt_args: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,9 +84,9 @@ class Structured:
         kwargs = dict(llm_kwargs or {})
         for name in ("tool_required", "tool_choice", "allow_parallel_tool_calls"):
             kwargs.pop(name, None)
-        if self._native:
+        if self._mode == "json_schema":
             kwargs["response_format"] = self._response_format()
-        else:
+        elif self._mode == "tools":
             tool = get_function_tool(self._output_cls)
             wired = wire_tools([tool], strict=False)
             # Some models refuse a forced call, ever or while they reason, or a single one; they are asked without.
@@ -101,7 +108,7 @@ class Structured:
 
     def stream_call(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> Generator[BaseModel]:
         """Ever fuller objects (every field optional until it came), at last the validated one."""
-        partial = _Partial(self._output_cls, self._compiled, native=self._native)
+        partial = _Partial(self._output_cls, self._compiled, by_tool=self._mode == "tools")
         for response in self._llm.stream_chat(**self._call(llm_kwargs, prompt_args)):
             if (value := partial.feed(response)) is not None:
                 yield value
@@ -115,7 +122,7 @@ class Structured:
         responses = await self._llm.astream_chat(**self._call(llm_kwargs, prompt_args))
 
         async def objects() -> AsyncGenerator[BaseModel]:
-            partial = _Partial(self._output_cls, self._compiled, native=self._native)
+            partial = _Partial(self._output_cls, self._compiled, by_tool=self._mode == "tools")
             async for response in responses:
                 if (value := partial.feed(response)) is not None:
                     yield value
@@ -126,30 +133,40 @@ class Structured:
 
     def _read(self, response: ChatResponse) -> BaseModel:
         message = response.message
-        name = self._output_cls.__name__
         if refusal := message.additional_kwargs.get("refusal"):
             raise StructuredOutputError(f"the model refused: {refusal}", reason="refusal", response=response)
-        if response.additional_kwargs.get("finish_reason") == "length":
-            raise StructuredOutputError(
-                f"the {name} was cut off at the output limit; raise max_tokens", reason="length", response=response
-            )
-        calls = tool_selections(response)
         try:
-            if self._native or (not calls and (message.content or "").lstrip().startswith("{")):
-                if not message.content:
-                    raise StructuredOutputError(f"the model sent no {name}", reason="missing", response=response)
-                value = self._compiled.restore(read_answer(message.content))
-                return self._output_cls.model_validate_json(json.dumps(value))
-            if not calls:
-                raise StructuredOutputError(
-                    f"the model sent no {name} but text: {message.content!r}", reason="missing", response=response
-                )
-            # Arguments that are no JSON object fail here, with their text in the message.
-            return self._output_cls.model_validate(calls[0].tool_kwargs.get(INVALID_ARGUMENTS, calls[0].tool_kwargs))
+            return self._object(response)
         except (AnswerFormatError, ValidationError) as error:
-            raise StructuredOutputError(
-                f"the {name} is invalid: {error}", reason="invalid", response=response
-            ) from error
+            raise self._misfit(error, response) from error
+
+    def _object(self, response: ChatResponse) -> BaseModel:
+        """The object of a whole answer; how the answer ended does not matter then."""
+        text = response.message.content or ""
+        calls = tool_selections(response)
+        if self._mode != "tools" or (not calls and text.lstrip().startswith("{")):
+            value = self._compiled.restore(read_answer(text))
+        elif calls and INVALID_ARGUMENTS in calls[0].tool_kwargs:
+            value = read_answer(calls[0].tool_kwargs[INVALID_ARGUMENTS])
+        elif calls:
+            return self._output_cls.model_validate(calls[0].tool_kwargs)
+        else:
+            raise AnswerFormatError("the model called no tool", text=text)
+        return self._output_cls.model_validate_json(json.dumps(value))
+
+    def _misfit(self, error: Exception, response: ChatResponse) -> StructuredOutputError:
+        """What to raise for an answer that gives no object."""
+        name, text = self._output_cls.__name__, response.message.content
+        finish = response.additional_kwargs.get("finish_reason")
+        if finish == "length":
+            problem, reason = f"the {name} was cut off at the output limit; raise max_tokens", "length"
+        elif finish == "content_filter":
+            problem, reason = f"the {name} was cut off by a content filter", "content_filter"
+        elif not isinstance(error, AnswerFormatError) or tool_selections(response) or (text and self._mode != "tools"):
+            problem, reason = f"the {name} is invalid: {error}", "invalid"
+        else:
+            problem, reason = f"the model sent no {name}" + (f" but text: {text!r}" if text else ""), "missing"
+        return StructuredOutputError(problem, reason=reason, response=response)
 
 
 def _schema_of(cls: type) -> dict[str, Any]:
@@ -160,10 +177,10 @@ def _schema_of(cls: type) -> dict[str, Any]:
 class _Partial:
     """From streamed responses to partial objects: only those with something new."""
 
-    def __init__(self, output_cls: type[BaseModel], compiled: CompiledSchema, *, native: bool) -> None:
+    def __init__(self, output_cls: type[BaseModel], compiled: CompiledSchema, *, by_tool: bool) -> None:
         self._cls = create_flexible_model(output_cls)
         self._compiled = compiled
-        self._json = PartialJSON() if native else None
+        self._json = None if by_tool else PartialJSON()
         self._last: dict[str, Any] = {}
 
     def feed(self, response: ChatResponse) -> BaseModel | None:

@@ -20,17 +20,20 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 
-from requesty_core.adapters import Restorer, original_names, strict_format
-from requesty_core.errors import ConfigurationError
+from requesty_core import ChatReply, MessageEnd, StreamEvent
+from requesty_core.adapters import Restorer, mapping, original_names, strict_format, unmapped
+from requesty_core.errors import ConfigurationError, RequestyError
 
+from ._calling import CallingLLM
 from ._messages import own_parameters, tool_choice_for, wire_tools
-from ._prediction import PredictingLLM
-from ._replies import ResponseStream, chat_response, completion_response, single_call, tool_selections
+from ._replies import chat_response, completion_response
+from ._streams import ResponseStream
+from ._tool_calls import single_call, taking_anything, tool_selections
 
 __all__ = ["Requesty"]
 
 
-class Requesty(PredictingLLM):
+class Requesty(CallingLLM):
     """Chat with any model behind the Requesty gateway.
 
     Example:
@@ -76,26 +79,36 @@ class Requesty(PredictingLLM):
         return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        reply = self._pair().sync.chat(**self._call(messages, kwargs))
-        return chat_response(self._restorer(kwargs).reply(reply))
+        return self._response(self._pair().sync.chat(**self._call(messages, kwargs)), kwargs)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:
-        reply = await self._pair().aio.chat(**self._call(messages, kwargs))
-        return chat_response(self._restorer(kwargs).reply(reply))
+        return self._response(await self._pair().aio.chat(**self._call(messages, kwargs)), kwargs)
 
-    def _stream(self, call: Mapping[str, Any], restorer: Restorer) -> Generator[ChatResponse]:
-        so_far = ResponseStream()
-        with self._pair().sync.stream(**call) as events:
-            for event in restorer.events(events):
-                if (response := so_far.feed(event)) is not None:
-                    yield response
+    def _response(self, reply: ChatReply, kwargs: Mapping[str, Any]) -> ChatResponse:
+        with mapping(reply):
+            return chat_response(self._restorer(kwargs).reply(reply), loose=_loose(kwargs))
 
-    async def _astream(self, call: Mapping[str, Any], restorer: Restorer) -> AsyncGenerator[ChatResponse]:
-        so_far = ResponseStream()
-        async with self._pair().aio.stream(**call) as events:
-            async for event in restorer.aevents(events):
-                if (response := so_far.feed(event)) is not None:
-                    yield response
+    def _stream(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Generator[ChatResponse]:
+        call, restorer, so_far = self._call(messages, kwargs), self._restorer(kwargs), _responses(kwargs)
+
+        def responses() -> Generator[ChatResponse]:
+            with self._pair().sync.stream(**call) as events:
+                for event in restorer.events(events):
+                    if (response := _fed(so_far, event)) is not None:
+                        yield response
+
+        return responses()
+
+    def _astream(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> AsyncGenerator[ChatResponse]:
+        call, restorer, so_far = self._call(messages, kwargs), self._restorer(kwargs), _responses(kwargs)
+
+        async def responses() -> AsyncGenerator[ChatResponse]:
+            async with self._pair().aio.stream(**call) as events:
+                async for event in restorer.aevents(events):
+                    if (response := _fed(so_far, event)) is not None:
+                        yield response
+
+        return responses()
 
     def _turn(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         """A completion prompt as the conversation it becomes."""
@@ -118,12 +131,12 @@ class Requesty(PredictingLLM):
 
         Nothing is sent before the first response is asked for.
         """
-        return self._stream(self._call(messages, kwargs), self._restorer(kwargs))
+        return self._stream(messages, kwargs)
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Async :meth:`stream_chat`; awaiting it gives the generator."""
-        return self._astream(self._call(messages, kwargs), self._restorer(kwargs))
+        return self._astream(messages, kwargs)
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -138,7 +151,7 @@ class Requesty(PredictingLLM):
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """A streamed answer to one text."""
-        stream = self._stream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
+        stream = self._stream(self._turn(prompt, formatted), kwargs)
 
         def completions() -> CompletionResponseGen:
             for response in stream:
@@ -149,7 +162,7 @@ class Requesty(PredictingLLM):
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Async :meth:`stream_complete`; awaiting it gives the generator."""
-        stream = self._astream(self._call(self._turn(prompt, formatted), kwargs), self._restorer(kwargs))
+        stream = self._astream(self._turn(prompt, formatted), kwargs)
 
         async def completions() -> CompletionResponseAsyncGen:
             async for response in stream:
@@ -180,7 +193,9 @@ class Requesty(PredictingLLM):
             return {"messages": messages, **kwargs}
         strict = self.strict if strict is None else strict
         wired = wire_tools(tools, strict)
-        own = {"strict_schemas": own_parameters(tools)} if strict else {}
+        own: dict[str, Any] = {"strict_schemas": own_parameters(tools)} if strict else {}
+        if loose := taking_anything(tools):
+            own["loose_tools"] = sorted(loose)
         return {
             "messages": messages,
             **own,
@@ -216,3 +231,21 @@ class Requesty(PredictingLLM):
                 f"Expected at least one tool call, but the model answered with text: {response.message.content!r}"
             )
         return selections
+
+
+def _responses(kwargs: Mapping[str, Any]) -> ResponseStream:
+    return ResponseStream(_loose(kwargs))
+
+
+def _loose(kwargs: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(kwargs.get("loose_tools") or ())
+
+
+def _fed(so_far: ResponseStream, event: StreamEvent) -> ChatResponse | None:
+    """The response to yield for an event. Raises a typed error where LlamaIndex's classes do not take the answer."""
+    try:
+        return so_far.feed(event)
+    except RequestyError:
+        raise
+    except Exception as error:
+        raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error

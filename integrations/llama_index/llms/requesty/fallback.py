@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from llama_index.core.bridge.pydantic import Field
@@ -89,7 +89,7 @@ def _chain(models: Any) -> dict[str, Any]:
     """The fields that say what the chain is. Raises :class:`ConfigurationError` for anything but a list of models."""
     if not models:
         raise ConfigurationError(_EMPTY)
-    if isinstance(models, (str, Step, dict, Requesty)):
+    if isinstance(models, (str, Step, dict, Requesty)) or not isinstance(models, Iterable):
         raise ConfigurationError("models: give a list of models, not a single one")
     steps = steps_from([step for item in models for step in (_steps(item) if isinstance(item, Requesty) else [item])])
     plain = plain_steps(steps)

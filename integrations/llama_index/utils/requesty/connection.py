@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar, Self
 
-from llama_index.core.bridge.pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from llama_index.core.bridge.pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from requesty_core import Budget, CallEvent, CostLedger, Timeouts
 from requesty_core.adapters import (
@@ -15,6 +23,8 @@ from requesty_core.adapters import (
     DEFAULT_TIMEOUT,
     ClientPair,
     plain_options,
+    unknown_setting,
+    wrong_value,
 )
 from requesty_core.errors import ConfigurationError
 
@@ -22,6 +32,8 @@ __all__ = ["Connection"]
 
 # What a pickle leaves behind: secrets, connections, and what belongs to the process.
 _UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback_manager", "rate_limiter"))
+
+_OTHERWISE = "request parameters without a field of their own go into additional_kwargs"
 
 
 class Connection(BaseModel):
@@ -87,11 +99,17 @@ class Connection(BaseModel):
             kwargs["base_url"] = base
         # Pydantic would drop a misspelt setting without a word.
         if unknown := kwargs.keys() - cls.model_fields.keys():
-            raise ConfigurationError(
-                f"{min(unknown)}: {cls.__name__} has no such setting; request parameters without a field of their own "
-                "go into additional_kwargs"
-            )
-        super().__init__(**kwargs)
+            known = [*cls.model_fields, "model", "api_base"]
+            raise ConfigurationError(unknown_setting(cls.__name__, min(unknown), known, _OTHERWISE))
+        problem = None
+        try:
+            super().__init__(**kwargs)
+        except ValidationError as error:
+            types = {name: field.annotation for name, field in cls.model_fields.items()}
+            problem = wrong_value(error, types, {"model_name": "model"})
+        if problem is not None:
+            # Outside of the handler: pydantic's error holds the values, and a value may be the key.
+            raise ConfigurationError(problem)
         self._check()
         self._pair()
 

@@ -20,7 +20,7 @@ from requesty_core import (
     Usage,
 )
 from requesty_core import ToolCallDelta as CoreToolCallDelta
-from requesty_core.adapters import call_summary, cost_of, read_arguments, reply_metadata
+from requesty_core.adapters import call_summary, cost_of, read_call, reply_metadata
 
 __all__ = ["Chunks", "replies_of", "usage_of"]
 
@@ -85,7 +85,7 @@ def _tool_calls(choice: Message) -> tuple[list[ToolCall], list[dict[str, Any]]]:
     calls: list[ToolCall] = []
     invalid: list[dict[str, Any]] = []
     for call in choice.tool_calls:
-        arguments, _ = read_arguments(call.arguments)
+        arguments, _ = read_call(call)
         if arguments is None:
             invalid.append(call_summary(call))
             continue
