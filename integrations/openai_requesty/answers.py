@@ -10,9 +10,9 @@ from openai._compat import model_copy
 from openai._types import NotGiven
 from pydantic import BaseModel
 
+from requesty_core.adapters import redacted
 from requesty_core.errors import ConfigurationError
 from requesty_core.schemas import CompiledSchema
-from requesty_core.telemetry.call import redacted
 
 from .decode import builder
 from .details import attach, relayed_of

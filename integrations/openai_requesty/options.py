@@ -7,15 +7,8 @@ from typing import Any, TypedDict
 
 from openai._types import NotGiven
 
-from requesty_core.calls.settings import ClientSettings
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
-from requesty_core.settings.config import Timeouts
-from requesty_core.settings.options import RequestyOptions
-from requesty_core.telemetry.events import Observer
+from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
+from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 
 __all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "core_settings", "given", "merged"]
 
@@ -61,7 +54,7 @@ class ClientOptions(TypedDict, total=False):
     extra_body: Mapping[str, Any] | None
     ledger: CostLedger | None
     budget: Budget | None
-    on_event: Observer | None
+    on_event: Callable[[CallEvent], None] | None
     tracing: bool
     window: Callable[[str], int | None] | None
     transport: Transport | AsyncTransport | HTTPClient | AsyncHTTPClient | None

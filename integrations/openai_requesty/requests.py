@@ -12,7 +12,7 @@ from typing import Any
 
 from openai._types import NotGiven, Omit
 
-from requesty_core.network.http import URL, Request
+from requesty_core.relay import URL, Request
 
 __all__ = ["quick_request", "waits"]
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self, Unpack
 
-from requesty_core.calls.settings import ClientSettings
+from requesty_core import ApiKey, ClientSettings
 from requesty_core.errors import ConfigurationError
-from requesty_core.network.http import TimeoutConfig
-from requesty_core.settings.config import ApiKey
+from requesty_core.relay import TimeoutConfig
 
 from .errors import raising
 from .options import TRANSPORTS, ClientOptions, core_settings, given, merged

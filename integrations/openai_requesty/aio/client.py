@@ -16,10 +16,8 @@ from openai._compat import cached_property
 from openai_requesty.answers import CoreAnswers, without_retries
 from openai_requesty.errors import raising
 from openai_requesty.settings import CoreSettings
-from requesty_core.calls.settings import ClientSettings
-from requesty_core.client import AsyncRequestyClient
-from requesty_core.relay.aio import AsyncRelayTransport
-from requesty_core.relay.http import EXTENSION
+from requesty_core import AsyncRequestyClient, ClientSettings
+from requesty_core.relay import EXTENSION, AsyncRelayTransport
 
 from .http import AsyncRelayHTTPClient
 from .streams import AsyncRequestyStream

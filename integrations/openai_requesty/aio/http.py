@@ -6,8 +6,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from requesty_core.network.http import AsyncHTTPClient, Request, Response
-from requesty_core.relay.aio import AsyncRelayTransport
+from requesty_core.relay import AsyncHTTPClient, AsyncRelayTransport, Request, Response
 
 __all__ = ["AsyncRelayHTTPClient"]
 

@@ -17,10 +17,8 @@ from openai._compat import cached_property
 from openai_requesty.answers import CoreAnswers, without_retries
 from openai_requesty.errors import raising
 from openai_requesty.settings import CoreSettings
-from requesty_core.calls.settings import ClientSettings
-from requesty_core.client import RequestyClient
-from requesty_core.relay.http import EXTENSION
-from requesty_core.relay.sync import RelayTransport
+from requesty_core import ClientSettings, RequestyClient
+from requesty_core.relay import EXTENSION, RelayTransport
 
 from .http import RelayHTTPClient
 from .streams import RequestyStream

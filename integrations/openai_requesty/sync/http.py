@@ -7,8 +7,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from requesty_core.network.http import HTTPClient, Request, Response
-from requesty_core.relay.sync import RelayTransport
+from requesty_core.relay import HTTPClient, RelayTransport, Request, Response
 
 __all__ = ["RelayHTTPClient"]
 

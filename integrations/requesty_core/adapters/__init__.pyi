@@ -11,6 +11,7 @@ from requesty_core.retry.steps import steps_from as steps_from
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
 from requesty_core.settings.config import check_count as check_count
+from requesty_core.telemetry.call import redacted as redacted
 
 from .chain import Answered as Answered
 from .chain import Asking as Asking
@@ -95,6 +96,7 @@ __all__ = [
     "policy_from",
     "raising_as",
     "read_arguments",
+    "redacted",
     "reply_metadata",
     "split_data_url",
     "steps_from",
