@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
@@ -73,8 +73,9 @@ class Connection(BaseModel):
     extra_body: dict[str, Any] | None = None
     """Body fields sent with every request, over everything else."""
 
-    tracing: bool = False
-    """Whether requests open OpenTelemetry spans, if its API is installed."""
+    tracing: bool | Literal["content"] = False
+    """Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; ``"content"`` records
+    prompts and answers too."""
 
     ledger: CostLedger | None = Field(default=None, exclude=True)
     """Where usage and cost of every attempt are added up."""

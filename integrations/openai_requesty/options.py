@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from openai._types import NotGiven
 
@@ -30,7 +30,8 @@ class ClientOptions(TypedDict, total=False):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call.
-        tracing: whether requests open OpenTelemetry spans, if its API is installed.
+        whether calls open OpenTelemetry spans and count in its metrics, if its API is installed;
+            ``"content"`` records prompts and answers too.
         window: context window of a model in tokens, for falling back when a prompt is too long.
         transport: an ``httpx`` transport or client to send with, instead of the shared one.
         http_client: the same under the SDK's name.
@@ -55,7 +56,7 @@ class ClientOptions(TypedDict, total=False):
     ledger: CostLedger | None
     budget: Budget | None
     on_event: Callable[[CallEvent], None] | None
-    tracing: bool
+    tracing: bool | Literal["content"]
     window: Callable[[str], int | None] | None
     transport: Transport | AsyncTransport | HTTPClient | AsyncHTTPClient | None
     http_client: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from openai import NotGiven, Omit
 from pydantic_ai.profiles import ModelProfile
@@ -41,7 +41,8 @@ class RequestyProvider(Provider["ChatClient"]):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
-        tracing: whether requests open OpenTelemetry spans of their own, beside Pydantic AI's.
+        tracing: whether calls open OpenTelemetry spans of their own, beside Pydantic AI's, and count in its metrics;
+            ``"content"`` records prompts and answers too.
         http_client: an ``httpx`` async client or transport to send with, instead of the shared one; not closed here.
 
     Raises:
@@ -64,7 +65,7 @@ class RequestyProvider(Provider["ChatClient"]):
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
-        tracing: bool = False,
+        tracing: bool | Literal["content"] = False,
         http_client: Any = None,
     ) -> None:
         with pydantic_ai_errors(""):

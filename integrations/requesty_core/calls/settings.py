@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from requesty_core.catalog.model_id import check_model
 from requesty_core.errors import ConfigurationError
@@ -21,7 +21,7 @@ from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step, steps_from
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
-from requesty_core.telemetry.call import CallTelemetry
+from requesty_core.telemetry.call import CallTelemetry, check_tracing
 from requesty_core.telemetry.events import Observer
 
 from .estimate import estimate_cost
@@ -45,7 +45,7 @@ class ClientSettings:
     budget: Budget | None = None
     on_event: Observer | None = None
     window: Callable[[str], int | None] | None = None
-    tracing: bool = False
+    tracing: bool | str = False
     network: NetworkSettings = DEFAULT_NETWORK
     health: HealthBoard = field(default_factory=HealthBoard)
     chat_route: Route = field(init=False)
@@ -81,7 +81,7 @@ class ClientSettings:
         budget: Budget | None = None,
         on_event: Observer | None = None,
         window: Callable[[str], int | None] | None = None,
-        tracing: bool = False,
+        tracing: bool | Literal["content"] = False,
         ca_bundle: str | os.PathLike[str] | None = None,
         client_cert: str | Sequence[str] | None = None,
         proxy: str | None = None,
@@ -110,7 +110,7 @@ class ClientSettings:
             budget=budget,
             on_event=on_event,
             window=window,
-            tracing=tracing,
+            tracing=check_tracing(tracing),
             network=NetworkSettings.build(
                 ca_bundle=ca_bundle,
                 client_cert=client_cert,
@@ -167,9 +167,11 @@ class ClientSettings:
         key = self.config.api_key
         if not self.tracing or operation is None:
             return CallTelemetry(key.redact)
-        from requesty_core.telemetry.tracing import start_span
+        from requesty_core.telemetry.tracing import CallSpan, wants_content
 
-        return CallTelemetry(key.redact, lambda: start_span(operation, call.steps[0].model, self.config.base_url))
+        model, content = call.steps[0].model, wants_content(self.tracing)
+        span = CallSpan(operation, model, self.config.base_url, redact=key.redact, content=content)
+        return CallTelemetry(key.redact, span)
 
     def headers_for(self, route: Route, call: CallOptions) -> dict[str, str]:
         """Header layers of one request; the key is added by the authentication."""

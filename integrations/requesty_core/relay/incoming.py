@@ -107,4 +107,7 @@ def _policy(fields: dict[str, Any]) -> FallbackPolicy:
 
 def _operation(incoming: Incoming) -> str:
     """The GenAI operation a span of the call is named after."""
-    return "embeddings" if str(incoming.url).endswith("/embeddings") else "chat"
+    last = incoming.url.path.rstrip("/").rpartition("/")[2]
+    return {"embeddings": "embeddings", "completions": "chat", "responses": "chat", "messages": "chat"}.get(
+        last, "generate_content"
+    )

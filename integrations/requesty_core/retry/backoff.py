@@ -25,8 +25,8 @@ class RetryPolicy:
     """Delays between attempts on one model, in seconds.
 
     ``base`` doubles with each attempt up to ``cap``; ``jitter`` is the fraction by which a delay may be longer or
-    shorter. A server's Retry-After is the least wait; one of more than ``max_retry_after`` is not waited for at all: the
-    call goes on with the next step, or fails at once with the typed error, whose ``retry_after`` says how long.
+    shorter. A server's Retry-After is the least wait; one of more than ``max_retry_after`` is not waited for at all:
+    the call goes on with the next step, or fails at once with the typed error, whose ``retry_after`` says how long.
     """
 
     base: float = 0.5

@@ -8,7 +8,6 @@ from email.utils import format_datetime
 from functools import partial
 
 from requesty_core.errors import ErrorKind as K
-from requesty_core.retry.backoff import RetryPolicy
 from requesty_core.retry.policy import FallbackPolicy
 
 from ..model import ALL, SCENARIOS, STREAMS, UNARY, Case, Scenario, scenario
