@@ -6,9 +6,8 @@ Tokens and cost are counted for every attempt that told of them, also where the 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from requesty_core._version import __version__
 from requesty_core.money.usage import Usage
@@ -37,10 +36,15 @@ class Metrics:
         self._cost = _histogram(meter, "requesty.client.operation.cost", "USD", "Billed cost.", _DOLLARS)
 
     @classmethod
-    @functools.lru_cache(maxsize=8)
-    def of(cls, provider: Any) -> Self:
-        """The instruments of a provider; always the same ones."""
-        return cls(provider.get_meter("requesty", __version__))
+    def of(cls, provider: Any) -> Metrics:
+        """The instruments of a provider; the same ones as long as it is the same one."""
+        global _latest
+        known, made = _latest or (None, None)
+        if made is None or known is not provider:
+            made = cls(provider.get_meter("requesty", __version__))
+            # Not every provider can be hashed, and a process has one.
+            _latest = provider, made
+        return made
 
     def used(self, attributes: Mapping[str, Any], usage: Usage) -> None:
         """What an attempt used."""
@@ -55,6 +59,9 @@ class Metrics:
         self._duration.record(seconds, dict(attributes))
         if first_chunk is not None:
             self._first.record(first_chunk, dict(attributes))
+
+
+_latest: tuple[Any, Metrics] | None = None
 
 
 def _histogram(meter: Any, name: str, unit: str, description: str, buckets: Sequence[float]) -> Any:
