@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors tracers soak catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -85,6 +85,10 @@ acceptance: $(VENV)/.dev
 # The suites of other HTTP parsers against ours; their sources are downloaded by name.
 vectors: $(VENV)/.dev
 	@$(BIN)/python tests/vectors/run.py $(ARGS)
+
+# What tracing packages of the OpenAI SDK record on our clients, against its own; ARGS=--write puts it into the page.
+tracers: $(VENV)/.dev
+	@$(BIN)/python tests/tracers/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 soak: $(VENV)/.dev

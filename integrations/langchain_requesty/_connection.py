@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.utils import secret_from_env
 from pydantic import (
@@ -91,8 +91,11 @@ class Connection(BaseModel):
     """What the catalogue must show of every model before anything is sent to it, such as ``{"geolocation": "eu",
     "training": False, "retention": "none"}``; unknown is refused."""
 
-    tracing: bool = False
     """Whether requests open OpenTelemetry spans, if its API is installed."""
+
+    tracing: bool | Literal["content"] = False
+    """Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; ``"content"`` records
+    prompts and answers too."""
 
     ledger: CostLedger | None = Field(default=None, exclude=True)
     """Where usage and cost of every attempt are added up."""

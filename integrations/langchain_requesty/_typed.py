@@ -35,7 +35,7 @@ class ConnectionArguments(TypedDict, total=False):
     extra_headers: Mapping[str, str] | None
     extra_body: Mapping[str, Any] | None
     require: Mapping[str, Any] | None
-    tracing: bool
+    tracing: bool | Literal["content"]
     ledger: CostLedger | None
     budget: Budget | None
     on_event: Callable[[CallEvent], None] | None

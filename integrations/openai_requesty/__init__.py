@@ -14,13 +14,11 @@ from __future__ import annotations
 try:
     import openai  # noqa: F401
 except ModuleNotFoundError as missing:
-    from requesty_core.extras import extra_missing
+    from requesty_core.adapters import extra_missing
 
     raise extra_missing(missing, "openai") from None
 
-from requesty_core.relay.aio import AsyncRelayTransport
-from requesty_core.relay.details import CallDetails
-from requesty_core.relay.sync import RelayTransport
+from requesty_core.relay import AsyncRelayTransport, CallDetails, RelayTransport
 
 from .aio.client import AsyncRequestyOpenAI
 from .aio.streams import AsyncRequestyStream

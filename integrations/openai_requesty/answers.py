@@ -10,14 +10,15 @@ from openai._compat import model_copy
 from openai._types import NotGiven
 from pydantic import BaseModel
 
+from requesty_core.adapters import redacted
 from requesty_core.errors import ConfigurationError
 from requesty_core.schemas import CompiledSchema
-from requesty_core.telemetry.call import redacted
 
 from .decode import builder
 from .details import attach, relayed_of
 from .errors import error_in, sdk_error, status_error
-from .formats import restore_completion, wanted
+from .formats import restore_answer, sendable, wanted
+from .requests import quick_request
 from .streams import stream_class
 
 __all__ = ["CoreAnswers", "without_retries"]
@@ -52,9 +53,22 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
         options = model_copy(options)
         options.max_retries = 0
         parser = options.post_parser
+        form = wanted()
         if callable(parser) and not isinstance(parser, ParserKeepingDetails):
-            options.post_parser = ParserKeepingDetails(parser, wanted())
+            options.post_parser = ParserKeepingDetails(parser, None if form is None else form.compiled)
+            options.json_data = sendable(options, form)
+        elif form is not None or stream_cls is not None:
+            options.json_data = sendable(options, form)
         return options, stream_class(stream_cls)
+
+    def _build_request(self, options: Any, *, retries_taken: int = 0) -> Any:
+        request = quick_request(self, options)
+        return super()._build_request(options, retries_taken=retries_taken) if request is None else request
+
+    def _process_response(self, *, response: Any, retries_taken: int = 0, **how: Any) -> Any:
+        relayed = relayed_of(response)
+        retries = retries_taken if relayed is None else relayed.retries_taken
+        return super()._process_response(response=response, retries_taken=retries, **how)
 
     def _process_response_data(self, *, data: object, cast_to: Any, response: Any) -> Any:
         relayed = relayed_of(response)
@@ -93,7 +107,7 @@ class ParserKeepingDetails:
 
     def __call__(self, answer: Any) -> Any:
         if self._compiled is not None:
-            restore_completion(answer, self._compiled)
+            restore_answer(answer, self._compiled)
         parsed = self._parse(answer)
         details = getattr(answer, "__dict__", {}).get("_requesty")
         if details is not None and isinstance(parsed, BaseModel):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from requesty_core.errors import RequestyError
-from requesty_core.relay.details import CallDetails, Relayed
-from requesty_core.relay.http import EXTENSION
+from requesty_core.relay import EXTENSION, CallDetails, Relayed
 
 __all__ = ["attach", "call_details", "relayed_of"]
 

@@ -25,8 +25,7 @@ from typing import Any
 import openai
 
 from requesty_core.errors import ErrorKind, ErrorResponse, FallbackExhaustedError, RequestyError
-from requesty_core.network.http import Response
-from requesty_core.relay.http import EXTENSION
+from requesty_core.relay import EXTENSION, Response
 
 __all__ = ["raising", "sdk_error", "status_error"]
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from openai._types import NotGiven
 
-from requesty_core.calls.settings import ClientSettings
-from requesty_core.catalog.prepare import Adapt
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
-from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
-from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step
-from requesty_core.settings.config import Timeouts
-from requesty_core.settings.options import RequestyOptions
-from requesty_core.telemetry.events import Observer
+from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
+from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 
 __all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "core_settings", "given", "merged"]
 
@@ -38,7 +30,8 @@ class ClientOptions(TypedDict, total=False):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call.
-        tracing: whether requests open OpenTelemetry spans, if its API is installed.
+        tracing: whether calls open OpenTelemetry spans and count in its metrics, if its API is installed;
+            ``"content"`` records prompts and answers too.
         adapt: when the fields that the caller set follow a model's rules: ``"chain"`` (for the later models of a
             chain), ``"always"`` or ``"never"``.
         require: what the catalogue must show of every model before anything is sent to it, for example
@@ -66,9 +59,9 @@ class ClientOptions(TypedDict, total=False):
     extra_body: Mapping[str, Any] | None
     ledger: CostLedger | None
     budget: Budget | None
-    on_event: Observer | None
-    tracing: bool
-    adapt: Adapt
+    on_event: Callable[[CallEvent], None] | None
+    tracing: bool | Literal["content"]
+    adapt: Literal["chain", "always", "never"]
     require: Mapping[str, Any] | None
     window: Callable[[str], int | None] | None
     transport: Transport | AsyncTransport | HTTPClient | AsyncHTTPClient | None

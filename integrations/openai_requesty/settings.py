@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self, Unpack
 
-from requesty_core.calls.settings import ClientSettings
+from requesty_core import ApiKey, ClientSettings
 from requesty_core.errors import ConfigurationError
-from requesty_core.network.http import TimeoutConfig
-from requesty_core.settings.config import ApiKey
+from requesty_core.relay import TimeoutConfig
 
 from .errors import raising
 from .options import TRANSPORTS, ClientOptions, core_settings, given, merged
@@ -67,6 +66,7 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
         self._ambient_authorizations: frozenset[str] = frozenset()
         self._default_stream_cls = self._stream_base
         self._options = own
+        self._urls: dict[str, Any] = {}
         self._transport_given = transport
         self._core = core
 
@@ -95,6 +95,7 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
     def base_url(self, url: Any) -> None:
         if self._is_ready:
             self._reconfigure(base_url=str(url), region=None)
+            self._urls.clear()
         super(CoreSettings, type(self)).base_url.fset(self, url)
 
     @property
@@ -106,6 +107,11 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
     def max_retries(self, value: int) -> None:
         if self._is_ready:
             self._reconfigure(max_retries=value)
+
+    @property
+    def _has_own_headers(self) -> bool:
+        """Whether requests carry headers of this client beside those of every request."""
+        return bool(self._custom_headers or self.organization or self.project)
 
     @property
     def _is_ready(self) -> bool:

@@ -43,7 +43,8 @@ class RequestyProvider(Provider["ChatClient"]):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
-        tracing: whether requests open OpenTelemetry spans of their own, beside Pydantic AI's.
+        tracing: whether calls open OpenTelemetry spans of their own, beside Pydantic AI's, and count in its metrics;
+            ``"content"`` records prompts and answers too.
         adapt: when the fields that the caller set follow a model's rules: ``"chain"`` (for the later models of a
             chain), ``"always"`` or ``"never"``.
         require: what the catalogue must show of every model before anything is sent to it, for example
@@ -71,7 +72,7 @@ class RequestyProvider(Provider["ChatClient"]):
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
-        tracing: bool = False,
+        tracing: bool | Literal["content"] = False,
         adapt: Literal["chain", "always", "never"] = "chain",
         require: Mapping[str, Any] | None = None,
         http_client: Any = None,

@@ -46,7 +46,7 @@ RULES = (
         "return None",
     ),
     ("Retry-After is honoured", "retry/backoff", "asked = error.retry_after or 0.0", "asked = 0.0"),
-    ("Retry-After is capped", "retry/backoff", "min(asked, self.max_retry_after)", "asked"),
+    ("a long Retry-After is not waited for", "retry/backoff", "None if asked > self.max_retry_after else ", ""),
     ("two spellings of reasoning", "replies/choice", 'elif key == "reasoning" and', 'elif key == "-" and'),
     ("the signature of reasoning is kept", "replies/choice", "self.signature = signature\n", "pass\n"),
     (

@@ -121,7 +121,8 @@ def tracing(case: Case, use: Use) -> None:
 def _own_spans(exporter: InMemorySpanExporter) -> list[str]:
     # The frameworks' own instrumentation may be on in the same process.
     spans = exporter.get_finished_spans()
-    return [span.name for span in spans if span.instrumentation_scope and span.instrumentation_scope.name == "requesty"]
+    ours = (s.name for s in spans if s.instrumentation_scope and s.instrumentation_scope.name == "requesty")
+    return [name for name in ours if not name.startswith("attempt ")]
 
 
 def fallbacks(case: Case, use: Use) -> None:

@@ -156,7 +156,9 @@ WAITS = [
     (None, None, ["a", 1.0, "a"]),
     (0.2, None, ["a", 1.0, "a"]),
     (5.0, None, ["a", 5.0, "a"]),
-    (1e9, None, ["a", 60.0, "a"]),
+    (60.0, None, ["a", 60.0, "a"]),
+    (60.1, None, ["a"]),
+    (1e9, None, ["a"]),
     (5.0, 5.5, ["a", 5.0, "a"]),
     (5.0, 5.0, ["a"]),
     (None, 0.9, ["a"]),
@@ -164,7 +166,7 @@ WAITS = [
 
 
 @pytest.mark.parametrize(("asked", "deadline", "expected"), WAITS)
-def test_retry_after_is_a_floor_is_capped_and_never_passes_the_deadline(
+def test_retry_after_is_a_floor_and_neither_too_long_nor_past_the_deadline(
     asked: float | None, deadline: float | None, expected: list[Any]
 ) -> None:
     call = Call(["a"], max_retries=2, deadline=deadline)
@@ -179,6 +181,10 @@ def test_retry_after_is_a_floor_is_capped_and_never_passes_the_deadline(
 
 def test_a_chain_does_not_wait_where_the_next_model_can_answer_now() -> None:
     assert Call(["a", "b"]).play(RateLimitError("x", retry_after=30), None) == ["a", "b"]
+
+
+def test_a_step_that_asks_for_too_long_a_wait_gives_way_to_the_next() -> None:
+    assert Call([Step("a", retries=3), "b"]).play(RateLimitError("x", retry_after=61), None) == ["a", "b"]
 
 
 def test_a_step_with_no_time_left_for_its_retry_gives_way_to_the_next() -> None:

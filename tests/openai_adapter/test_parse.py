@@ -99,3 +99,41 @@ async def test_a_callers_own_form_is_left_alone(way: Any, gw: Any) -> None:
     form = {"type": "json_object"}
     await way.get(way.client().chat.completions.parse(model=MODEL, messages=ASK, response_format=form))
     assert gw.last_request.body["response_format"] == form
+
+
+@pytest.mark.parametrize(("cls", "answer", "expected", "strict"), CASES, ids=[case[0].__name__ for case in CASES])
+async def test_the_same_on_the_responses_route(
+    way: Any, gw: Any, cls: Any, answer: Any, expected: Any, strict: bool
+) -> None:
+    gw.say(json.dumps(answer))
+    reply = await way.get(way.client().responses.parse(model=MODEL, input="json", text_format=cls))
+    assert reply.output_parsed == expected
+    sent = gw.last_request.body["text"]["format"]
+    assert (sent["type"], sent.get("strict")) == ("json_schema", True if strict else None)
+    assert "default" not in json.dumps(sent["schema"])
+
+
+async def test_a_class_in_the_responses_stream_helper(way: Any, gw: Any) -> None:
+    gw.say('{"first": {"place": "Oslo", "nights": 2}, "tags": []}')
+    _, final, _ = await way.helper(way.client().responses.stream(model=MODEL, input="json", text_format=Trip))
+    assert final.output_parsed == Trip(first=Stop(place="Oslo", nights=2))
+    sent = gw.last_request.body["text"]["format"]
+    assert sent["strict"] is True
+    assert sorted(sent["schema"]["required"]) == ["first", "tags"]
+    assert "default" not in json.dumps(sent["schema"])
+
+
+async def test_a_format_of_the_callers_own_is_sent_as_given(way: Any, gw: Any) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    form = {"type": "json_schema", "name": "mine", "schema": schema, "strict": False}
+    gw.say('{"a": 1}')
+    await way.get(way.client().responses.create(model=MODEL, input="json", text={"format": form, "verbosity": "low"}))
+    assert gw.last_request.body["text"] == {"format": form, "verbosity": "low"}
+
+
+async def test_other_parameters_of_text_stay_beside_a_class(way: Any, gw: Any) -> None:
+    gw.say('{"place": "Oslo", "nights": 1}')
+    client = way.client()
+    await way.get(client.responses.parse(model=MODEL, input="json", text_format=Stop, text={"verbosity": "low"}))
+    assert gw.last_request.body["text"]["verbosity"] == "low"
+    assert gw.last_request.body["text"]["format"]["name"] == "Stop"

@@ -24,7 +24,7 @@ KEY = "rqy_SECRET-key-0123456789"
 BASE_URL = "https://gateway.test/v1"
 MODEL = "openai/gpt-4o-mini"
 MESSAGES = [{"role": "user", "content": "Hi"}]
-FAST = FallbackPolicy(retry=RetryPolicy(base=1e-6, cap=1e-6, max_retry_after=1e-6))
+FAST = FallbackPolicy(retry=RetryPolicy(base=1e-6, cap=1e-6))
 """Retries without a noticeable wait."""
 
 

@@ -16,15 +16,16 @@ from openai._compat import cached_property
 from openai_requesty.answers import CoreAnswers, without_retries
 from openai_requesty.errors import raising
 from openai_requesty.settings import CoreSettings
-from requesty_core.calls.settings import ClientSettings
-from requesty_core.client import AsyncRequestyClient
-from requesty_core.network.http import AsyncHTTPClient
-from requesty_core.relay.aio import AsyncRelayTransport
-from requesty_core.relay.http import EXTENSION
+from requesty_core import AsyncRequestyClient, ClientSettings
+from requesty_core.relay import EXTENSION, AsyncRelayTransport
 
+from .http import AsyncRelayHTTPClient
 from .streams import AsyncRequestyStream
 
 if TYPE_CHECKING:
+    from openai.resources.embeddings import AsyncEmbeddings
+    from openai.resources.responses import AsyncResponses
+
     from .resources import AsyncRequestyChat
 
 __all__ = ["AsyncRequestyOpenAI"]
@@ -43,8 +44,8 @@ class AsyncRequestyOpenAI(CoreSettings, CoreAnswers, AsyncOpenAI):
     def _make_core(self, settings: ClientSettings, transport: Any) -> AsyncRequestyClient:
         return AsyncRequestyClient(settings=settings, transport=transport)
 
-    def _make_http(self, core: AsyncRequestyClient) -> AsyncHTTPClient:
-        return AsyncHTTPClient(transport=AsyncRelayTransport(client=core), trust_env=False)
+    def _make_http(self, core: AsyncRequestyClient) -> AsyncRelayHTTPClient:
+        return AsyncRelayHTTPClient(AsyncRelayTransport(client=core))
 
     async def _prepare_request(self, request: Any) -> None:
         await super()._prepare_request(request)
@@ -67,3 +68,17 @@ class AsyncRequestyOpenAI(CoreSettings, CoreAnswers, AsyncOpenAI):
         from .resources import AsyncRequestyChat
 
         return AsyncRequestyChat(self)
+
+    @cached_property
+    def responses(self) -> AsyncResponses:
+        """Responses."""
+        from .resources import AsyncResponsesRoute
+
+        return AsyncResponsesRoute(self)
+
+    @cached_property
+    def embeddings(self) -> AsyncEmbeddings:
+        """Embeddings."""
+        from .resources import AsyncEmbeddingsRoute
+
+        return AsyncEmbeddingsRoute(self)

@@ -11,7 +11,7 @@ from openai_requesty.decode import chunk_builder
 from openai_requesty.details import call_details, relayed_of
 from openai_requesty.errors import raising, sdk_error
 from requesty_core.errors import RequestyError
-from requesty_core.relay.details import CallDetails
+from requesty_core.relay import CallDetails
 
 __all__ = ["AsyncRequestyStream"]
 

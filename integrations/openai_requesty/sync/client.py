@@ -17,15 +17,16 @@ from openai._compat import cached_property
 from openai_requesty.answers import CoreAnswers, without_retries
 from openai_requesty.errors import raising
 from openai_requesty.settings import CoreSettings
-from requesty_core.calls.settings import ClientSettings
-from requesty_core.client import RequestyClient
-from requesty_core.network.http import HTTPClient
-from requesty_core.relay.http import EXTENSION
-from requesty_core.relay.sync import RelayTransport
+from requesty_core import ClientSettings, RequestyClient
+from requesty_core.relay import EXTENSION, RelayTransport
 
+from .http import RelayHTTPClient
 from .streams import RequestyStream
 
 if TYPE_CHECKING:
+    from openai.resources.embeddings import Embeddings
+    from openai.resources.responses import Responses
+
     from .resources import RequestyChat
 
 __all__ = ["RequestyOpenAI"]
@@ -44,8 +45,8 @@ class RequestyOpenAI(CoreSettings, CoreAnswers, OpenAI):
     def _make_core(self, settings: ClientSettings, transport: Any) -> RequestyClient:
         return RequestyClient(settings=settings, transport=transport)
 
-    def _make_http(self, core: RequestyClient) -> HTTPClient:
-        return HTTPClient(transport=RelayTransport(client=core), trust_env=False)
+    def _make_http(self, core: RequestyClient) -> RelayHTTPClient:
+        return RelayHTTPClient(RelayTransport(client=core))
 
     def _prepare_request(self, request: Any) -> None:
         super()._prepare_request(request)
@@ -68,3 +69,17 @@ class RequestyOpenAI(CoreSettings, CoreAnswers, OpenAI):
         from .resources import RequestyChat
 
         return RequestyChat(self)
+
+    @cached_property
+    def responses(self) -> Responses:
+        """Responses."""
+        from .resources import ResponsesRoute
+
+        return ResponsesRoute(self)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Embeddings."""
+        from .resources import EmbeddingsRoute
+
+        return EmbeddingsRoute(self)

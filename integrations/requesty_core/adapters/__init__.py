@@ -1,8 +1,8 @@
 """What the framework adapters share, and their one way into the core beside its public names.
 
 An adapter imports from ``requesty_core`` (what users see), ``requesty_core.errors``, ``requesty_core.catalog``,
-``requesty_core.schemas`` and from here; never from another room of the core. Modules are loaded when a name of theirs
-is first asked for.
+``requesty_core.schemas`` and from here, one that stands on another library's client from ``requesty_core.relay`` too;
+never from another room of the core. Modules are loaded when a name of theirs is first asked for.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ NAMES = {
         "DEFAULT_TIMEOUT",
         "check_count",
     ),
+    "requesty_core.telemetry.call": ("redacted",),
     ".chain": (
         "Answered",
         "Asking",

@@ -27,6 +27,7 @@ from requesty_core.settings.checks import shown as shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
 from requesty_core.settings.config import check_count as check_count
+from requesty_core.telemetry.call import redacted as redacted
 
 from .chain import Answered as Answered
 from .chain import Asking as Asking
@@ -131,6 +132,7 @@ __all__ = [
     "read_arguments",
     "read_block",
     "read_call",
+    "redacted",
     "replayed_fields",
     "reply_metadata",
     "result_content",

@@ -7,7 +7,7 @@ LangChain's ``requesty_api_key``) is renamed by the adapter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
@@ -50,7 +50,8 @@ class ConnectionSettings(TypedDict, total=False):
         ledger: adds up usage and cost of every attempt.
         budget: refuses the next call once it is spent.
         on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
-        tracing: whether requests open OpenTelemetry spans, if its API is installed.
+        tracing: whether calls open OpenTelemetry spans and count in its metrics, if its API is installed;
+            ``"content"`` records prompts and answers too.
         require: what the catalogue must show of every model before anything is sent to it, for example
             ``{"geolocation": "eu", "training": False, "retention": "none"}``; unknown is refused.
     """
@@ -68,7 +69,7 @@ class ConnectionSettings(TypedDict, total=False):
     ledger: CostLedger | None
     budget: Budget | None
     on_event: Callable[[CallEvent], None] | None
-    tracing: bool
+    tracing: bool | Literal["content"]
     require: Mapping[str, Any] | None
 
 

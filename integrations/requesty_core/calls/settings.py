@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from requesty_core.catalog.cache import current
 from requesty_core.catalog.catalog import Catalog
@@ -30,7 +30,7 @@ from requesty_core.retry.steps import Step, steps_from
 from requesty_core.settings.checks import shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
-from requesty_core.telemetry.call import CallTelemetry
+from requesty_core.telemetry.call import CallTelemetry, check_tracing
 from requesty_core.telemetry.events import Observer
 
 from .estimate import estimate_cost
@@ -55,7 +55,7 @@ class ClientSettings:
     budget: Budget | None = None
     on_event: Observer | None = None
     window: Callable[[str], int | None] | None = None
-    tracing: bool = False
+    tracing: bool | str = False
     network: NetworkSettings = DEFAULT_NETWORK
     adapt: Adapt = "chain"
     require: Requirements | None = None
@@ -94,7 +94,7 @@ class ClientSettings:
         budget: Budget | None = None,
         on_event: Observer | None = None,
         window: Callable[[str], int | None] | None = None,
-        tracing: bool = False,
+        tracing: bool | Literal["content"] = False,
         adapt: Adapt = "chain",
         require: Mapping[str, Any] | Requirements | None = None,
         ca_bundle: str | os.PathLike[str] | None = None,
@@ -125,7 +125,7 @@ class ClientSettings:
             budget=check_object(budget, "budget"),
             on_event=check_callable(on_event, "on_event"),
             window=check_callable(window, "window"),
-            tracing=tracing,
+            tracing=check_tracing(tracing),
             adapt=check_adapt(adapt),
             require=Requirements.of(require),
             network=NetworkSettings.build(
@@ -207,9 +207,11 @@ class ClientSettings:
         key = self.config.api_key
         if not self.tracing or operation is None:
             return CallTelemetry(key.redact)
-        from requesty_core.telemetry.tracing import start_span
+        from requesty_core.telemetry.tracing import CallSpan, wants_content
 
-        return CallTelemetry(key.redact, lambda: start_span(operation, call.steps[0].model, self.config.base_url))
+        model, content = call.steps[0].model, wants_content(self.tracing)
+        span = CallSpan(operation, model, self.config.base_url, redact=key.redact, content=content)
+        return CallTelemetry(key.redact, span)
 
     def _estimate(self, model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
         return estimate_cost(self.catalog, model, body, length)

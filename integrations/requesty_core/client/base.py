@@ -67,10 +67,15 @@ class BaseClient:
         limits = [
             t for t in (timeouts.read, timeouts.total, timeouts.first_token if route.streams else None) if t is not None
         ]
+        headers = self._settings.headers_for(route, options)
+        traced = exchange.telemetry.headers(send.number, send.step.model)
+        if traced:
+            given = {name.lower() for name in headers}
+            headers |= {name: value for name, value in traced.items() if name not in given}
         return make_request(
             route.method,
             route.url,
-            self._settings.headers_for(route, options),
+            headers,
             route.content if route.content is not None else exchange.content(send),
             {
                 "timeout": {

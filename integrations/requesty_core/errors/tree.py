@@ -229,7 +229,7 @@ class RateLimitError(RequestyError):
 
     kind = ErrorKind.RATE_LIMIT
     is_retryable = True
-    advice = "Retried automatically, honouring Retry-After; slow down if it persists."
+    advice = "Retried automatically, honouring a Retry-After of up to 60 s; slow down if it persists."
 
 
 class ServerError(RequestyError):

@@ -82,6 +82,7 @@ class Exchange:
         self._live: list[RunningAttempt] = []
         self._observer_error: Exception | None = None
         self.telemetry = telemetry or CallTelemetry()
+        self.telemetry.asked(body)
 
     @property
     def hedge_after(self) -> float | None:

@@ -66,6 +66,7 @@ class StreamExchange(Exchange, Generic[E, R]):
     def commit(self, reader: Reader[E, R]) -> Sequence[E]:
         """The reader's attempt is the one the caller sees from now on; returns the events held back."""
         self.committed = reader
+        self.telemetry.first_token()
         self._tell(CallCommitted(reader.running.model, reader.running.send.number))
         return reader.release()
 

@@ -81,6 +81,15 @@ class Relayed:
         """The attempts so far."""
         return tuple(self._exchange.attempts)
 
+    @property
+    def retries_taken(self) -> int:
+        """Requests sent before the one that answered, to the same or to another model."""
+        exchange = self._exchange
+        if isinstance(exchange, StreamExchange) and exchange.committed is not None:
+            return exchange.committed.running.send.number - 1
+        answered = next((a.number for a in exchange.attempts if a.outcome == "ok"), len(exchange.attempts))
+        return max(answered - 1, 0)
+
     def details(self) -> CallDetails:
         """What is known by now; of a stream, what has arrived."""
         received, reply, error = self.received, self.reply, self.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,13 +41,18 @@ class Incoming:
 
 def _path(settings: ClientSettings, url: URL) -> str:
     """The route's path below the base URL. The key goes nowhere else."""
-    base = URL(settings.config.base_url)
+    base = _parsed(settings.config.base_url)
     if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
         raise ConfigurationError(f"url: {url.scheme}://{url.host} is not the gateway ({base}); the key stays here")
     prefix = base.path.rstrip("/")
     if not url.path.startswith(f"{prefix}/"):
         raise ConfigurationError(f"url: {url.path} is not below the base URL ({base})")
     return url.path[len(prefix) :].rstrip("/")
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(url: str) -> URL:
+    return URL(url)
 
 
 def _json(content: bytes) -> Any:
@@ -101,4 +107,7 @@ def _policy(fields: dict[str, Any]) -> FallbackPolicy:
 
 def _operation(incoming: Incoming) -> str:
     """The GenAI operation a span of the call is named after."""
-    return "embeddings" if str(incoming.url).endswith("/embeddings") else "chat"
+    last = incoming.url.path.rstrip("/").rpartition("/")[2]
+    return {"embeddings": "embeddings", "completions": "chat", "responses": "chat", "messages": "chat"}.get(
+        last, "generate_content"
+    )

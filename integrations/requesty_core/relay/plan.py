@@ -192,7 +192,7 @@ def _unary_call(
         reader,
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
-        telemetry=settings.telemetry(_operation(incoming), options),
+        telemetry=settings.telemetry(_operation(incoming) if billed else None, options),
         adaptation=adaptation,
     )
     relayed = Relayed(exchange)
@@ -250,7 +250,7 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
         lambda received: OpaqueAccumulator(),
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
-        telemetry=settings.telemetry(_operation(incoming), options),
+        telemetry=settings.telemetry(_operation(incoming) if billed else None, options),
     )
     exchange.is_repeatable = again
     given = {name.lower(): value for name, value in incoming.headers}

@@ -1,5 +1,7 @@
 """How long to wait before trying the same model again: exponential backoff with jitter, never less than Retry-After.
 
+A server that asks for a longer wait than is granted is not asked again: the call moves on or fails at once.
+
 Nothing here sleeps or reads a clock.
 """
 
@@ -23,7 +25,8 @@ class RetryPolicy:
     """Delays between attempts on one model, in seconds.
 
     ``base`` doubles with each attempt up to ``cap``; ``jitter`` is the fraction by which a delay may be longer or
-    shorter; a server's Retry-After is honoured up to ``max_retry_after``.
+    shorter. A server's Retry-After is the least wait; one of more than ``max_retry_after`` is not waited for at all:
+    the call goes on with the next step, or fails at once with the typed error, whose ``retry_after`` says how long.
     """
 
     base: float = 0.5
@@ -37,12 +40,12 @@ class RetryPolicy:
         if not isinstance(self.jitter, (int, float)) or not 0 <= self.jitter <= 1:
             raise ConfigurationError(f"retry.jitter: {self.jitter!r} is not a fraction; give 0 to 1")
 
-    def delay(self, failures: int, error: RequestyError, random: Random) -> float:
-        """Seconds to wait after the ``failures``-th failure (from 1) in a row."""
+    def delay(self, failures: int, error: RequestyError, random: Random) -> float | None:
+        """Seconds to wait after the ``failures``-th failure (from 1) in a row; ``None`` if it is not worth the wait."""
         backoff = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
         backoff *= 1 + self.jitter * (2 * random.random() - 1)
         asked = error.retry_after or 0.0
-        return max(backoff, min(asked, self.max_retry_after))
+        return None if asked > self.max_retry_after else max(backoff, asked)
 
 
 def parse_retry_after(headers: Mapping[str, str], wall_clock: float) -> float | None:

@@ -180,7 +180,7 @@ class FallbackEngine:
         # After a hedge the attempt that failed last need not be the one of the current step.
         if error.is_retryable and self._failures < retries and step.model == model:
             delay = self._policy.retry.delay(self._failures + 1, error, self._random)
-            if self._deadline is None or now + delay < self._deadline:
+            if delay is not None and (self._deadline is None or now + delay < self._deadline):
                 self._failures += 1
                 self._wait = delay
                 return

@@ -8,21 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from requesty_core.errors import ErrorResponse, RequestyError
+from requesty_core.errors import ConfigurationError, ErrorResponse, RequestyError
 from requesty_core.replies.attempts import Attempt
 
 from .events import logger
 
-__all__ = ["CallTelemetry", "redacted"]
+__all__ = ["CallTelemetry", "check_tracing", "redacted"]
 
 
 class Span(Protocol):
     """What the telemetry of a call needs of a span."""
 
+    def asked(self, body: Mapping[str, Any] | None) -> None:
+        """What the caller asks for."""
+
+    def headers(self, number: int, model: str) -> Mapping[str, str]:
+        """An attempt is about to be sent; the headers that tell of it."""
+
     def attempt(self, attempt: Attempt) -> None:
         """An attempt ended."""
 
-    def answered(self, reply: Any) -> None:
+    def first_token(self) -> None:
+        """A stream shows its first token."""
+
+    def answered(self, result: Any) -> None:
         """The call has its reply."""
 
     def failed(self, error: RequestyError) -> None:
@@ -43,19 +52,43 @@ def redacted(value: Any, redact: Callable[[str], str]) -> Any:
     return value
 
 
+def check_tracing(value: Any) -> bool | str:
+    """The setting, checked. Raises :class:`ConfigurationError`."""
+    if value is None:
+        return False
+    if isinstance(value, bool) or value == "content":
+        checked: bool | str = value
+        return checked
+    raise ConfigurationError(f"tracing: {value!r} is none of False, True and 'content'")
+
+
 class CallTelemetry:
     """One call's telemetry.
 
     Args:
         redact: blots the key out of a text.
-        start: starts the span of the call.
+        span: the span of the call, if it has one.
     """
 
     __slots__ = ("_redact", "_span")
 
-    def __init__(self, redact: Callable[[str], str] | None = None, start: Callable[[], Span] | None = None) -> None:
+    def __init__(self, redact: Callable[[str], str] | None = None, span: Span | None = None) -> None:
         self._redact = redact
-        self._span = None if start is None else start()
+        self._span = span
+
+    def asked(self, body: Mapping[str, Any] | None) -> None:
+        """What the caller asks for; the JSON body without ``model``."""
+        if self._span is not None:
+            self._span.asked(body)
+
+    def headers(self, number: int, model: str) -> Mapping[str, str]:
+        """An attempt is about to be sent; the headers that tell the gateway of its span."""
+        return {} if self._span is None else self._span.headers(number, model)
+
+    def first_token(self) -> None:
+        """A stream shows its first token."""
+        if self._span is not None:
+            self._span.first_token()
 
     def clean(self, error: RequestyError) -> None:
         """Blot the key out of the error's message, body and response, where a server or proxy echoed it."""

@@ -8,7 +8,6 @@ from email.utils import format_datetime
 from functools import partial
 
 from requesty_core.errors import ErrorKind as K
-from requesty_core.retry.backoff import RetryPolicy
 from requesty_core.retry.policy import FallbackPolicy
 
 from ..model import ALL, SCENARIOS, STREAMS, UNARY, Case, Scenario, scenario
@@ -75,15 +74,18 @@ def retry_after_past_deadline(case: Case) -> None:
     assert len(case.gw.requests) == 1
 
 
-@scenario(GROUP, "an absurd Retry-After is capped")
-def retry_after_capped(case: Case) -> None:
+@scenario(GROUP, "a Retry-After of more than max_retry_after is not waited for")
+def retry_after_too_long(case: Case) -> None:
     case.gw.fail_next(429, retry_after=86_400)
-    policy = FallbackPolicy(deadline=5, retry=RetryPolicy(base=0.01, max_retry_after=0.05))
-    assert case.ask(max_retries=1, fallback_policy=policy).text
-    assert len(case.gw.requests) == 2
+    failure = case.fail(max_retries=1)
+    assert (failure.kind, failure.retry_after) == (K.RATE_LIMIT, 86_400)
+    assert len(case.gw.requests) == 1
+    case.gw.fail_next(429, retry_after=86_400)
+    got = case.ask(max_retries=1, fallbacks=["anthropic/claude-sonnet-4-5"])
+    assert [outcome for _, outcome in got.attempts] == ["error", "ok"]
 
 
-@scenario(GROUP, "Retry-After in seconds, as a date, and absurd")
+@scenario(GROUP, "Retry-After in seconds, as a date, and unreadable")
 def retry_after(case: Case) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
     for value, low, high in (("1", 1, 1), (date, 0, 2), ("soon", None, None), ("-5", None, None)):

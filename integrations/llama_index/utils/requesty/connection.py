@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from llama_index.core.bridge.pydantic import (
     BaseModel,
@@ -68,7 +68,10 @@ class Connection(BaseModel):
     app_title: str | None = Field(default=None, description="Attribution title (`X-Title`); sent only if set.")
     extra_headers: dict[str, str] | None = Field(default=None, description="Headers sent with every request.")
     extra_body: dict[str, Any] | None = Field(default=None, description="Body fields sent with every request.")
-    tracing: bool = Field(default=False, description="Whether requests open OpenTelemetry spans, if its API is there.")
+    tracing: bool | Literal["content"] = Field(
+        default=False,
+        description="Whether calls open OpenTelemetry spans and count in its metrics; 'content' records prompts too.",
+    )
     require: dict[str, Any] | None = Field(
         default=None,
         description='What the catalogue must show of every model asked, such as {"geolocation": "eu"}; else refused.',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from haystack import Document, component, default_from_dict, default_to_dict, logging
 from haystack.utils import Secret
@@ -75,7 +75,7 @@ class RequestyDocumentEmbedder(Embedder):
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
-        tracing: bool = False,
+        tracing: bool | Literal["content"] = False,
         require: dict[str, Any] | None = None,
     ) -> None:
         """
@@ -131,7 +131,8 @@ class RequestyDocumentEmbedder(Embedder):
         :param on_event:
             Called with every event of a call.
         :param tracing:
-            Whether requests open OpenTelemetry spans, if its API is installed.
+            Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; `"content"`
+            records prompts and answers too.
         :param require:
             What the catalogue must show of every model before anything is sent to it, such as
             `{"geolocation": "eu", "training": False, "retention": "none"}`; unknown is refused.

@@ -81,7 +81,7 @@ class RequestyChatGenerator(Component):
         ledger: CostLedger | None = None,
         budget: Budget | None = None,
         on_event: Callable[[CallEvent], None] | None = None,
-        tracing: bool = False,
+        tracing: bool | Literal["content"] = False,
         require: dict[str, Any] | None = None,
         adapt: Literal["chain", "always", "never"] = "chain",
     ) -> None:
@@ -133,7 +133,8 @@ class RequestyChatGenerator(Component):
         :param on_event:
             Called with every event of a call: attempts, waits, fallbacks.
         :param tracing:
-            Whether requests open OpenTelemetry spans, if its API is installed.
+            Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; `"content"`
+            records prompts and answers too.
         :param require:
             What the catalogue must show of every model before anything is sent to it, such as
             `{"geolocation": "eu", "training": False, "retention": "none"}`; unknown is refused.
