@@ -107,7 +107,7 @@ RECORD = {"model": "a", "outcome": "error", "error": "x", "error_class": "Foreig
 )
 def test_members_are_asked_in_turn(way: Way, outcomes: list[Outcome], position: int, failed: Any) -> None:
     answered, asked = way("abc"[: len(outcomes)], outcomes, FallbackPolicy())
-    assert answered == Answered(outcomes[position], position, failed)
+    assert answered == Answered(outcomes[position], position, failed, tuple(range(position)))
     assert asked == list(range(position + 1))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from haystack import component
-from haystack.components.generators.chat import OpenAIChatGenerator
+from haystack import component, tracing
+from haystack.components.generators.chat import FallbackChatGenerator, OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage, StreamingChunk
 from haystack.utils import Secret
 
@@ -168,3 +172,133 @@ def test_saved_and_restored(chain: Any, gw: Any) -> None:
     gw.fail_next(503, model=A)
     assert again.run("x")["replies"][0].meta["requested_model"] == B
     assert isinstance(again.generators[0], RequestyChatGenerator)
+
+
+# --- members of other packages ----------------------------------------------------------------------------------------
+
+
+@component
+class Member:
+    """A generator of another package that does what it is told."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.messages: Any = None
+
+    @component.output_types(replies=list[ChatMessage], meta=dict[str, Any])
+    def run(self, messages: list[ChatMessage], streaming_callback: Any = None) -> dict[str, Any]:
+        self.messages = messages
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return {"replies": self.outcome, "meta": {"own": 1}}
+
+
+GOOD = [ChatMessage.from_assistant("Here.")]
+
+
+def test_an_answer_without_replies_is_a_failure(ask: Any) -> None:
+    result = ask.result(RequestyFallbackChatGenerator([Member([]), Member(GOOD)]))
+    assert result["replies"][0].text == "Here."
+    assert result["meta"]["attempts"][0]["error_class"] == "EmptyChoicesError"
+
+
+def test_meta_has_what_haystacks_own_chain_tells(ask: Any) -> None:
+    meta = ask.result(RequestyFallbackChatGenerator([Member(TimeoutError("slow")), Member(GOOD)]))["meta"]
+    told = {name: meta[name] for name in meta if name not in ("attempts", "generator", "class")}
+    assert told == {
+        "own": 1,
+        "successful_chat_generator_index": 1,
+        "successful_chat_generator_class": "Member",
+        "total_attempts": 2,
+        "failed_chat_generators": ["Member"],
+    }
+
+
+def test_a_string_reaches_members_as_messages() -> None:
+    member = Member(GOOD)
+    RequestyFallbackChatGenerator([member]).run("Hello")
+    assert member.messages == [ChatMessage.from_user("Hello")]
+    with pytest.raises(TypeError, match=r"^messages: expected a list of ChatMessage or a string"):
+        RequestyFallbackChatGenerator([member]).run({"role": "user"})  # type: ignore[arg-type]
+
+
+def test_haystacks_own_name_of_the_members_is_taken() -> None:
+    chain = RequestyFallbackChatGenerator(chat_generators=[Member(GOOD)])
+    assert chain.run("Hello")["replies"] == GOOD
+    with pytest.raises(ConfigurationError, match=r"^chat_generators: is another name of generators"):
+        RequestyFallbackChatGenerator([Member(GOOD)], chat_generators=[Member(GOOD)])
+
+
+def test_a_saved_chain_of_haystacks_loads_as_ours(gw: Any) -> None:
+    members = [OpenAIChatGenerator(api_key=Secret.from_env_var("REQUESTY_API_KEY"), model=m) for m in ("a", "b")]
+    saved = FallbackChatGenerator(members).to_dict()
+    saved["type"] = f"{RequestyFallbackChatGenerator.__module__}.{RequestyFallbackChatGenerator.__name__}"
+    chain = RequestyFallbackChatGenerator.from_dict(saved)
+    assert [member.model for member in chain.generators] == ["a", "b"]
+
+
+class Span(tracing.Span):
+    """A span that keeps its tags."""
+
+    def __init__(self, operation_name: str, tags: dict[str, Any]) -> None:
+        self.operation_name = operation_name
+        self.tags = tags
+
+    def set_tag(self, key: str, value: Any) -> None:
+        self.tags[key] = value
+
+
+class SpyingTracer(tracing.Tracer):
+    """A tracer that keeps its spans."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    @contextlib.contextmanager
+    def trace(self, operation_name: str, tags: Any = None, parent_span: Any = None) -> Iterator[tracing.Span]:
+        self.spans.append(Span(operation_name, dict(tags or {})))
+        yield self.spans[-1]
+
+    def current_span(self) -> tracing.Span | None:
+        return None
+
+
+class Screen:
+    """A callback that is an object."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+
+    async def __call__(self, chunk: StreamingChunk) -> str:
+        await asyncio.sleep(0)
+        self.shown += chunk.content
+        return "seen"
+
+
+def test_an_object_whose_call_is_async_is_awaited(make: Any) -> None:
+    for callback in (Screen(), functools.partial(Screen())):
+        chain = RequestyFallbackChatGenerator([make(A), make(B)])
+        asyncio.run(chain.run_async("The sea is calm.", streaming_callback=callback))
+        assert "calm" in getattr(callback, "func", callback).shown
+
+
+def test_a_callbacks_own_value_goes_back_to_the_member() -> None:
+    @component
+    class Streaming:
+        @component.output_types(replies=list[ChatMessage])
+        def run(self, messages: list[ChatMessage], streaming_callback: Any = None) -> dict[str, Any]:
+            return {"replies": [ChatMessage.from_assistant(streaming_callback(StreamingChunk(content="x")))]}
+
+    chain = RequestyFallbackChatGenerator([Streaming(), Member(GOOD)])
+    assert chain.run("Hello", streaming_callback=lambda chunk: f"got {chunk.content}")["replies"][0].text == "got x"
+
+
+def test_every_attempt_has_a_span_of_haystacks_tracer() -> None:
+    tracer = SpyingTracer()
+    tracing.enable_tracing(tracer)
+    try:
+        RequestyFallbackChatGenerator([Member(TimeoutError("slow")), Member(GOOD)]).run("Hello")
+    finally:
+        tracing.disable_tracing()
+    spans = [span for span in tracer.spans if span.operation_name == "haystack.chat_generator.run"]
+    assert [span.tags["haystack.component.type"] for span in spans] == ["Member", "Member"]

@@ -33,11 +33,13 @@ class Answered(NamedTuple, Generic[T]):
         result: what the member returned.
         position: which member it was.
         failed: the attempts before it, as plain JSON values.
+        passed: positions of the members that failed before it, in the order they were asked.
     """
 
     result: T
     position: int
     failed: tuple[dict[str, Any], ...] = ()
+    passed: tuple[int, ...] = ()
 
 
 Asking = Generator[int | Wait, Any, Answered[T]]
@@ -68,6 +70,7 @@ def ask_in_turn(
             raise outcome
         return Answered(outcome[0], 0)
     failed: list[dict[str, Any]] = []
+    passed: list[int] = []
     steps = fall_through(names, policy, health)
     with closing(steps):
         action = next(steps)
@@ -79,10 +82,11 @@ def ask_in_turn(
             outcome = yield action
             if not isinstance(outcome, Exception):
                 next(steps, None)
-                return Answered(outcome[0], action, tuple(failed))
+                return Answered(outcome[0], action, tuple(failed), tuple(passed))
             error = classify(action, outcome)
             if error is None or was_seen(error):
                 raise outcome
+            passed.append(action)
             failed += attempts_of(error.attempts) or [_record(names[action], outcome)]
             try:
                 action = steps.send(error)

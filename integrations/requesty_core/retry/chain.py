@@ -22,6 +22,7 @@ from requesty_core.settings.config import Timeouts
 
 from .backoff import parse_retry_after
 from .fallback import FallbackEngine, Wait
+from .foreign import causes, headers_of, status_of
 from .health import HealthBoard
 from .policy import FallbackPolicy
 from .steps import Step
@@ -71,29 +72,26 @@ def fall_through(
 def classified(error: BaseException) -> RequestyError | None:
     """An exception of any HTTP client's SDK in the terms of the rules; ``None`` for one that is no call's failure.
 
-    Read by what such exceptions have in common: ``status_code`` (and ``response``), or being a timeout or a lost
-    connection.
+    Read by what such exceptions have in common (see :mod:`.foreign`), on the exception or on the one it was raised
+    from: packages wrap their SDK's errors in classes of their own.
     """
-    if isinstance(error, RequestyError):
-        return error
-    status = getattr(error, "status_code", None)
-    response = getattr(error, "response", None)
-    if status is None:
-        status = getattr(response, "status_code", None)
-    made: RequestyError
-    if isinstance(status, int) and 400 <= status <= 599:
-        told = getattr(response, "headers", None) or getattr(error, "headers", None) or {}
-        headers = {str(k).lower(): str(v) for k, v in dict(told).items()}
-        answer = ErrorResponse(status, headers, str(error).encode())
-        made = error_from_status(answer, retry_after=parse_retry_after(headers, time.time()))
-    elif isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        made = RequestTimeoutError(str(error))
-    elif isinstance(error, ConnectionError) or "Connection" in type(error).__name__:
-        made = ConnectionFailedError(str(error))
-    else:
-        return None
-    made.__cause__ = error
-    return made
+    for inner in causes(error):
+        if isinstance(inner, RequestyError):
+            return inner
+        status, headers = status_of(inner), headers_of(inner)
+        made: RequestyError
+        if status is not None:
+            answer = ErrorResponse(status, headers, str(inner).encode())
+            made = error_from_status(answer, retry_after=parse_retry_after(headers, time.time()))
+        elif isinstance(inner, TimeoutError) or "Timeout" in type(inner).__name__:
+            made = RequestTimeoutError(str(inner))
+        elif isinstance(inner, ConnectionError) or "Connection" in type(inner).__name__:
+            made = ConnectionFailedError(str(inner))
+        else:
+            continue
+        made.__cause__ = error
+        return made
+    return None
 
 
 def was_seen(error: RequestyError) -> bool:

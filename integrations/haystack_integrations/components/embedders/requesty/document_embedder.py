@@ -214,9 +214,9 @@ class RequestyDocumentEmbedder(Embedder):
         texts = self._texts(documents)
         if not texts:
             return {"documents": list(documents), "meta": {}}
-        with self._progress(len(texts)) as bar:
+        with self._progress(len(set(texts))) as bar:
             try:
-                reply = self._embed(list(texts.values()), **self._batching(bar))
+                reply = self._embed(list(dict.fromkeys(texts)), **self._batching(bar))
             except RequestyError as error:
                 return self._without(documents, texts, error)
         return self._with(documents, texts, reply)
@@ -236,9 +236,9 @@ class RequestyDocumentEmbedder(Embedder):
         texts = self._texts(documents)
         if not texts:
             return {"documents": list(documents), "meta": {}}
-        with self._progress(len(texts)) as bar:
+        with self._progress(len(set(texts))) as bar:
             try:
-                reply = await self._embed_async(list(texts.values()), **self._batching(bar))
+                reply = await self._embed_async(list(dict.fromkeys(texts)), **self._batching(bar))
             except RequestyError as error:
                 return self._without(documents, texts, error)
         return self._with(documents, texts, reply)
@@ -249,27 +249,30 @@ class RequestyDocumentEmbedder(Embedder):
     def _batching(self, bar: Any) -> dict[str, Any]:
         return {"batch_size": self.batch_size, "max_in_flight": self.max_concurrency, "on_batch": bar.update}
 
-    def _texts(self, documents: list[Document]) -> dict[str, str]:
-        """The texts to embed by document id, so that one document given twice is embedded once."""
+    def _texts(self, documents: list[Document]) -> list[str]:
+        """The text of each document; equal ones are embedded once, whatever ids their documents have."""
         if not isinstance(documents, list) or not all(isinstance(item, Document) for item in documents):
             raise TypeError("documents: expected a list of Documents; use RequestyTextEmbedder for a string")
-        return {document.id: self._text(document) for document in documents}
+        return [self._text(document) for document in documents]
 
     def _text(self, document: Document) -> str:
         fields = [str(document.meta[k]) for k in self.meta_fields_to_embed if document.meta.get(k) is not None]
         return self.prefix + self.embedding_separator.join([*fields, document.content or ""]) + self.suffix
 
-    def _with(self, documents: list[Document], texts: dict[str, str], reply: EmbeddingsReply) -> dict[str, Any]:
-        found = dict(zip(texts, reply.vectors, strict=True))
-        return {"documents": [replace(d, embedding=found[d.id]) for d in documents], "meta": meta_of(reply)}
+    def _with(self, documents: list[Document], texts: list[str], reply: EmbeddingsReply) -> dict[str, Any]:
+        found = dict(zip(dict.fromkeys(texts), reply.vectors, strict=True))
+        embedded = [replace(d, embedding=found[text]) for d, text in zip(documents, texts, strict=True)]
+        return {"documents": embedded, "meta": meta_of(reply)}
 
-    def _without(self, documents: list[Document], texts: dict[str, str], error: RequestyError) -> dict[str, Any]:
+    def _without(self, documents: list[Document], texts: list[str], error: RequestyError) -> dict[str, Any]:
         """What is there after a failure, if that is wanted; else the failure is raised again."""
         if self.raise_on_failure:
             raise error
-        vectors = error.vectors if isinstance(error, EmbeddingsError) else [None] * len(texts)
-        found = dict(zip(texts, vectors, strict=True))
-        failed = [document_id for document_id, vector in found.items() if vector is None]
+        own = dict.fromkeys(texts)
+        vectors = error.vectors if isinstance(error, EmbeddingsError) else [None] * len(own)
+        found = dict(zip(own, vectors, strict=True))
+        failed = [d.id for d, text in zip(documents, texts, strict=True) if found[text] is None]
         logger.warning("{count} documents have no embedding: {error}", count=len(failed), error=str(error))
         meta = {**(meta_of(error) if isinstance(error, EmbeddingsError) else {}), "failed": failed}
-        return {"documents": [replace(d, embedding=found[d.id]) for d in documents], "meta": meta}
+        embedded = [replace(d, embedding=found[text]) for d, text in zip(documents, texts, strict=True)]
+        return {"documents": embedded, "meta": meta}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from haystack.dataclasses import ChatMessage, StreamingCallbackT, StreamingChunk
 from haystack.tools import ToolsType
+from haystack.tracing.tracer import tracer
 
 from requesty_core import FallbackPolicy, RequestyError
 from requesty_core.adapters import Answered, Asking, HealthBoard, ask_in_turn, classified
-from requesty_core.errors import ConfigurationError, ConnectionFailedError, MissingKeyError
+from requesty_core.errors import ConfigurationError, ConnectionFailedError, EmptyChoicesError, MissingKeyError
+
+from ._messages import checked_messages
 
 __all__ = ["Run", "result_of"]
 
@@ -33,7 +38,7 @@ class Run:
         self._members = members
         self._callback = streaming_callback
         self._arguments = {
-            "messages": messages,
+            "messages": checked_messages(messages),
             "generation_kwargs": generation_kwargs,
             "tools": tools,
             "tools_strict": tools_strict,
@@ -47,18 +52,21 @@ class Run:
 
     def ask(self, position: int) -> dict[str, Any]:
         """The result of a member."""
-        result: dict[str, Any] = self._members[position].run(**self._arguments_of(position))
-        return result
+        member, arguments = self._members[position], self._arguments_of(position)
+        with attempt_span(member, arguments):
+            result: dict[str, Any] = member.run(**arguments)
+        return _answered(member, result)
 
     async def ask_async(self, position: int) -> dict[str, Any]:
         """The same on an event loop; a member that cannot runs in a thread."""
         member, arguments = self._members[position], self._arguments_of(position)
         result: dict[str, Any]
-        if hasattr(member, "run_async"):
-            result = await member.run_async(**arguments)
-        else:
-            result = await asyncio.to_thread(member.run, **arguments)
-        return result
+        with attempt_span(member, arguments):
+            if hasattr(member, "run_async"):
+                result = await member.run_async(**arguments)
+            else:
+                result = await asyncio.to_thread(member.run, **arguments)
+        return _answered(member, result)
 
     def _arguments_of(self, position: int) -> dict[str, Any]:
         """Arguments of a member's run; what it has no parameter for is refused unless it is unset."""
@@ -92,8 +100,35 @@ def result_of(answered: Answered[dict[str, Any]], members: Sequence[Any]) -> dic
     if answered.failed and replies:
         first: ChatMessage = replies[0]
         replies = [replace(first, _meta={**first.meta, "attempts": attempts}), *replies[1:]]
-    name = type(members[answered.position]).__name__
-    return {"replies": replies, "meta": {"attempts": attempts, "generator": answered.position, "class": name}}
+    classes = [type(member).__name__ for member in members]
+    meta = {
+        **(answered.result.get("meta") or {}),
+        "attempts": attempts,
+        "generator": answered.position,
+        "class": classes[answered.position],
+        # Under the names of Haystack's own chain.
+        "successful_chat_generator_index": answered.position,
+        "successful_chat_generator_class": classes[answered.position],
+        "total_attempts": len(answered.passed) + 1,
+        "failed_chat_generators": [classes[position] for position in answered.passed],
+    }
+    return {"replies": replies, "meta": meta}
+
+
+def _answered(member: Any, result: dict[str, Any]) -> dict[str, Any]:
+    """The result of a member. Raises :class:`EmptyChoicesError` if it holds no reply: that is no answer."""
+    if not result.get("replies"):
+        raise EmptyChoicesError(f"{type(member).__name__} gave no replies")
+    return result
+
+
+@contextmanager
+def attempt_span(member: Any, arguments: dict[str, Any]) -> Iterator[None]:
+    """A span of Haystack's tracer for one attempt, as Haystack's own chain opens it."""
+    tags = {"haystack.component.name": "chat_generator", "haystack.component.type": type(member).__name__}
+    with tracer.trace("haystack.chat_generator.run", tags, tracer.current_span()) as span:
+        span.set_content_tag("haystack.component.input", arguments)
+        yield
 
 
 class _Watch:
@@ -112,27 +147,35 @@ class _Watch:
         def note(chunk: StreamingChunk) -> None:
             self.has_shown |= bool(chunk.content or chunk.tool_calls or chunk.reasoning)
 
-        if inspect.iscoroutinefunction(target):
+        if _is_async(target):
 
-            async def watched_async(chunk: StreamingChunk) -> None:
+            async def watched_async(chunk: StreamingChunk) -> Any:
                 note(chunk)
                 try:
-                    await target(chunk)
+                    return await target(chunk)
                 except BaseException:
                     self.callback_failed = True
                     raise
 
             return watched_async
 
-        def watched(chunk: StreamingChunk) -> None:
+        def watched(chunk: StreamingChunk) -> Any:
             note(chunk)
             try:
-                target(chunk)
+                # What it returns is the member's to await.
+                return target(chunk)
             except BaseException:
                 self.callback_failed = True
                 raise
 
         return watched
+
+
+def _is_async(callback: Any) -> bool:
+    """Whether calling it gives something to await: a coroutine function, also bound or partial, or an object of one."""
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(type(callback).__call__)
 
 
 def _is_missing_key(error: BaseException) -> bool:

@@ -61,6 +61,7 @@ class RequestyFallbackChatGenerator:
         api_key: Secret | Callable[[], str] = KEY,
         policy: FallbackPolicy | None = None,
         generator_kwargs: dict[str, Any] | None = None,
+        chat_generators: list[Any] | None = None,
     ) -> None:
         """
         Creates the chain. No member is warmed up before it is asked.
@@ -75,9 +76,14 @@ class RequestyFallbackChatGenerator:
             Rules of cool-down, deadline, attempts, and the predicate.
         :param generator_kwargs:
             Further arguments of `RequestyChatGenerator` for `models`, such as `tools`, `options` or `ledger`.
+        :param chat_generators:
+            The same as `generators`, under the name of Haystack's own chain.
         :raises ConfigurationError:
             If neither or both of `generators` and `models` are given, or a member is no chat generator.
         """
+        if generators and chat_generators:
+            raise ConfigurationError("chat_generators: is another name of generators; give one of them")
+        generators = generators or chat_generators
         if bool(generators) == bool(models):
             raise ConfigurationError("generators: give either generators or models, and not both")
         self.policy = policy_from(policy)
@@ -172,6 +178,8 @@ class RequestyFallbackChatGenerator:
             The chain.
         """
         parameters = deepcopy(data.get("init_parameters", {}))
+        if parameters.get("chat_generators"):
+            parameters["generators"] = parameters.pop("chat_generators")
         if parameters.get("generators"):
             parameters["generators"] = [
                 component_from_dict(import_class_by_name(item["type"]), item, name="generator")
