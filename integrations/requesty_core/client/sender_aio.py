@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
-from requesty_core.exchange.aio import AsyncOpened, AsyncPrepare, astream_events, aunary
+from requesty_core.exchange.aio import AsyncPrepare, astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
@@ -43,9 +43,9 @@ class AsyncSender:
         self, exchange: StreamExchange[E, R], prepare: AsyncPrepare
     ) -> tuple[AsyncGenerator[E], Callable[[], Awaitable[None]]]:
         """The events of a streamed exchange, and what ends it before they do, from any task of the loop."""
-        held: list[AsyncOpened[E, R]] = []
+        held: list[Callable[[], object]] = []
         events = astream_events(exchange, prepare, self._post, held)
-        return events, partial(_close, events, held)
+        return events, partial(_close, events, held, exchange)
 
     async def each(self, plan: EmbeddingsPlan, embed: Callable[[Batch], Awaitable[None]]) -> None:
         """Embed every batch, as many at a time as the plan allows, in tasks."""
@@ -73,10 +73,13 @@ class AsyncSender:
         return await transport.handle_async_request(request)
 
 
-async def _close(events: AsyncGenerator[E], held: list[AsyncOpened[E, R]]) -> None:
-    """End a stream; a task that waits for its next event meanwhile gets a :class:`TruncatedStreamError`."""
-    if cast("AsyncGeneratorType[E, None]", events).ag_running:
-        for opened in held:
-            await opened.aclose()
+async def _close(events: AsyncGenerator[E], held: list[Callable[[], object]], exchange: StreamExchange[E, R]) -> None:
+    """End a stream; a task that waits for its next event meanwhile gets a typed error, and nothing is tried after."""
+    if not cast("AsyncGeneratorType[E, None]", events).ag_running:
+        await events.aclose()
         return
-    await events.aclose()
+    exchange.abandon()
+    for end in tuple(held):
+        ended = end()
+        if isinstance(ended, Awaitable):
+            await ended

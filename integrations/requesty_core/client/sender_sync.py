@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
 from requesty_core.exchange.race import Prepare
 from requesty_core.exchange.stream import StreamExchange
-from requesty_core.exchange.sync import stream_events, unary
+from requesty_core.exchange.sync import Opened, stream_events, unary
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.network.callers import as_transport
 from requesty_core.network.http import HTTPClient, Request, Response, Transport
@@ -18,6 +20,7 @@ from requesty_core.network.shared import shared_transport
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from types import GeneratorType
 
 __all__ = ["Sender"]
 
@@ -39,8 +42,9 @@ class Sender:
 
     def start(self, exchange: StreamExchange[E, R], prepare: Prepare) -> tuple[Generator[E], Callable[[], None]]:
         """The events of a streamed exchange, and what ends it before they do."""
-        events = stream_events(exchange, prepare, self._post, self._given)
-        return events, events.close
+        held: list[Opened[E, R]] = []
+        events = stream_events(exchange, prepare, self._post, self._given, held)
+        return events, partial(_close, events, held, exchange)
 
     def each(self, plan: EmbeddingsPlan, embed: Callable[[Batch], None]) -> None:
         """Embed every batch, as many at a time as the plan allows, in threads."""
@@ -72,3 +76,15 @@ class Sender:
     def _post(self, request: Request) -> Response:
         transport = self._given or shared_transport(request.url.scheme, self._network)
         return transport.handle_request(request)
+
+
+def _close(events: Generator[E], held: list[Opened[E, R]], exchange: StreamExchange[E, R]) -> None:
+    """End a stream; a thread that waits for its next event meanwhile gets a typed error, and nothing is tried after."""
+    if not cast("GeneratorType[E, None, None]", events).gi_running:
+        # ValueError: another thread began to read in this moment.
+        with contextlib.suppress(ValueError):
+            events.close()
+            return
+    exchange.abandon()
+    for opened in tuple(held):
+        opened.break_off()

@@ -107,16 +107,23 @@ class AsyncOpened(Generic[E, R]):
 
     @classmethod
     async def open(
-        cls, post: AsyncPost, request: Request, running: RunningAttempt, exchange: StreamExchange[E, R]
+        cls,
+        post: AsyncPost,
+        request: Request,
+        running: RunningAttempt,
+        exchange: StreamExchange[E, R],
+        held: list[Callable[[], object]],
     ) -> Self:
         """Send and read until there is something to show. Raises a typed error if it comes to nothing."""
         deadlines = Deadlines(running.send.timeouts, time.monotonic(), streams=True)
         limits = Limits(request, deadlines)
+        held.append(deadlines.break_off)
         try:
             response = await limits.wait(_post(post, request, running, exchange))
         except (*TransportError, TimeoutError) as exc:
             deadlines.has_passed()
             raise transport_failure(running, exc, deadlines.expired, opened=False) from None
+        held.append(response.aclose)
         deadlines.head_came()
         request.extensions["timeout"]["read"] = running.send.timeouts.read
         opened = cls(response, request, limits)
@@ -271,21 +278,19 @@ async def aunary(exchange: UnaryExchange[T], prepare: AsyncPrepare, post: AsyncP
 
 
 async def astream_events(
-    exchange: StreamExchange[E, R], prepare: AsyncPrepare, post: AsyncPost, held: list[AsyncOpened[E, R]] | None = None
+    exchange: StreamExchange[E, R], prepare: AsyncPrepare, post: AsyncPost, held: list[Callable[[], object]]
 ) -> AsyncGenerator[E]:
     """Perform a streamed call; closing or dropping the generator frees the connection.
 
-    ``held`` gets what is open, for whoever must free it while the generator waits in another task.
+    ``held`` gets what ends each attempt as it begins, for whoever must end it while another task waits for an event.
     """
 
     async def attempt(request: Request, running: RunningAttempt) -> AsyncOpened[E, R]:
-        return await AsyncOpened.open(post, request, running, exchange)
+        return await AsyncOpened.open(post, request, running, exchange, held)
 
     opened: AsyncOpened[E, R] | None = None
     try:
         opened = await _first(exchange, prepare, attempt)
-        if held is not None:
-            held.append(opened)
         async with contextlib.aclosing(opened.events(exchange)) as events:
             async for event in events:
                 yield event

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+
 from requesty_core.network.decoding import MAX_RESPONSE_BYTES, Decoder, decoder_for
 from requesty_core.network.http import Request, Response
 from requesty_core.network.settings import network_of
 
-__all__ = ["decoder_of", "distrust", "max_bytes"]
+__all__ = ["break_off", "decoder_of", "distrust", "max_bytes"]
 
 
 def max_bytes(request: Request) -> int:
@@ -28,3 +31,18 @@ def distrust(response: Response) -> None:
     close = getattr(response.stream, "distrust", None)
     if close is not None:
         close()
+
+
+def break_off(response: Response) -> None:
+    """End a body from another thread; whoever reads it meets the connection's end."""
+    abort = getattr(response.stream, "abort", None)
+    if abort is not None:
+        abort()
+        return
+    stream = response.extensions.get("network_stream")
+    # A client of the caller's: its body is read by one thread at a time, so only the socket can be ended.
+    held = None if stream is None else stream.get_extra_info("socket")
+    if held is not None:
+        # OSError: it was closed in the same moment.
+        with contextlib.suppress(OSError):
+            held.shutdown(socket.SHUT_RDWR)

@@ -81,6 +81,7 @@ class Exchange:
         self._last_failed: str | None = None
         self._live: list[RunningAttempt] = []
         self._observer_error: Exception | None = None
+        self._is_abandoned = False
         self.telemetry = telemetry or CallTelemetry()
         self.telemetry.asked(body)
 
@@ -192,6 +193,8 @@ class Exchange:
         phase, estimate = self._book_unfinished(running, usage, error)
         if others_running or not self._is_refusal(running, error) or not self.engine.again(running.model, error):
             self.engine.failed(running.model, error, now, others_running=others_running)
+        if self._is_abandoned:
+            self.engine.close()
         self._last_failed = running.model
         attempt = Attempt.failed(
             running.model,
@@ -213,6 +216,11 @@ class Exchange:
         if self._adaptation is None or running.prepared is None or error.kind is not ErrorKind.BAD_REQUEST:
             return False
         return self._adaptation.learn(error, running.prepared.body, running.send)
+
+    def abandon(self) -> None:
+        """The caller wants no answer any more: nothing is tried after the attempt that is under way."""
+        self._is_abandoned = True
+        self.engine.close()
 
     def cancel(self, running: RunningAttempt, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""

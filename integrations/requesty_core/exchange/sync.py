@@ -21,7 +21,7 @@ from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import decoder_of, distrust, max_bytes
+from .bodies import break_off, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .race import Closable, Post, Prepare, race
 from .reader import Reader, usage_of
@@ -91,13 +91,22 @@ def _content(response: Response, request: Request) -> bytes:
 class Opened(Generic[E, R]):
     """A stream whose first meaningful event, or whose end, has arrived."""
 
-    def __init__(self, post: Post, request: Request, running: RunningAttempt, exchange: StreamExchange[E, R]) -> None:
+    def __init__(
+        self,
+        post: Post,
+        request: Request,
+        running: RunningAttempt,
+        exchange: StreamExchange[E, R],
+        held: list[Opened[E, R]],
+    ) -> None:
         timeouts = running.send.timeouts
+        self._response: Response | None = None
         self._request = request
         self._deadlines = Deadlines(timeouts, time.monotonic(), streams=True)
         self._watch = Watch(request, self._deadlines)
+        held.append(self)
         try:
-            self._response = _post(post, request, running, exchange)
+            self._response = response = _post(post, request, running, exchange)
         except TransportError as exc:
             raise transport_failure(running, exc, self._expired(), opened=False) from None
         finally:
@@ -105,14 +114,13 @@ class Opened(Generic[E, R]):
         request.extensions["timeout"]["read"] = timeouts.read
         try:
             self._deadlines.head_came()
-            self._watch.opened(self._response)
-            headers = headers_of(self._response)
-            if not 200 <= self._response.status_code < 300:
-                raise rejection(
-                    running, ReceivedResponse(self._response.status_code, headers, self._read(running), running.model)
-                )
-            self.reader: Reader[E, R] = exchange.reader(running, self._response.status_code, headers)
-            self._chunks = _body(self._response, request)
+            self._watch.opened(response)
+            headers = headers_of(response)
+            if not 200 <= response.status_code < 300:
+                content = self._read(response, running)
+                raise rejection(running, ReceivedResponse(response.status_code, headers, content, running.model))
+            self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
+            self._chunks = _body(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()
             self._reply: R | None = None
@@ -129,13 +137,13 @@ class Opened(Generic[E, R]):
             self._watch.set()
         except BaseException as exc:
             if isinstance(exc, ResponseError):
-                distrust(self._response)
+                distrust(response)
             self.close()
             raise
 
-    def _read(self, running: RunningAttempt) -> bytes:
+    def _read(self, response: Response, running: RunningAttempt) -> bytes:
         try:
-            return _content(self._response, self._request)
+            return _content(response, self._request)
         except TransportError as exc:
             raise transport_failure(running, exc, self._expired(), opened=True) from None
 
@@ -177,7 +185,7 @@ class Opened(Generic[E, R]):
                         break
             reply = reader.ended() if self._reply is None else self._reply
         except RequestyError as error:
-            if isinstance(error, ResponseError):
+            if isinstance(error, ResponseError) and self._response is not None:
                 distrust(self._response)
             if not reader.is_over:
                 exchange.break_off(reader, error)
@@ -203,7 +211,14 @@ class Opened(Generic[E, R]):
     def close(self) -> None:
         """Free the connection."""
         self._watch.cancel()
-        self._response.close()
+        if self._response is not None:
+            self._response.close()
+
+    def break_off(self) -> None:
+        """End the answer from another thread: whoever waits for it meets its end."""
+        self._deadlines.break_off()
+        if self._response is not None:
+            break_off(self._response)
 
 
 def _body(response: Response, request: Request) -> Iterator[bytes]:
@@ -245,12 +260,19 @@ class _Answer(Generic[T]):
 
 
 def stream_events(
-    exchange: StreamExchange[E, R], prepare: Prepare, post: Post, transport: Transport | None
+    exchange: StreamExchange[E, R],
+    prepare: Prepare,
+    post: Post,
+    transport: Transport | None,
+    held: list[Opened[E, R]],
 ) -> Generator[E]:
-    """Perform a streamed call; closing the generator frees the connection."""
+    """Perform a streamed call; closing the generator frees the connection.
+
+    ``held`` gets every attempt as it begins, for whoever must end it while the generator waits in another thread.
+    """
 
     def attempt(post: Post, request: Request, running: RunningAttempt) -> Opened[E, R]:
-        return Opened(post, request, running, exchange)
+        return Opened(post, request, running, exchange, held)
 
     opened: Opened[E, R] | None = None
     try:

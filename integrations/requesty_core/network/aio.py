@@ -57,6 +57,7 @@ class LoopTransport(AsyncTransport):
             while True:
                 cycle = Cycle(outgoing)
                 self._in_use.add(connection)
+                outgoing.awaits(connection.close)
                 try:
                     first = await converse(connection, cycle)
                     break
@@ -71,6 +72,8 @@ class LoopTransport(AsyncTransport):
         except BaseException:
             self._in_flight -= 1
             raise
+        finally:
+            outgoing.awaits(None)
         return Response(
             cycle.parser.status,
             headers=cycle.parser.headers,

@@ -9,7 +9,9 @@ bytes, bytes nobody asked for, an unread rest, a failed send.
 
 from __future__ import annotations
 
-from .deadlines import Deadlines, deadlines_of
+from collections.abc import Callable
+
+from .deadlines import NO_DEADLINES, Deadlines, deadlines_of
 from .http import ReadTimeout, Request, TransportError, WriteTimeout, timeouts_of
 from .http11 import ResponseParser, encode_head
 
@@ -44,6 +46,11 @@ class Outgoing:
         self.timeouts = timeouts_of(request)
         self.deadlines: Deadlines = deadlines_of(request.extensions)
 
+    def awaits(self, abort: Callable[[], None] | None) -> None:
+        """The head of the answer is awaited, and ``abort`` ends that; ``None`` when it is no longer."""
+        if self.deadlines is not NO_DEADLINES:
+            self.deadlines.awaits(abort)
+
     def may_resend(self, cycle: Cycle, exc: Exception) -> bool:
         """Whether the request may be sent again after ``exc``; if so, it is noted in the request's extensions."""
         extensions = self.request.extensions
@@ -52,6 +59,7 @@ class Outgoing:
             or RESENT in extensions
             or not isinstance(exc, TransportError)
             or isinstance(exc, (ReadTimeout, WriteTimeout))
+            or self.deadlines.broken_off
             or not (self.method in _SAFE or extensions.get(RESEND))
         ):
             return False

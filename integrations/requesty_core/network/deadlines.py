@@ -8,6 +8,7 @@ body. Whoever waits asks :meth:`Deadlines.cap` how long it may, and :meth:`Deadl
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from time import monotonic
 from typing import Literal
 
@@ -33,7 +34,7 @@ class Deadlines:
         streams: whether ``first_token`` and ``silence`` apply.
     """
 
-    __slots__ = ("_moments", "_silence", "expired", "next", "observed")
+    __slots__ = ("_abort", "_moments", "_silence", "broken_off", "expired", "next", "observed")
 
     def __init__(self, timeouts: Timeouts, started: float, *, streams: bool) -> None:
         self._moments: dict[Expired, float] = {}
@@ -44,6 +45,9 @@ class Deadlines:
         """Which limit passed, once one did."""
         self.observed = False
         """Whether the transport that sends the request keeps the deadlines itself."""
+        self._abort: Callable[[], None] | None = None
+        self.broken_off = False
+        """Whether the caller wants no answer any more."""
         if timeouts.total is not None:
             self._moments["total"] = started + timeouts.total
         if timeouts.first_byte is not None:
@@ -55,6 +59,18 @@ class Deadlines:
 
     def _choose(self) -> None:
         self.next = min(self._moments.values(), default=math.inf)
+
+    def awaits(self, abort: Callable[[], None] | None) -> None:
+        """The transport awaits the head of the answer; ``abort`` ends that, from any thread. ``None``: no longer."""
+        self._abort = abort
+        if abort is not None and self.broken_off:
+            abort()
+
+    def break_off(self) -> None:
+        """The caller wants no answer any more: a wait for its head ends at once."""
+        self.broken_off = True
+        if self._abort is not None:
+            self._abort()
 
     def head_came(self) -> None:
         """The response has begun; from now on silence counts."""

@@ -66,6 +66,7 @@ class SocketTransport(Transport):
                 cycle = Cycle(outgoing)
                 try:
                     self._trace(request, connection)
+                    outgoing.awaits(connection.abort)
                     first = converse(connection, cycle)
                     break
                 except BaseException as exc:
@@ -78,6 +79,8 @@ class SocketTransport(Transport):
         except BaseException:
             self._done()
             raise
+        finally:
+            outgoing.awaits(None)
         return Response(
             cycle.parser.status,
             headers=cycle.parser.headers,
@@ -190,6 +193,12 @@ class SocketTransport(Transport):
         if unwanted is not None:
             unwanted.close()
 
+    def abort(self, connection: Connection, is_in_use: Callable[[], bool]) -> None:
+        """Break off a connection that is in use; one that goes back to the pool meanwhile is found ended there."""
+        with self._lock:
+            if is_in_use():
+                connection.abort()
+
     def _drop(self) -> None:
         with self._lock:
             self._pool.drop()
@@ -234,6 +243,10 @@ class _Body(SyncByteStream):
     def distrust(self) -> None:
         """What the response said makes no sense: nothing more is to come from its connection."""
         self._cycle.has_doubt = True
+
+    def abort(self) -> None:
+        """Break off the connection, from any thread, unless it was given back."""
+        self._transport.abort(self._connection, lambda: self._open)
 
     def close(self) -> None:
         """Give the connection back."""

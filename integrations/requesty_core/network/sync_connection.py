@@ -76,6 +76,12 @@ class Connection:
         """Whether an idle connection is silent: a readable one is closed, or out of step."""
         return is_silent(self.sock)
 
+    def abort(self) -> None:
+        """Break the connection off, from any thread: whoever reads from it meets its end."""
+        # OSError: it was closed in the same moment.
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the socket."""
         # OSError: the other side was quicker.

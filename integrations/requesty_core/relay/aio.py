@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from requesty_core.client.aio.client import AsyncRequestyClient
@@ -51,8 +51,8 @@ class AsyncRelayTransport(AsyncTransport):
         try:
             if isinstance(planned.exchange, UnaryExchange):
                 return whole_response(await client.run(planned.exchange, planned.route, planned.options))
-            parts = client.events(planned.exchange, planned.route, planned.options)
-            body = _AsyncBody(await anext(parts, None), parts, request)
+            parts, close = client.start(planned.exchange, planned.route, planned.options)
+            body = _AsyncBody(await anext(parts, None), parts, close, request)
             planned.relayed.parts = body.parts() if planned.route.streams else None
             return opened_response(planned, body)
         except RequestyError as error:
@@ -64,9 +64,16 @@ class AsyncRelayTransport(AsyncTransport):
 
 
 class _AsyncBody(AsyncByteStream):
-    def __init__(self, first: StreamPart | None, rest: AsyncGenerator[StreamPart], request: Request) -> None:
+    def __init__(
+        self,
+        first: StreamPart | None,
+        rest: AsyncGenerator[StreamPart],
+        close: Callable[[], Awaitable[None]],
+        request: Request,
+    ) -> None:
         self._first = first
         self._rest = rest
+        self._close = close
         self._request = request
 
     async def parts(self) -> AsyncIterator[StreamPart]:
@@ -86,4 +93,4 @@ class _AsyncBody(AsyncByteStream):
             raise relay_error(error, self._request) from error
 
     async def aclose(self) -> None:
-        await self._rest.aclose()
+        await self._close()

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from requesty_core.client.sync.client import RequestyClient
@@ -52,8 +52,8 @@ class RelayTransport(Transport):
         try:
             if isinstance(planned.exchange, UnaryExchange):
                 return whole_response(client.run(planned.exchange, planned.route, planned.options))
-            parts = client.events(planned.exchange, planned.route, planned.options)
-            body = _Body(next(parts, None), parts, request)
+            parts, close = client.start(planned.exchange, planned.route, planned.options)
+            body = _Body(next(parts, None), parts, close, request)
             planned.relayed.parts = body.parts() if planned.route.streams else None
             return opened_response(planned, body)
         except RequestyError as error:
@@ -65,9 +65,16 @@ class RelayTransport(Transport):
 
 
 class _Body(SyncByteStream):
-    def __init__(self, first: StreamPart | None, rest: Generator[StreamPart], request: Request) -> None:
+    def __init__(
+        self,
+        first: StreamPart | None,
+        rest: Generator[StreamPart],
+        close: Callable[[], None],
+        request: Request,
+    ) -> None:
         self._first = first
         self._rest = rest
+        self._close = close
         self._request = request
 
     def parts(self) -> Iterator[StreamPart]:
@@ -86,4 +93,4 @@ class _Body(SyncByteStream):
             raise relay_error(error, self._request) from error
 
     def close(self) -> None:
-        self._rest.close()
+        self._close()

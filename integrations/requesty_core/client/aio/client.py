@@ -139,7 +139,7 @@ class AsyncRequestyClient(BaseClient):
         exchange, route, options = native_stream_exchange(
             self._settings, "messages", model, fields, params, MessagesAccumulator
         )
-        return AsyncStream(exchange, *self._start(exchange, route, options))
+        return AsyncStream(exchange, *self.start(exchange, route, options))
 
     async def responses(self, *, model: str, input: str | Sequence[Any], **params: Any) -> NativeReply:
         """A complete answer of ``/v1/responses`` (OpenAI format). Raises :class:`RequestyError`."""
@@ -155,7 +155,7 @@ class AsyncRequestyClient(BaseClient):
         exchange, route, options = native_stream_exchange(
             self._settings, "responses", model, fields, params, ResponsesAccumulator
         )
-        return AsyncStream(exchange, *self._start(exchange, route, options))
+        return AsyncStream(exchange, *self.start(exchange, route, options))
 
     async def chat(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """Ask for a complete answer.
@@ -174,7 +174,7 @@ class AsyncRequestyClient(BaseClient):
         Not a coroutine: iterate it with ``async for``.
         """
         exchange, options = chat_stream_exchange(self._settings, model, messages, params)
-        return AsyncChatStream(exchange, *self._start(exchange, self._settings.stream_route, options))
+        return AsyncChatStream(exchange, *self.start(exchange, self._settings.stream_route, options))
 
     async def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
         """Embed texts (or token ids), in as many requests as needed.
@@ -208,14 +208,10 @@ class AsyncRequestyClient(BaseClient):
         """Perform a unary exchange. For the package's own routes and adapters."""
         return await self._sender.unary(exchange, partial(self._prepare, exchange, route, options))
 
-    def events(self, exchange: StreamExchange[E, R], route: Route, options: CallOptions) -> AsyncGenerator[E]:
-        """Perform a streamed exchange. For the package's own routes and adapters."""
-        events, _ = self._start(exchange, route, options)
-        return events
-
-    def _start(
+    def start(
         self, exchange: StreamExchange[E, R], route: Route, options: CallOptions
     ) -> tuple[AsyncGenerator[E], Callable[[], Awaitable[None]]]:
+        """The events of a streamed exchange, and what ends them from anywhere. For the package's own adapters."""
         return self._sender.start(exchange, partial(self._prepare, exchange, route, options))
 
     async def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:

@@ -138,7 +138,7 @@ class RequestyClient(BaseClient):
         exchange, route, options = native_stream_exchange(
             self._settings, "messages", model, fields, params, MessagesAccumulator
         )
-        return Stream(exchange, *self._start(exchange, route, options))
+        return Stream(exchange, *self.start(exchange, route, options))
 
     def responses(self, *, model: str, input: str | Sequence[Any], **params: Any) -> NativeReply:
         """A complete answer of ``/v1/responses`` (OpenAI format). Raises :class:`RequestyError`."""
@@ -154,7 +154,7 @@ class RequestyClient(BaseClient):
         exchange, route, options = native_stream_exchange(
             self._settings, "responses", model, fields, params, ResponsesAccumulator
         )
-        return Stream(exchange, *self._start(exchange, route, options))
+        return Stream(exchange, *self.start(exchange, route, options))
 
     def chat(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatReply:
         """Ask for a complete answer.
@@ -170,7 +170,7 @@ class RequestyClient(BaseClient):
     def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatStream:
         """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read."""
         exchange, options = chat_stream_exchange(self._settings, model, messages, params)
-        return ChatStream(exchange, *self._start(exchange, self._settings.stream_route, options))
+        return ChatStream(exchange, *self.start(exchange, self._settings.stream_route, options))
 
     def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
         """Embed texts (or token ids), in as many requests as needed.
@@ -204,14 +204,10 @@ class RequestyClient(BaseClient):
         """Perform a unary exchange. For the package's own routes and adapters."""
         return self._sender.unary(exchange, partial(self._prepare, exchange, route, options))
 
-    def events(self, exchange: StreamExchange[E, R], route: Route, options: CallOptions) -> Generator[E]:
-        """Perform a streamed exchange. For the package's own routes and adapters."""
-        events, _ = self._start(exchange, route, options)
-        return events
-
-    def _start(
+    def start(
         self, exchange: StreamExchange[E, R], route: Route, options: CallOptions
     ) -> tuple[Generator[E], Callable[[], None]]:
+        """The events of a streamed exchange, and what ends them from anywhere. For the package's own adapters."""
         return self._sender.start(exchange, partial(self._prepare, exchange, route, options))
 
     def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
