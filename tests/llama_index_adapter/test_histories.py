@@ -20,6 +20,8 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
     VideoBlock,
 )
+from llama_index.core.memory import Memory
+from llama_index.core.utilities.token_counting import TokenCounter
 from tests.support.bodies import completion
 
 RAW = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
@@ -138,3 +140,17 @@ def test_the_legacy_function_call_and_its_result_find_each_other(role: str, make
     assert [first["tool_calls"][0]["function"], one["role"], one["content"]] == [legacy, "tool", "one"]
     assert one["tool_call_id"] == first["tool_calls"][0]["id"] != second["tool_calls"][0]["id"]
     assert two["tool_call_id"] == second["tool_calls"][0]["id"]
+
+
+def test_counters_take_media_for_media(canned: Any) -> None:
+    """LlamaIndex counts a message by its blocks and by the text of ``additional_kwargs``: no base64 may stand there."""
+    data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 300_000).decode()
+    sound = {"id": "a", "data": data, "transcript": "Hi"}
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    llm, _ = canned(completion({"content": "Here.", "images": [image], "audio": sound}))
+    message = llm.chat([ChatMessage("x")]).message
+    assert TokenCounter().estimate_tokens_in_messages([message]) < 5_000
+    assert Memory.from_defaults()._estimate_token_count(message) < 5_000
+    pdf = DocumentBlock(data=b"%PDF-1.4" + b"\0" * 300_000, document_mimetype="application/pdf")
+    asked = ChatMessage(blocks=[TextBlock(text="Read."), pdf])
+    assert TokenCounter().estimate_tokens_in_messages([asked]) < 5_000
