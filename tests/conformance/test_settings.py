@@ -87,6 +87,11 @@ def extra_body(case: Case, use: Use) -> None:
     assert case.body["user"] == "u"
 
 
+def require(case: Case, use: Use) -> None:
+    fails(case, use, ErrorKind.CONFIGURATION, require={"geolocation": "eu"})
+    assert not case.gw.requests
+
+
 def ledger(case: Case, use: Use) -> None:
     accounts = CostLedger()
     use(ledger=accounts)
@@ -138,6 +143,13 @@ def fallback_policy(case: Case, use: Use) -> None:
     assert len(case.gw.requests) == 1
 
 
+def adapt(case: Case, use: Use) -> None:
+    fails(case, use, ErrorKind.CONFIGURATION, adapt="sometimes")
+    assert not case.gw.requests
+    use(adapt="always")
+    assert len(case.gw.requests) == 1
+
+
 CONNECTION: dict[str, Callable[[Case, Use], None]] = {
     "api_key": base_url_and_key,
     "base_url": base_url_and_key,
@@ -149,12 +161,17 @@ CONNECTION: dict[str, Callable[[Case, Use], None]] = {
     "app_title": app_title,
     "extra_headers": extra_headers,
     "extra_body": extra_body,
+    "require": require,
     "ledger": ledger,
     "budget": budget,
     "on_event": on_event,
     "tracing": tracing,
 }
-CHAIN: dict[str, Callable[[Case, Use], None]] = {"fallbacks": fallbacks, "fallback_policy": fallback_policy}
+CHAIN: dict[str, Callable[[Case, Use], None]] = {
+    "fallbacks": fallbacks,
+    "fallback_policy": fallback_policy,
+    "adapt": adapt,
+}
 
 
 @pytest.mark.parametrize("setting", [*CONNECTION, *CHAIN])

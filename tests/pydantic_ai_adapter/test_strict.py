@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_ai import Agent, NativeOutput, ToolOutput
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer
@@ -63,6 +63,53 @@ def test_where_the_frameworks_transformer_falls_short(schema: dict[str, Any]) ->
     ours = RequestyJsonSchemaTransformer(schema, strict=None)
     sent = ours.walk()
     assert not ours.is_strict_compatible or strict_problem(sent, "response_format", "x") is None
+
+
+class Home(BaseModel):
+    address: Stop = Field(description="where it is")
+
+
+class Node(BaseModel):
+    name: str
+    children: list[Node]
+
+
+NAMES = ("default", "properties", "$ref", "items")
+NAMED_LIKE_KEYWORDS = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in NAMES},
+    "required": list(NAMES),
+    "additionalProperties": False,
+}
+POINTED = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b": {"$ref": "#/properties/a"}},
+    "required": ["a", "b"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [Home.model_json_schema(), Node.model_json_schema(), NAMED_LIKE_KEYWORDS],
+    ids=["$ref with siblings", "recursion", "names of keywords"],
+)
+def test_where_the_frameworks_transformer_is_enough(schema: dict[str, Any]) -> None:
+    for transformer in (OpenAIJsonSchemaTransformer, RequestyJsonSchemaTransformer):
+        sent = transformer(json.loads(json.dumps(schema)), strict=True).walk()
+        assert strict_problem(sent, "response_format", "x") is None
+
+
+def test_where_it_falls_short_with_strict() -> None:
+    pointed = OpenAIJsonSchemaTransformer(json.loads(json.dumps(POINTED)), strict=True).walk()
+    assert strict_problem(pointed, "response_format", "x") is not None
+    assert strict_problem(RequestyJsonSchemaTransformer(POINTED, strict=True).walk(), "response_format", "x") is None
+    # A free map is closed without a word: no answer could hold a key.
+    closed = OpenAIJsonSchemaTransformer(Free.model_json_schema(), strict=True).walk()
+    assert closed["properties"]["values"].get("properties", {}) == {}
+    assert closed["properties"]["values"]["additionalProperties"] is False
+    with pytest.raises(UserError, match=r"\$\.properties\.values"):
+        RequestyJsonSchemaTransformer(Free.model_json_schema(), strict=True).walk()
 
 
 def agent(gw: GatewayEmulator, output: Any) -> Agent[None, Any]:

@@ -66,6 +66,10 @@ def call(arguments: Any, name: str = "f", id_: str = "c1", index: int = 0, **mor
     return {"index": index, "id": id_, "type": "function", "function": function, **more}
 
 
+def unplaced(arguments: str) -> Wire:
+    return {key: value for key, value in call(arguments).items() if key != "index"}
+
+
 def more(arguments: str, index: int = 0) -> Wire:
     return {"index": index, "function": {"arguments": arguments}}
 
@@ -146,6 +150,18 @@ REPLIES = [
         [calls(call(OSLO)), calls(call(ROME, "f", "c1", 1))],
         "tool_calls",
     ),
+    Reply(
+        "two calls with one id and no index",
+        calls(unplaced(OSLO), unplaced(ROME)),
+        [calls(unplaced(OSLO)), calls(unplaced(ROME))],
+        "tool_calls",
+    ),
+    Reply(
+        "two calls under one index",
+        calls(call("", "f", "c1"), call(ROME, "g", "c2")),
+        [calls(call("", "f", "c1")), calls(call(ROME, "g", "c2"))],
+        "tool_calls",
+    ),
     Reply("text before a call", {"content": "Let me see.", **calls(call(OSLO))}, finish="tool_calls"),
     calling("a call without arguments", ""),
     calling("a call with null", "null"),
@@ -205,6 +221,8 @@ SAYS: dict[str, dict[str, Any]] = {
     "a call in pieces": {"calls": RUNS_OSLO},
     "two calls at once": {"calls": [*RUNS_OSLO, ("g", {"city": "Rome"}, "c2")]},
     "two calls with one id": {"calls": [*RUNS_OSLO, ("f", {"city": "Rome"}, "made up")]},
+    "two calls with one id and no index": {"calls": [*RUNS_OSLO, ("f", {"city": "Rome"}, "made up")]},
+    "two calls under one index": {"calls": [*WITHOUT, ("g", {"city": "Rome"}, "c2")]},
     "a call without arguments": {"calls": WITHOUT},
     "a call with null": {"calls": WITHOUT},
     "a call with an object for a text": {"calls": RUNS_OSLO},

@@ -27,42 +27,39 @@ from llama_index.core.base.llms.types import (
 from requesty_core.adapters import data_url
 from requesty_core.errors import ConfigurationError
 
-__all__ = ["wire_content"]
+__all__ = ["add_block", "wire_content"]
 
 Part = dict[str, Any]
 
 
 def wire_content(blocks: Iterable[Any], role: str, where: str) -> str | list[Part]:
-    """Content of one message: a string if it is text only, else parts.
+    """Content of one message that no model wrote: a string if it is text only, else parts.
 
-    Thinking and tool calls of an assistant travel in fields of their own, and its citations only mark places in its
-    text. Raises :class:`ConfigurationError` naming the block that cannot be sent.
+    Raises :class:`ConfigurationError` naming the block that cannot be sent.
     """
     parts: list[Part] = []
     for index, block in enumerate(blocks):
-        _add(block, role, f"{where}.blocks[{index}]", parts)
+        add_block(block, role, f"{where}.blocks[{index}]", parts)
     if all(part.keys() == {"type", "text"} for part in parts):
         # The separator is the one of ChatMessage.content.
         return "\n".join(part["text"] for part in parts)
     return parts
 
 
-def _add(block: Any, role: str, where: str, parts: list[Part]) -> None:
+def add_block(block: Any, role: str, where: str, parts: list[Part]) -> None:
+    """Add the parts of a block, or its mark to the last one. Raises :class:`ConfigurationError` naming the block."""
     kind = getattr(block, "block_type", type(block).__name__)
     if isinstance(block, CachePoint):
         if not parts:
             raise ConfigurationError(f"{where}: a cache point marks the block before it, and there is none")
         parts[-1]["cache_control"] = _cache(block, where)
     elif isinstance(block, (ThinkingBlock, ToolCallBlock)):
-        if role != "assistant":
-            raise ConfigurationError(f"{where}: a {kind} block belongs in an assistant message, not a {role} one")
-    elif isinstance(block, CitationBlock) and role == "assistant":
-        return
+        raise ConfigurationError(f"{where}: a {kind} block belongs in an assistant message, not a {role} one")
     elif isinstance(block, (CitableBlock, CitationBlock)):
         parts.append({"type": "text", "text": f"{block.title} ({block.source}):"})
         nested = block.content if isinstance(block, CitableBlock) else [block.cited_content]
         for inner in nested:
-            _add(inner, role, where, parts)
+            add_block(inner, role, where, parts)
     else:
         convert = _CONVERTERS.get(type(block))
         if convert is None:
