@@ -23,7 +23,7 @@ from requesty_core import (
 )
 from requesty_core.adapters import call_summary, reply_metadata, unmapped
 
-from ._chunks import RequestyMessageChunk
+from ._chunks import LastMessageChunk, RequestyMessageChunk
 from ._tool_calls import CALL_EXTRAS, PROVIDER, call_extras, closing_blocks, custom_arguments, tool_calls_of
 
 __all__ = ["PROVIDER", "ChunkMaker", "chat_result", "combined_outputs", "usage_metadata"]
@@ -133,7 +133,7 @@ class ChunkMaker:
         if len(reply.choices) > 1:
             others = [_summary(other) for other in reply.choices if other is not choice]
             metadata["requesty"] = {**metadata["requesty"], "other_choices": others}
-        last = RequestyMessageChunk(
+        last = LastMessageChunk(
             content="",
             additional_kwargs=_additional(choice, whole=False),
             response_metadata=metadata,
