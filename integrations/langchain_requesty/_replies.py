@@ -89,6 +89,8 @@ class ChunkMaker:
         self._headers = include_headers
         self._custom = custom
         self._held: set[int] = set()
+        self._nulls: dict[int, str] = {}
+        """Arguments that may become the word ``null``, which stands for none: LangChain's events cannot read it."""
 
     def chunks(self, event: StreamEvent) -> Sequence[ChatGenerationChunk]:
         """Chunks of an event; none for events that LangChain has no chunk for.
@@ -119,10 +121,17 @@ class ChunkMaker:
             return (_call_chunk(event.index, "", event.name, event.id),)
         if event.index in self._held:
             return ()
-        return (_call_chunk(event.index, event.arguments, event.name, event.id),)
+        arguments = self._nulls.pop(event.index, "") + event.arguments
+        if arguments and "null".startswith(arguments.strip()):
+            self._nulls[event.index] = arguments
+            arguments = ""
+        return (_call_chunk(event.index, arguments, event.name, event.id),)
 
     def _rest(self, message: Message) -> Iterator[ChatGenerationChunk]:
         """Arguments that had to be whole first."""
+        for index, arguments in self._nulls.items():
+            if arguments.strip() != "null":
+                yield _call_chunk(index, arguments)
         for index, call in enumerate(message.tool_calls):
             if index in self._held:
                 yield _call_chunk(index, custom_arguments(call.arguments, whole=not call.is_cut))
