@@ -170,7 +170,7 @@ ADAPTER_RULES = (
 
 HISTORIES, ENDS, SETTINGS = (
     ("tests/core/test_histories.py",),
-    ("tests/langchain_adapter/test_ends.py", "-k", "structured or several or refusal or half_objects"),
+    ("tests/langchain_adapter/test_ends.py", "-k", "structured or several or refusal or half_objects or not_called"),
     ("tests/core/test_settings.py",),
 )
 
