@@ -4,13 +4,13 @@ Theory of operation. LangChain sums chunks by making a new chunk of the first on
 the pieces of a call make so far. While a message arrives that is what its users want; at its end it would turn a call
 that was cut into one that looks whole. :class:`RequestyMessageChunk` is LangChain's chunk but for that: a sum that has
 the last piece reads the arguments strictly. LangChain's events of version 3 add up pieces in a way of their own, from
-the content blocks; there the last chunk's ``closing`` blocks take the place of what was gathered.
+the content blocks; there the ``closing`` blocks of the last chunk take the place of what was gathered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
 from pydantic import PrivateAttr, model_validator
@@ -20,14 +20,18 @@ from requesty_core.adapters import read_call
 
 from ._tool_calls import CALL_EXTRAS
 
-__all__ = ["RequestyMessageChunk"]
+__all__ = ["LastMessageChunk", "RequestyMessageChunk"]
 
 
 class _WholeMessage:
     """What LangChain makes a whole message of: it calls the first parent of a chunk's class."""
 
     def __new__(cls, *args: Any, **fields: Any) -> Any:
-        return AIMessage(*args, **fields) if cls is _WholeMessage else super().__new__(cls)
+        return AIMessage(*args, **fields)
+
+
+class _WholeLastMessage(_WholeMessage):
+    """The same for the last chunk, which may be a stream's only one."""
 
 
 class RequestyMessageChunk(_WholeMessage, AIMessageChunk):
@@ -37,12 +41,9 @@ class RequestyMessageChunk(_WholeMessage, AIMessageChunk):
     ``invalid_tool_calls`` the others; before, ``tool_calls`` is LangChain's guess at what is still arriving.
     """
 
-    _closing: list[dict[str, Any]] = PrivateAttr(default_factory=list)
-
-    @property
-    def closing(self) -> list[dict[str, Any]]:
-        """Content blocks of calls that turned out not to be whole; only the last chunk of a stream has any."""
-        return self._closing
+    if not TYPE_CHECKING:
+        # The parent's is for the parent alone, and would cost every chunk a call.
+        __new__ = object.__new__
 
     @classmethod
     def lc_id(cls) -> list[str]:
@@ -52,6 +53,8 @@ class RequestyMessageChunk(_WholeMessage, AIMessageChunk):
     @model_validator(mode="after")
     def init_tool_calls(self) -> Self:
         """Read the calls from their pieces."""
+        if not self.tool_call_chunks and not (self.tool_calls or self.invalid_tool_calls):
+            return self
         if self.chunk_position != "last" or not self.tool_call_chunks:
             return super().init_tool_calls()  # type: ignore[operator, no-any-return]
         self.tool_calls, self.invalid_tool_calls = [], []
@@ -74,6 +77,20 @@ class RequestyMessageChunk(_WholeMessage, AIMessageChunk):
         if isinstance(self.content, list):
             self.content = [_finished(block, read, self.additional_kwargs) for block in self.content]
         return self
+
+
+class LastMessageChunk(_WholeLastMessage, RequestyMessageChunk):
+    """The last piece of a stream."""
+
+    _closing: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+
+    if not TYPE_CHECKING:
+        __new__ = object.__new__
+
+    @property
+    def closing(self) -> list[dict[str, Any]]:
+        """Content blocks of the calls that turned out not to be whole."""
+        return self._closing
 
 
 def _finished(block: Any, read: Mapping[str, Any], kwargs: Mapping[str, Any]) -> Any:

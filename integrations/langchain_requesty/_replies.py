@@ -23,7 +23,7 @@ from requesty_core import (
 )
 from requesty_core.adapters import call_summary, reply_metadata, unmapped
 
-from ._chunks import RequestyMessageChunk
+from ._chunks import LastMessageChunk, RequestyMessageChunk
 from ._tool_calls import CALL_EXTRAS, PROVIDER, call_extras, closing_blocks, custom_arguments, tool_calls_of
 
 __all__ = ["PROVIDER", "ChunkMaker", "chat_result", "combined_outputs", "usage_metadata"]
@@ -89,6 +89,8 @@ class ChunkMaker:
         self._headers = include_headers
         self._custom = custom
         self._held: set[int] = set()
+        self._nulls: dict[int, str] = {}
+        """Arguments that may become the word ``null``, which stands for none: LangChain's events cannot read it."""
 
     def chunks(self, event: StreamEvent) -> Sequence[ChatGenerationChunk]:
         """Chunks of an event; none for events that LangChain has no chunk for.
@@ -119,10 +121,17 @@ class ChunkMaker:
             return (_call_chunk(event.index, "", event.name, event.id),)
         if event.index in self._held:
             return ()
-        return (_call_chunk(event.index, event.arguments, event.name, event.id),)
+        arguments = self._nulls.pop(event.index, "") + event.arguments
+        if arguments and "null".startswith(arguments.strip()):
+            self._nulls[event.index] = arguments
+            arguments = ""
+        return (_call_chunk(event.index, arguments, event.name, event.id),)
 
     def _rest(self, message: Message) -> Iterator[ChatGenerationChunk]:
         """Arguments that had to be whole first."""
+        for index, arguments in self._nulls.items():
+            if arguments.strip() != "null":
+                yield _call_chunk(index, arguments)
         for index, call in enumerate(message.tool_calls):
             if index in self._held:
                 yield _call_chunk(index, custom_arguments(call.arguments, whole=not call.is_cut))
@@ -133,7 +142,7 @@ class ChunkMaker:
         if len(reply.choices) > 1:
             others = [_summary(other) for other in reply.choices if other is not choice]
             metadata["requesty"] = {**metadata["requesty"], "other_choices": others}
-        last = RequestyMessageChunk(
+        last = LastMessageChunk(
             content="",
             additional_kwargs=_additional(choice, whole=False),
             response_metadata=metadata,

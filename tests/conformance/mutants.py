@@ -1,8 +1,9 @@
-"""Delete one rule after the other: each must turn at least one cell of the matrix, or of the differential test, red.
+"""Delete one rule after the other: each must turn at least one cell of the matrix, or of a table of tests, red.
 
 Run: ``make mutants``, or this file with a word of the rules to judge. Every mutant is a copy of ``integrations/`` with
-one line changed, put before the installed package; only the column of the core, or of the adapter whose rule it is, is
-run, up to the first red cell. A survivor, or a rule that is no longer found in the source, ends the run with an error.
+one line changed, put before the installed package; only the column of the core, or of the adapter whose rule it is, or
+the tests named beside the rule are run, up to the first red cell. A survivor, or a rule that is no longer found in the
+source, ends the run with an error.
 """
 
 from __future__ import annotations
@@ -103,10 +104,32 @@ RULES = (
     ),
 )
 
-LLAMA_INDEX, PYDANTIC_AI = "llama_index/llms/requesty", "pydantic_ai_requesty"
+LANGCHAIN, LLAMA_INDEX, PYDANTIC_AI = "langchain_requesty", "llama_index/llms/requesty", "pydantic_ai_requesty"
 
 # rule, column, file, text, replacement
 ADAPTER_RULES = (
+    (
+        "a sum of chunks is read strictly",
+        "LangChain",
+        f"{LANGCHAIN}/_chunks",
+        'if self.chunk_position != "last" or not self.tool_call_chunks:',
+        "if True:",
+    ),
+    (
+        "events learn at the end which calls are not whole",
+        "LangChain",
+        f"{LANGCHAIN}/_replies",
+        "last.closing.extend(closing_blocks(choice))",
+        "pass",
+    ),
+    ("only the first choice is streamed", "LangChain", f"{LANGCHAIN}/_replies", " or event.choice:", ":"),
+    (
+        "null arguments are none in events too",
+        "LangChain",
+        f"{LANGCHAIN}/_replies",
+        'if arguments and "null".startswith(arguments.strip()):',
+        "if False:",
+    ),
     (
         "a call that is not whole is marked",
         "LlamaIndex",
@@ -145,8 +168,97 @@ ADAPTER_RULES = (
     ),
 )
 
+HISTORIES, ENDS, SETTINGS = (
+    ("tests/core/test_histories.py",),
+    ("tests/langchain_adapter/test_ends.py", "-k", "structured or several or refusal or half_objects or not_called"),
+    ("tests/core/test_settings.py",),
+)
 
-def judge(rule: str, column: str, module: str, text: str, replacement: str) -> str | None:
+# rule, tests that know it, file, text, replacement
+OTHER_RULES = (
+    (
+        "of what a user wrote nothing is left out",
+        HISTORIES,
+        f"{CORE}/histories/turns",
+        'raise ConfigurationError(f"{spot}: a {_name(item, block)} block {_OF_A_MODEL}")',
+        "pass",
+    ),
+    (
+        "what a model once said stops no request",
+        HISTORIES,
+        f"{CORE}/histories/turns",
+        "found.left_out.append(LeftOut(_kind(block), str(error)))",
+        "raise",
+    ),
+    (
+        "an empty text is no part",
+        HISTORIES,
+        f"{CORE}/histories/turns",
+        'if kind == "text" and not part["text"]:',
+        "if 0:",
+    ),
+    (
+        "a call that is told twice is one",
+        HISTORIES,
+        f"{CORE}/histories/turns",
+        "if call.id in self._known or",
+        "if False or",
+    ),
+    (
+        "a turn of which nothing is left says so",
+        HISTORIES,
+        f"{CORE}/histories/turns",
+        "if not self.reasoning and self.left_out:",
+        "if False:",
+    ),
+    ("a file path is no address", HISTORIES, f"{CORE}/histories/media", 'if scheme not in ("http", "https"):', "if 0:"),
+    ("a cut answer is no object", ENDS, f"{LANGCHAIN}/_answers", "if self._finish in _CUTS:", "if False:"),
+    (
+        "a misfit stream is no silence",
+        ENDS,
+        f"{LANGCHAIN}/_answers",
+        "        if self._started:\n            value = self.whole()",
+        "        if False:\n            value = self.whole()",
+    ),
+    (
+        "half an object does not stand beside its error",
+        ENDS,
+        f"{LANGCHAIN}/_structured",
+        "return _Told({**self, **other, **raw})",
+        "return _Told({**other, **self, **raw})",
+    ),
+    (
+        "a tool that was not called is no silence",
+        ENDS,
+        f"{LANGCHAIN}/_answers",
+        "        if self._parser.tool:\n            called",
+        "        if self._parser.tool:\n            return None\n            called",
+    ),
+    (
+        "several answers are asked for as a whole",
+        ENDS,
+        f"{LANGCHAIN}/chat_models",
+        'return not kwargs.get("stream") and self._asks_for_several',
+        "return False and self._asks_for_several",
+    ),
+    (
+        "what may be a key is not repeated",
+        SETTINGS,
+        f"{CORE}/settings/checks",
+        "return not _may_be_secret(value)",
+        "return True",
+    ),
+    (
+        "objects are checked when they are given",
+        SETTINGS,
+        f"{CORE}/calls/objects",
+        "if value is not None and not callable(getattr(value, method, None)):",
+        "if False:",
+    ),
+)
+
+
+def judge(rule: str, tests: tuple[str, ...], module: str, text: str, replacement: str) -> str | None:
     """``None`` if a cell turns red, else what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "integrations"
@@ -157,7 +269,7 @@ def judge(rule: str, column: str, module: str, text: str, replacement: str) -> s
             return f"the rule is found {source.count(text)} times in {module}.py"
         path.write_text(source.replace(text, replacement), encoding="utf-8")
         run = subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/conformance", "-q", "-x", "-k", column, "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", *tests, "-q", "-x", "-p", "no:cacheprovider"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
@@ -165,20 +277,28 @@ def judge(rule: str, column: str, module: str, text: str, replacement: str) -> s
             timeout=300,
             check=False,
         )
-    red = re.findall(r"test_\w+\[(.+?)\]", run.stdout)
+    red = re.findall(r"FAILED \S+::(test_\w+(?:\[.+?\])?)", run.stdout)
     if run.returncode == 1 and red:
         print(f"  red     {rule}: {red[-1]}", flush=True)
         return None
     return "survived" if run.returncode == 0 else f"the run broke (exit {run.returncode})"
 
 
+def _column(name: str) -> tuple[str, ...]:
+    return "tests/conformance", "-k", name
+
+
 def main() -> int:
     """Judge them all."""
     wrong = 0
-    rules = [(rule, "core", f"{CORE}/{module}", *change) for rule, module, *change in RULES] + [*ADAPTER_RULES]
+    rules = [
+        *((rule, _column("core"), f"{CORE}/{module}", *change) for rule, module, *change in RULES),
+        *((rule, _column(column), *change) for rule, column, *change in ADAPTER_RULES),
+        *OTHER_RULES,
+    ]
     chosen = [rule for rule in rules if all(word in rule[0] for word in sys.argv[1:])]
-    for rule, column, module, text, replacement in chosen:
-        problem = judge(rule, column, module, text, replacement)
+    for rule, tests, module, text, replacement in chosen:
+        problem = judge(rule, tests, module, text, replacement)
         if problem is not None:
             wrong += 1
             print(f"  PROBLEM {rule}: {problem}", flush=True)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from requesty_core import ConfigurationError, RequestyClient
+from requesty_core.calls.arguments import check_unknown
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 REFUSED = [
@@ -66,3 +67,25 @@ def test_what_no_list_knows_is_sent() -> None:
     body = httpx.Response(200, content=sent[0].content).json()
     assert {name: body[name] for name in SENT} == SENT
     assert body["temprature"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("fallback", "fallback: is no setting and no known field of a request; did you mean fallbacks?"),
+        ("max_retires", "max_retires: is no setting and no known field of a request; did you mean max_retries?"),
+        ("temprature", "temprature: is no setting and no known field of a request; did you mean temperature?"),
+        ("transport", "transport: is no setting of this class; leave it out"),
+        ("api_token", "api_token: is named like a secret and no setting here; give the key as api_key"),
+        ("prediction", None),
+        ("shiny", None),
+    ],
+)
+def test_arguments_that_a_constructor_has_no_place_for(name: str, says: str | None) -> None:
+    settings = {"fallbacks", "max_retries", "timeout"}
+    if says is None:
+        check_unknown({name: 1}, settings)
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        check_unknown({name: 1}, settings)
+    assert str(caught.value) == says

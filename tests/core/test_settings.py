@@ -18,6 +18,7 @@ from tests.support.wire import Wire, answer
 from requesty_core import (
     ApiKey,
     AsyncRequestyClient,
+    Budget,
     Config,
     ConfigurationError,
     FallbackPolicy,
@@ -103,6 +104,33 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     (
         {"fallbacks": [{"model": "a", "first_token_timeout": "1"}]},
         r"^fallbacks.first_token_timeout: '1' is not a number",
+    ),
+    ({"budget": 1.0}, r"^budget: 1\.0 is not a budget; give Budget\(1\.0\)$"),
+    ({"budget": "2.50"}, r"^budget: '2\.50' is not a budget; give Budget\('2\.50'\)$"),
+    ({"budget": True}, r"^budget: True is not a budget; give Budget\(1\.0\), an amount in USD$"),
+    ({"budget": Budget}, r"^budget: a type is not a budget but a class; give Budget\(…\)$"),
+    ({"ledger": True}, r"^ledger: True is not a ledger; give CostLedger\(\)$"),
+    ({"ledger": "costs.db"}, r"^ledger: 'costs\.db' is not a ledger; give CostLedger\(\)$"),
+    ({"on_event": "print"}, r"^on_event: 'print' is not a function; give a function that takes an event$"),
+    ({"window": 128000}, r"^window: 128000 is not a function; give a function from a model's id"),
+    (
+        {"fallback_policy": {"deadline": 5}},
+        r"^fallback_policy: \{'deadline': 5\} is not a FallbackPolicy; give FallbackPolicy\(deadline=…\)$",
+    ),
+    ({"fallback_policy": 5}, r"^fallback_policy: 5 is not a FallbackPolicy; give FallbackPolicy\(deadline=30\)$"),
+    # A key in the wrong place.
+    (
+        {"base_url": "sk-hunter2hunter2"},
+        r"^base_url: a string of 17 characters has no http or https scheme; give a URL",
+    ),
+    ({"region": "rqsty-hunter2"}, r"^region: a string of 13 characters is unknown; use one of global, eu, us, ap$"),
+    ({"timeout": "hunter2hunter2hunter2"}, r"^timeout: a string of 21 characters is not a number"),
+    ({"extra_headers": "Bearer hunter2"}, r"^extra_headers: a string of 14 characters is not a mapping"),
+    ({"extra_body": ("key-hunter2",)}, r"^extra_body: a tuple is not a mapping of JSON fields$"),
+    ({"options": ["sk-hunter2"]}, r"^options: a list is neither RequestyOptions nor a mapping$"),
+    (
+        {"budget": "sk-hunter2"},
+        r"^budget: a string of 10 characters is not a budget; give Budget\(1\.0\), an amount in USD$",
     ),
 ]
 

@@ -10,6 +10,7 @@ from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain.chat_models import init_chat_model
 from langchain.embeddings import init_embeddings
+from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
@@ -149,3 +150,57 @@ def test_register(gateway: GatewayEmulator, settings: dict[str, Any]) -> None:
     configurable = init_chat_model(configurable_fields="any", **settings)
     answer = configurable.invoke("hi", config={"configurable": {"model": "requesty:openai/gpt-4o-mini"}})
     assert answer.response_metadata["requested_model"] == "openai/gpt-4o-mini"
+
+
+CUT = '{"city": "Oslo'
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke", "stream", "astream", "messages", "streaming=True", "v1"])
+@pytest.mark.parametrize(("arguments", "finish"), [(CUT, "length"), (CUT, "content_filter"), ("", "length")])
+def test_an_agent_never_runs_a_call_that_was_cut(
+    gateway: GatewayEmulator, settings: dict[str, Any], arguments: str, finish: str, mode: str
+) -> None:
+    ran: list[str] = []
+
+    @tool
+    def forecast(city: str = "everywhere") -> str:
+        """Tell the weather in a city."""
+        ran.append(city)
+        return "sunny"
+
+    gateway.say(tool_calls=[{"name": "forecast", "arguments": arguments, "id": "c1"}], finish_reason=finish)
+    more = {"streaming=True": {"streaming": True}, "v1": {"output_version": "v1", "streaming": True}}.get(mode, {})
+    agent: Any = create_agent(ChatRequesty(model=FIRST, **settings, **more), [forecast])
+    question = {"messages": [("user", "What is the weather in Oslo?")]}
+
+    async def astream() -> Any:
+        return [state async for state in agent.astream(question, stream_mode="values")][-1]
+
+    state = {
+        "ainvoke": lambda: asyncio.run(agent.ainvoke(question)),
+        "stream": lambda: list(agent.stream(question, stream_mode="values"))[-1],
+        "astream": lambda: asyncio.run(astream()),
+        "messages": lambda: list(agent.stream(question, stream_mode=["messages", "values"]))[-1][1],
+    }.get(mode, lambda: agent.invoke(question))()
+    assert ran == []
+    last = state["messages"][-1]
+    assert type(last) is AIMessage
+    assert last.tool_calls == []
+    assert [(bad["name"], bad["args"]) for bad in last.invalid_tool_calls] == [("forecast", arguments)]
+
+
+OVERFLOW = {"status": 400, "message": "This model's maximum context length is 128000 tokens", "origin": "provider"}
+
+
+@pytest.mark.parametrize("kind", ["fallbacks", "middleware"])
+def test_an_overflow_that_no_other_member_can_take_is_raised_as_itself(
+    gateway: GatewayEmulator, settings: dict[str, Any], kind: str
+) -> None:
+    gateway.fault(**OVERFLOW, times=9)
+    others = ["openai/gpt-4o-mini"]
+    llm = ChatRequesty(model=FIRST, fallbacks=others if kind == "fallbacks" else [], **settings)
+    middleware = [lr.RequestyFallbackMiddleware(*others)] if kind == "middleware" else []
+    agent: Any = create_agent(llm, [], middleware=middleware)
+    with pytest.raises(lr.RequestyContextOverflowError) as caught:
+        agent.invoke({"messages": [("user", "long")]})
+    assert isinstance(caught.value, ContextOverflowError)

@@ -95,6 +95,8 @@ PATHS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
 CALLS: list[tuple[str, str, dict[str, Any] | None]] = [
     ('{"target": "staging", "dry_run": true}', "tool_calls", {"target": "staging", "dry_run": True}),
     ("", "tool_calls", {}),
+    ("null", "tool_calls", {}),
+    ("nul", "length", None),
     ("{}", "tool_calls", {}),
     ("{}", "length", None),
     ('{"target": "staging"}', "length", {"target": "staging"}),

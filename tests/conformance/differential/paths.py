@@ -18,6 +18,7 @@ from requesty_core.replies.accumulate import Accumulator
 from requesty_core.replies.reply import ChatReply
 
 from ..drivers import openai_sdk
+from ..drivers.langchain import LangChainDriver
 from ..matrix import drivers
 from ..model import Ask, Driver, Outcome
 
@@ -111,7 +112,13 @@ def _awaited(ask: Callable[[Any, Ask], Any]) -> Callable[[Any, Ask], Outcome]:
 
 def _langchain(driver: Driver) -> list[Path]:
     streaming = (("streaming", True),)
+    blocks = (("output_version", "v1"),)
+    assert isinstance(driver, LangChainDriver)
     return [
+        Path(driver, "invoke as blocks", False, driver.call, blocks),
+        Path(driver, "stream as blocks", True, driver.stream, blocks),
+        Path(driver, "invoke by a stream of blocks", True, driver.call, (*streaming, *blocks)),
+        Path(driver, "events", True, driver.events),
         Path(driver, "invoke by a stream", True, driver.call, streaming),
         Path(driver, "ainvoke by a stream", True, _awaited(driver.acall), streaming),
     ]

@@ -95,6 +95,11 @@ class LangChainDriver(Driver):
                 break
         return gathered.outcome()
 
+    def events(self, built: ChatRequesty, ask: Ask) -> Outcome:
+        """The message that LangChain puts together from its events, version 3."""
+        runnable, messages, params = self._runnable(built, ask)
+        return _read(runnable.stream_events(messages, version="v3", **params).output, ask)
+
     async def agent(self, built: ChatRequesty, tool: Callable[[str], str], prompt: str) -> str:
         result = await create_agent(built, tools=[tool]).ainvoke({"messages": [HumanMessage(prompt)]})
         return str(result["messages"][-1].text)
