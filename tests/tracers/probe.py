@@ -20,13 +20,13 @@ os.environ |= {
     "LOGFIRE_SEND_TO_LOGFIRE": "false",
 }
 
-from opentelemetry import trace  # noqa: E402 -- the environment is read at import
-from opentelemetry.sdk.trace import TracerProvider  # noqa: E402
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: E402
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: E402
-from pydantic import BaseModel  # noqa: E402
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import BaseModel
 
-from requesty_emulator import GatewayEmulator  # noqa: E402
+from requesty_emulator import GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"
 ASK: list[Any] = [
