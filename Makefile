@@ -90,7 +90,7 @@ tracers: $(VENV)/.dev
 peers: $(VENV)/.dev
 	@$(BIN)/python tests/peers/run.py $(ARGS)
 
-# Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write puts the table into the page.
+# Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write writes the page's table.
 frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
 

@@ -13,13 +13,14 @@ import openai
 import openai._client
 
 from openai_requesty import AsyncRequestyOpenAI, RequestyOpenAI
-
-OWN = {"organization", "project", "webhook_secret", "websocket_base_url"}
+from requesty_core import FallbackPolicy, RetryPolicy
 
 
 def _given(settings: dict[str, Any], default: type[Any]) -> dict[str, Any]:
     if settings.get("http_client") is None and settings.get("transport") is None:
         settings["http_client"] = default()
+    # The suite makes the waits of the SDK short; ours are ours.
+    settings.setdefault("fallback_policy", FallbackPolicy(retry=RetryPolicy(base=0.01, cap=0.05)))
     # Without a key the core asks the environment, and never for the SDK's variables.
     return {name: value for name, value in settings.items() if name != "admin_api_key"}
 
@@ -39,6 +40,11 @@ class AsyncOpenAI(AsyncRequestyOpenAI):
 
 
 for module in (openai, openai._client):
-    for name, ours in (("OpenAI", OpenAI), ("AsyncOpenAI", AsyncOpenAI), ("Client", OpenAI), ("AsyncClient", AsyncOpenAI)):
+    for name, ours in (
+        ("OpenAI", OpenAI),
+        ("AsyncOpenAI", AsyncOpenAI),
+        ("Client", OpenAI),
+        ("AsyncClient", AsyncOpenAI),
+    ):
         if inspect.isclass(getattr(module, name, None)):
             setattr(module, name, ours)
