@@ -31,5 +31,5 @@ run(
     answer=lambda wire: ask(wire)["messages"][-1].content,
     tools=lambda wire: ask(wire, tools=[tide])["messages"][-1].content,
     stream=streamed,
-    structure_by_tool=lambda wire: ask(wire, response_format=Tide)["structured_response"],
+    structure=lambda wire: ask(wire, response_format=Tide)["structured_response"],
 )

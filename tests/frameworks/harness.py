@@ -21,7 +21,7 @@ from requesty_core import CostLedger, FallbackPolicy, RetryPolicy
 from requesty_emulator import GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"
-SECOND = "anthropic/claude-sonnet-4-5"
+SECOND = "openai/gpt-4o"
 ASK = "What is the tide in Oslo?"
 
 os.environ |= {

@@ -11,6 +11,7 @@ from mem0.embeddings.openai import OpenAIEmbedding
 from mem0.llms.openai import OpenAILLM
 
 from openai_requesty import RequestyOpenAI
+from requesty_emulator import GatewayEmulator
 
 
 def answer(wire: Wire) -> Any:
@@ -21,12 +22,13 @@ def answer(wire: Wire) -> Any:
 
 
 def vectors(wire: Wire) -> Any:
-    """A vector, by way of the same client."""
+    """A vector from a gateway of its own, as no cost is told of vectors; then an answer."""
     embedder = OpenAIEmbedding(
         BaseEmbedderConfig(model="openai/text-embedding-3-small", embedding_dims=256, api_key="not used")
     )
-    embedder.client = RequestyOpenAI(**wire.settings)
-    assert len(embedder.embed(ASK)) == 256
+    with GatewayEmulator() as other:
+        embedder.client = RequestyOpenAI(base_url=other.base_url, api_key=other.api_key)
+        assert len(embedder.embed(ASK)) == 256
     return answer(wire)
 
 
