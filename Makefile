@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors tracers soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors tracers peers frameworks soak catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -89,6 +89,14 @@ vectors: $(VENV)/.dev
 # What tracing packages of the OpenAI SDK record on our clients, against its own; ARGS=--write puts it into the page.
 tracers: $(VENV)/.dev
 	@$(BIN)/python tests/tracers/run.py $(ARGS)
+
+# The suites of the packages that ours stand in for, with ours in their place; ARGS=--quick for the part of seconds.
+peers: $(VENV)/.dev
+	@$(BIN)/python tests/peers/run.py $(ARGS)
+
+# Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write writes the page's table.
+frameworks: $(VENV)/.dev
+	@$(BIN)/python tests/frameworks/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 soak: $(VENV)/.dev

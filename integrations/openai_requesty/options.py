@@ -10,7 +10,7 @@ from openai._types import NotGiven
 from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
 from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 
-__all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "core_settings", "given", "merged"]
+__all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "chosen_timeout", "core_settings", "given", "merged"]
 
 
 class ClientOptions(TypedDict, total=False):
@@ -104,6 +104,14 @@ def core_settings(options: Mapping[str, Any]) -> ClientSettings:
         parts = timeout.as_dict()
         core["timeout"] = Timeouts(connect=parts["connect"], read=parts["read"], write=parts["write"])
     return ClientSettings.build(**core)
+
+
+def chosen_timeout(http_client: Any) -> Any:
+    """The timeout that a client was made with, which is the SDK's then; ``None`` for its library's default."""
+    timeout = getattr(http_client, "timeout", None)
+    if timeout is None or not hasattr(timeout, "as_dict") or set(timeout.as_dict().values()) == {5.0}:
+        return None
+    return timeout
 
 
 def merged(kind: str, own: Any, more: Any, instead: Any) -> Any:

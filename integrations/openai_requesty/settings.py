@@ -11,7 +11,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.relay import TimeoutConfig
 
 from .errors import raising
-from .options import TRANSPORTS, ClientOptions, core_settings, given, merged
+from .options import TRANSPORTS, ClientOptions, chosen_timeout, core_settings, given, merged
 
 __all__ = ["CoreSettings"]
 
@@ -34,13 +34,15 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
             raise TypeError(f"{type(self).__name__}: {', '.join(sorted(unknown))} has no meaning for this gateway")
         if own.get("transport") is not None and own.get("http_client") is not None:
             raise ConfigurationError("http_client: the same as transport; give only one of them")
+        if "timeout" not in own and (chosen := chosen_timeout(own.get("http_client"))) is not None:
+            own["timeout"] = chosen
         with raising():
             own["api_key"] = ApiKey(own.get("api_key"))
             settings = core_settings(own)
             if _parent is not None:
                 settings = replace(settings, health=_parent._core.settings.health)
             transport = own.get("transport") or own.get("http_client")
-            core = self._make_core(settings, transport)
+            core = self._core_with(settings, transport, own)
         shares = _parent is not None and _parent._transport_given is transport
         timeouts = settings.config.timeouts
         # Placeholders keep the SDK from looking into the environment; what they stand for is put right below.
@@ -69,6 +71,14 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
         self._urls: dict[str, Any] = {}
         self._transport_given = transport
         self._core = core
+
+    def _core_with(self, settings: ClientSettings, transport: Any, own: Mapping[str, Any]) -> Any:
+        try:
+            return self._make_core(settings, transport)
+        except ConfigurationError as error:
+            if own.get("http_client") is None or not error.message.startswith("transport: "):
+                raise
+            raise TypeError(f"Invalid `http_client` argument; {error.message.removeprefix('transport: ')}") from None
 
     def _make_core(self, settings: ClientSettings, transport: Any) -> Any:
         raise NotImplementedError

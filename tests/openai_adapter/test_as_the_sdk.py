@@ -143,3 +143,28 @@ async def test_a_relay_under_the_plain_sdk(way: Any, gw: Any) -> None:
     )
     answer = await way.get(plain.chat.completions.create(model=MODEL, messages=ASK))
     assert answer.usage.cost == float(gw.billed)
+
+
+@pytest.mark.parametrize("given", ["a client of the other kind", httpx.BaseTransport, "x" * 3, 3])
+def test_an_http_client_that_cannot_be_used_is_refused_as_by_the_sdk(way: Any, given: Any) -> None:
+    other: Any = httpx.Client if way.is_async else httpx.AsyncClient
+    client = other() if given == "a client of the other kind" else given
+    with pytest.raises(TypeError, match=r"^Invalid `http_client` argument; [^\n]+$"):
+        way.client(http_client=client)
+
+
+@pytest.mark.parametrize("timeout", [None, 7.0, httpx.Timeout(3, connect=1)])
+async def test_the_timeout_of_an_http_client_is_the_clients(way: Any, timeout: Any) -> None:
+    make: Any = httpx.AsyncClient if way.is_async else httpx.Client
+    client = way.client(http_client=make(timeout=timeout))
+    raw = await way.get(client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK))
+    wanted = timeout.as_dict() if isinstance(timeout, httpx.Timeout) else dict.fromkeys(("connect", "read"), timeout)
+    sent = raw.http_request.extensions["timeout"]
+    assert (sent["connect"], sent["read"]) == (wanted["connect"], wanted["read"])
+
+
+async def test_an_http_client_made_without_timeouts_has_ours(way: Any) -> None:
+    make: Any = httpx.AsyncClient if way.is_async else httpx.Client
+    client = way.client(http_client=make())
+    raw = await way.get(client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK))
+    assert raw.http_request.extensions["timeout"]["read"] == 300
