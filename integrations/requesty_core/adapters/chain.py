@@ -55,7 +55,7 @@ def ask_in_turn(
     """What to do, step by step. A single member is asked once, and its error is its own.
 
     Args:
-        names: names of the members, in order, for messages and for the memory of failures.
+        names: of the members, in order, for messages and the memory of failures.
         policy: cool-down, deadline, attempt budget and predicate.
         health: which members failed lately.
         classify: a member's exception in the terms of the rules; ``None`` for one that no other member can help with.
@@ -69,8 +69,7 @@ def ask_in_turn(
         if isinstance(outcome, Exception):
             raise outcome
         return Answered(outcome[0], 0)
-    failed: list[dict[str, Any]] = []
-    passed: list[int] = []
+    failed, passed = list[dict[str, Any]](), list[int]()
     steps = fall_through(names, policy, health)
     with closing(steps):
         action = next(steps)

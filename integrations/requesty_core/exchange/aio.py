@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.errors.tree import ResponseError
@@ -16,37 +16,26 @@ from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Decoder, Gatherer
 from requesty_core.network.http import Request, Response, TransportError, headers_of
 from requesty_core.replies.received import ReceivedResponse
-from requesty_core.retry.fallback import Send, Wait
+from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .limits import Limits
+from .race_aio import AsyncClosable, AsyncPrepare, race
 from .reader import Reader, usage_of
 from .stream import StreamExchange
 from .sync import DRAIN_SECONDS
 from .unary import UnaryExchange
 
-__all__ = ["AsyncOpened", "astream_events", "aunary"]
+__all__ = ["AsyncOpened", "AsyncPrepare", "astream_events", "aunary"]
 
 T = TypeVar("T")
 E = TypeVar("E")
 R = TypeVar("R", bound=Any)
-H = TypeVar("H", bound="AsyncClosable")
+H = TypeVar("H", bound=AsyncClosable)
 
-AsyncPrepare = Callable[[Send], Awaitable[Request]]
 AsyncPost = Callable[[Request], Awaitable[Response]]
-
-
-class AsyncClosable(Protocol):
-    """What an attempt gives back."""
-
-    @property
-    def usage(self) -> Usage | None:
-        """What the attempt is known to have used so far."""
-
-    async def aclose(self) -> None:
-        """Free the connection."""
 
 
 async def _fetch(
@@ -310,7 +299,7 @@ async def _first(
             await asyncio.sleep(action.seconds)
             continue
         if exchange.hedge_after is not None:
-            won = await _race(exchange, action, prepare, attempt)
+            won = await race(exchange, action, prepare, attempt)
             if won is not None:
                 return won
             continue
@@ -322,55 +311,3 @@ async def _first(
             raise
         except RequestyError as error:
             exchange.fail(running, error)
-
-
-async def _race(
-    exchange: Exchange, first: Send, prepare: AsyncPrepare, attempt: Callable[[Request, RunningAttempt], Awaitable[H]]
-) -> H | None:
-    """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cancel the others."""
-    running: dict[asyncio.Task[H], RunningAttempt] = {}
-
-    async def start(send: Send) -> None:
-        request = await prepare(send)
-        run = exchange.begin(send)
-        running[asyncio.ensure_future(_as_coroutine(attempt(request, run)))] = run
-
-    await start(first)
-    pause = exchange.hedge_after
-    winner: H | None = None
-    try:
-        while running and winner is None:
-            done, _ = await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                more = exchange.hedge()
-                if more is None:
-                    pause = None
-                else:
-                    await start(more)
-            for task in done:
-                if task.exception() is None and winner is not None:
-                    continue  # Finished in the same moment as the winner: closed with the losers below.
-                run = running.pop(task)
-                error = task.exception()
-                if error is None:
-                    winner = task.result()
-                elif isinstance(error, RequestyError) and not isinstance(error, ConfigurationError):
-                    exchange.fail(run, error, others_running=bool(running) or winner is not None)
-                else:
-                    raise error
-        return winner
-    finally:
-        for task in running:
-            task.cancel()
-        outcomes = await asyncio.gather(*running, return_exceptions=True)
-        for run, outcome in zip(running.values(), outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                exchange.cancel(run)
-            else:
-                # Ready in the same moment as the winner, so it was billed as well.
-                exchange.cancel(run, outcome.usage)
-                await outcome.aclose()
-
-
-async def _as_coroutine(awaitable: Awaitable[H]) -> H:
-    return await awaitable

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.money.usage import Usage
@@ -92,57 +92,82 @@ def race(
     transport: Transport | None,
 ) -> H | None:
     """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cut the others."""
-    finished: queue.SimpleQueue[tuple[int, H | BaseException]] = queue.SimpleQueue()
-    running: dict[int, tuple[RunningAttempt, RacingAttempt]] = {}
+    racing = _Race(exchange, prepare, attempt, transport)
+    try:
+        racing.start(first)
+        return racing.winner()
+    finally:
+        racing.end()
 
-    def start(send: Send) -> None:
-        request = prepare(send)
-        racer = RacingAttempt(transport)
+
+class _Race(Generic[H]):
+    """The attempts of one race that are under way, by their number."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        prepare: Prepare,
+        attempt: Callable[[Post, Request, RunningAttempt], H],
+        transport: Transport | None,
+    ) -> None:
+        self._exchange = exchange
+        self._prepare = prepare
+        self._attempt = attempt
+        self._transport = transport
+        self._finished: queue.SimpleQueue[tuple[int, H | BaseException]] = queue.SimpleQueue()
+        self._running: dict[int, tuple[RunningAttempt, RacingAttempt]] = {}
+
+    def start(self, send: Send) -> None:
+        """Begin an attempt in a thread of its own."""
+        request = self._prepare(send)
+        racer = RacingAttempt(self._transport)
         post = racer.attach(request).handle_request
-        number = send.number
-        running[number] = (exchange.begin(send), racer)
-        run = running[number][0]
+        run = self._exchange.begin(send)
+        self._running[send.number] = (run, racer)
 
         def work() -> None:
             result: H | BaseException
             try:
-                result = attempt(post, request, run)
+                result = self._attempt(post, request, run)
             except BaseException as error:  # noqa: BLE001 -- handed to the racing thread, which raises it
                 result = error
-            if not racer.deliver(lambda: finished.put((number, result))) and not isinstance(result, BaseException):
+            delivered = racer.deliver(lambda: self._finished.put((send.number, result)))
+            if not delivered and not isinstance(result, BaseException):
                 result.close()
 
         # Hooks and key callables see the caller's context variables.
         threading.Thread(target=copy_context().run, args=(work,), name="requesty-hedge", daemon=True).start()
 
-    start(first)
-    pause = exchange.hedge_after
-    try:
-        while running:
+    def winner(self) -> H | None:
+        """What answers first, more attempts being started meanwhile; ``None`` if every attempt failed."""
+        pause = self._exchange.hedge_after
+        while self._running:
             try:
-                number, result = finished.get(timeout=pause)
+                number, result = self._finished.get(timeout=pause)
             except queue.Empty:
-                more = exchange.hedge()
+                more = self._exchange.hedge()
                 if more is None:
                     pause = None
                 else:
-                    start(more)
+                    self.start(more)
                 continue
-            run, _ = running.pop(number)
+            run, _ = self._running.pop(number)
             if not isinstance(result, BaseException):
                 return result
             if not isinstance(result, RequestyError) or isinstance(result, ConfigurationError):
                 raise result
-            exchange.fail(run, result, others_running=bool(running))
+            self._exchange.fail(run, result, others_running=bool(self._running))
         return None
-    finally:
-        for _, racer in running.values():
+
+    def end(self) -> None:
+        """Cut off whatever is still under way."""
+        for _, racer in self._running.values():
             racer.cut()
         # Ready in the same moment as the winner, so it was billed as well.
-        while not finished.empty():
-            number, result = finished.get()
+        while not self._finished.empty():
+            number, result = self._finished.get()
             if not isinstance(result, BaseException):
-                exchange.cancel(running.pop(number)[0], result.usage)
+                self._exchange.cancel(self._running.pop(number)[0], result.usage)
                 result.close()
-        for run, _ in running.values():
-            exchange.cancel(run)
+        for run, _ in self._running.values():
+            self._exchange.cancel(run)

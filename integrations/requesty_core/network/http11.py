@@ -14,21 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .chunked import ChunkedBody
+from .fields import CONTROL, MAX_HEAD_BYTES, read_headers
 from .http import LocalProtocolError, RemoteProtocolError
 
 __all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_head"]
 
-MAX_HEAD_BYTES = 256 * 1024
-"""Longest status line and headers accepted, interim responses included; trailers too."""
-
-MAX_LINE_BYTES = 4 * 1024
-"""Longest chunk-size line (with its extension) and longest trailer accepted."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _HEAD_END = re.compile(rb"\n\r?\n")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _NO_BODY = frozenset({204, 304})
 _NO_LENGTH = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
@@ -66,13 +60,11 @@ class ResponseParser:
     """
 
     __slots__ = (
-        "_buffer",
         "_chunked",
         "_head",
         "_left",
         "_method",
         "_seen",
-        "_trailing",
         "_until_close",
         "done",
         "head_done",
@@ -84,11 +76,9 @@ class ResponseParser:
     def __init__(self, method: str = "POST") -> None:
         self._method = method
         self._head = bytearray()
-        self._buffer = b""
         self._left = 0
         self._seen = 0
-        self._chunked = False
-        self._trailing = False
+        self._chunked: ChunkedBody | None = None
         self._until_close = False
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -107,7 +97,7 @@ class ResponseParser:
     @property
     def expected(self) -> int:
         """Body bytes known to be missing; a reader of a large body may ask the socket for so many at once."""
-        return self._left
+        return self._left if self._chunked is None else self._chunked.left
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is not HTTP/1.1."""
@@ -163,9 +153,9 @@ class ResponseParser:
         match = _STATUS_LINE.fullmatch(lines[0])
         if match is None:
             raise RemoteProtocolError(f"the server did not answer with HTTP/1.1: {lines[0][:80]!r}")
-        if _CONTROL.search(head) is not None:
+        if CONTROL.search(head) is not None:
             raise RemoteProtocolError("the response headers contain a control character")
-        headers = _headers(lines[1:])
+        headers = read_headers(lines[1:])
         status = int(match[2])
         if status < 200:
             if status == 101:
@@ -196,7 +186,7 @@ class ResponseParser:
         elif encodings:
             if encodings != [b"chunked"]:
                 raise RemoteProtocolError(f"unknown transfer encoding {b', '.join(encodings)!r}")
-            self._chunked = True
+            self._chunked = ChunkedBody()
             if length is not None or minor == 0:
                 self.keeps_alive = False  # Others may see another end of this body (RFC 9112, section 6.1).
         elif length is not None:
@@ -213,12 +203,17 @@ class ResponseParser:
             if data:
                 self.keeps_alive = False  # Bytes nobody asked for: the connection is out of step.
             return b""
-        if self._chunked:
+        chunked = self._chunked
+        if chunked is not None:
             try:
-                return self._chunks(data)
+                data = chunked.feed(data)
             except RemoteProtocolError:
                 self.keeps_alive = False
                 raise
+            if chunked.done:
+                self.done = True
+                self.keeps_alive = self.keeps_alive and not chunked.has_more
+            return data
         if self._until_close:
             return data
         if len(data) > self._left:
@@ -227,74 +222,6 @@ class ResponseParser:
         self._left -= len(data)
         self.done = self._left == 0
         return data
-
-    def _chunks(self, data: bytes) -> bytes:
-        """Body bytes of chunked data. ``_left`` counts what is missing of a chunk and of the line end behind it."""
-        parts: list[bytes] = []
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
-        at, size = 0, len(data)
-        while at < size:
-            left = self._left
-            if left > 2:
-                end = min(at + left - 2, size)
-                parts.append(data[at:end])
-                self._left = left - (end - at)
-                at = end
-                continue
-            if left:
-                if size - at < left:
-                    break
-                if data[at : at + 2] != b"\r\n":
-                    raise RemoteProtocolError("a chunk is longer than it says")
-                at += 2
-                self._left = 0
-                continue
-            if self._trailing:
-                at = self._trailers(data, at)
-                break
-            end = data.find(b"\r\n", at)
-            if end < 0:
-                if size - at > MAX_LINE_BYTES:
-                    raise RemoteProtocolError("a chunk size is not a number")
-                break
-            match = _CHUNK_SIZE.fullmatch(data, at, end)
-            if match is None or end - at > MAX_LINE_BYTES:
-                raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
-            length = int(match[1], 16)
-            at = end + 2
-            if length:
-                self._left = length + 2
-            else:
-                self._trailing = True
-                self._seen = 0
-                at = self._trailers(data, at)
-                break
-        self._buffer = data[at:]
-        if self.done and self._buffer:
-            self._buffer = b""
-            self.keeps_alive = False
-        return b"".join(parts)
-
-    def _trailers(self, data: bytes, at: int) -> int:
-        """Check and drop the trailers that are complete; returns where the rest begins."""
-        while True:
-            end = data.find(b"\r\n", at)
-            length = (len(data) if end < 0 else end) - at
-            if length > MAX_LINE_BYTES or self._seen + length > MAX_HEAD_BYTES:
-                raise RemoteProtocolError("the trailers are too long")
-            if end < 0:
-                return at
-            if end == at:
-                self.done = True
-                return end + 2
-            line = data[at:end]
-            if _CONTROL.search(line) is not None or b"\n" in line:
-                raise RemoteProtocolError("a trailer contains a control character")
-            _headers([line])
-            self._seen += end + 2 - at
-            at = end + 2
 
 
 def _length(values: Iterable[bytes]) -> int | None:
@@ -306,22 +233,3 @@ def _length(values: Iterable[bytes]) -> int | None:
     if lengths or not length.isdigit() or len(length) > 18:
         raise RemoteProtocolError("the content length is not one number")
     return int(length)
-
-
-def _headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
-    headers: list[tuple[bytes, bytes]] = []
-    folded: list[bytes] = []
-    for line in lines:
-        if line[:1] in (b" ", b"\t") and headers:
-            folded.append(line.strip())
-            continue
-        if folded:
-            headers[-1] = (headers[-1][0], b" ".join((headers[-1][1], *folded)))
-            folded.clear()
-        name, colon, value = line.partition(b":")
-        if not colon or _TOKEN.fullmatch(name) is None:
-            raise RemoteProtocolError(f"a response header is malformed: {line[:80]!r}")
-        headers.append((name, value.strip(b" \t")))
-    if folded:
-        headers[-1] = (headers[-1][0], b" ".join((headers[-1][1], *folded)))
-    return headers

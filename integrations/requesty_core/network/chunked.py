@@ -1,0 +1,97 @@
+"""A chunked body (RFC 9112, section 7.1), trailers included, without IO."""
+
+from __future__ import annotations
+
+import re
+
+from .fields import CONTROL, MAX_HEAD_BYTES, MAX_LINE_BYTES, read_headers
+from .http import RemoteProtocolError
+
+__all__ = ["ChunkedBody"]
+
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+
+
+class ChunkedBody:
+    """Reads one chunked body, fed as it arrives."""
+
+    __slots__ = ("_buffer", "_seen", "_trailing", "done", "has_more", "left")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._seen = 0
+        self._trailing = False
+        self.left = 0
+        """Bytes missing of the present chunk and of the line end behind it."""
+        self.done = False
+        """Whether the body is complete."""
+        self.has_more = False
+        """Whether bytes came behind its end."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is no chunk."""
+        parts: list[bytes] = []
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        at, size = 0, len(data)
+        while at < size:
+            left = self.left
+            if left > 2:
+                end = min(at + left - 2, size)
+                parts.append(data[at:end])
+                self.left = left - (end - at)
+                at = end
+                continue
+            if left:
+                if size - at < left:
+                    break
+                if data[at : at + 2] != b"\r\n":
+                    raise RemoteProtocolError("a chunk is longer than it says")
+                at += 2
+                self.left = 0
+                continue
+            if self._trailing:
+                at = self._trailers(data, at)
+                break
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                if size - at > MAX_LINE_BYTES:
+                    raise RemoteProtocolError("a chunk size is not a number")
+                break
+            match = _CHUNK_SIZE.fullmatch(data, at, end)
+            if match is None or end - at > MAX_LINE_BYTES:
+                raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
+            length = int(match[1], 16)
+            at = end + 2
+            if length:
+                self.left = length + 2
+            else:
+                self._trailing = True
+                self._seen = 0
+                at = self._trailers(data, at)
+                break
+        self._buffer = data[at:]
+        if self.done and self._buffer:
+            self._buffer = b""
+            self.has_more = True
+        return b"".join(parts)
+
+    def _trailers(self, data: bytes, at: int) -> int:
+        """Check and drop the trailers that are complete; returns where the rest begins."""
+        while True:
+            end = data.find(b"\r\n", at)
+            length = (len(data) if end < 0 else end) - at
+            if length > MAX_LINE_BYTES or self._seen + length > MAX_HEAD_BYTES:
+                raise RemoteProtocolError("the trailers are too long")
+            if end < 0:
+                return at
+            if end == at:
+                self.done = True
+                return end + 2
+            line = data[at:end]
+            if CONTROL.search(line) is not None or b"\n" in line:
+                raise RemoteProtocolError("a trailer contains a control character")
+            read_headers([line])
+            self._seen += end + 2 - at
+            at = end + 2
