@@ -92,10 +92,9 @@ def ask_in_turn(
             except FallbackExhaustedError as exhausted:
                 raise exhausted from outcome
             except RequestyError as final:
-                # What no other member can help with leaves as the member raised it.
                 if final is not error:
                     raise
-                raise outcome from outcome.__cause__
+                raise outcome from outcome.__cause__  # what nobody else can help with, as the member raised it
 
 
 def _record(name: str, error: Exception) -> dict[str, Any]:
