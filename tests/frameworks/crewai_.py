@@ -1,28 +1,22 @@
-"""CrewAI: its OpenAI model, whose HTTP client stands on our transport."""
+"""CrewAI: its OpenAI model with our client in the place of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import httpx
 from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
 from harness import ASK, MODEL, Tide, Wire, run
 from harness import tide as tide_at
 
-from openai_requesty import RelayTransport
+from openai_requesty import RequestyOpenAI
 
 
 def model(wire: Wire) -> Any:
-    """A model on the gateway."""
-    http = httpx.Client(transport=RelayTransport(**wire.settings))
-    return LLM(
-        model=MODEL,
-        provider="openai",
-        api_key="not used",
-        base_url=wire.gateway.base_url,
-        client_params={"http_client": http},
-    )
+    """A model on the gateway: its own client is exchanged, as it takes one HTTP client for both modes only."""
+    llm: Any = LLM(model=MODEL, provider="openai", api_key="not used", base_url=wire.gateway.base_url)
+    llm._client = RequestyOpenAI(**wire.settings)
+    return llm
 
 
 @tool("tide")

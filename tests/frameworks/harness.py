@@ -31,6 +31,7 @@ os.environ |= {
     "CREWAI_DISABLE_TELEMETRY": "true",
     "MEM0_TELEMETRY": "false",
     "AGNO_TELEMETRY": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "true",
 }
 
 

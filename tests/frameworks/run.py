@@ -1,7 +1,7 @@
 """Other frameworks with our clients and models handed in. Run: ``make frameworks``; some of them: ``ARGS="agno dspy"``.
 
 Each example is a script in this folder and runs in an environment of its own, because the frameworks' requirements
-conflict. Without names, ``--write`` puts the table of all results into the page.
+conflict. ``--write`` puts the table of the results into the page.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def main() -> int:
         print(f"{name} {version}: {', '.join(works) or 'nothing'}", flush=True)
         for check, result in wrong.items():
             print(f"  {check}: {result}")
-    if args.write and not args.frameworks and not failed:
+    if args.write and not failed:
         text = PAGE.read_text(encoding="utf-8")
         head, _, rest = text.partition("<!-- results -->")
         _, _, tail = rest.partition("<!-- /results -->")
