@@ -115,7 +115,7 @@ KINDS = ["sync", "async", "sync stream", "async stream"]
 
 def parts(spans: InMemorySpanExporter) -> tuple[ReadableSpan, list[ReadableSpan]]:
     """The span of the call, and those of its attempts in order."""
-    *attempts, call = spans.get_finished_spans()
+    call, *attempts = spans.get_finished_spans()
     assert all(a.parent is not None and a.parent.span_id == call.context.span_id for a in attempts)
     return call, list(attempts)
 

@@ -34,7 +34,7 @@ async def test_every_route_is_a_span_with_its_tokens_and_cost(
     result = await way.get(CALLS[name](way.client(tracing="content")))
     if "streamed" in name:
         await way.all(result)
-    attempt, call = SPANS.get_finished_spans()
+    call, attempt = SPANS.get_finished_spans()
     found = dict(call.attributes or {})
     operation = "embeddings" if name == "embeddings" else "chat"
     assert call.name.startswith(f"{operation} openai/")

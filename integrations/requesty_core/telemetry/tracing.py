@@ -75,6 +75,7 @@ class CallSpan:
         self._began = 0.0
         self._first_token: float | None = None
         self._attempts: dict[int, Any] = {}
+        self._ended: list[tuple[Any, int]] = []
         self._costs: list[Decimal | None] = []
         self._served: str | None = None
         self._failure: str | None = None
@@ -123,7 +124,8 @@ class CallSpan:
         _set(span, {"http.response.status_code": attempt.status, "error.type": attempt.error_class})
         if attempt.outcome == "error":
             _fail(span, attempt.error_class or "error", attempt.status)
-        span.end()
+        # Handed out after the call's own, which has what backends look for in the first span of a trace.
+        self._ended.append((span, time.time_ns()))
 
     def first_token(self) -> None:
         """A stream shows its first token."""
@@ -156,7 +158,7 @@ class CallSpan:
             return
         for left in self._attempts.values():
             left.set_attribute("requesty.attempt.outcome", "not_sent")
-            left.end()
+            self._ended.append((left, time.time_ns()))
         self._attempts.clear()
         if self._left is not None and self._failure is None and self._served is None:
             _set(span, _usage_attributes(self._left))
@@ -168,6 +170,9 @@ class CallSpan:
         common = {**self._common, "gen_ai.response.model": self._served, "error.type": self._failure}
         self._metrics().ended({k: v for k, v in common.items() if v is not None}, seconds, first)
         span.end()
+        while self._ended:
+            attempt, moment = self._ended.pop(0)
+            attempt.end(moment)
 
     def _running(self) -> Any:
         if self._span is None:
