@@ -30,6 +30,7 @@ WORDS = {
     "__aiter__": "__iter__",
     "__anext__": "__next__",
     "aclose": "close",
+    "aclosing": "closing",
     "anext": "next",
     "aread": "read",
     "as_async_transport": "as_transport",
@@ -62,6 +63,10 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         ),
         "        Not a coroutine: iterate it with ``async for``.\n": "",
         "the shared one of a loop is closed with its loop": "the shared one stays open for others",
+    },
+    "requesty_core/client/aio/embeddings.py": {
+        "Vectors of the asynchronous client": "Vectors of the synchronous client",
+        "an asynchronous iterator": "an iterator",
     },
     "requesty_core/client/aio/streams.py": {
         "Streamed answers of the asynchronous client.": "Streamed answers of the synchronous client.",

@@ -22,15 +22,18 @@ NAMES = {
     ".catalog.model_id": ("ModelId",),
     ".client": (
         "AsyncChatStream",
+        "AsyncEmbeddingsStream",
         "AsyncRequestyClient",
         "AsyncStream",
         "ChatStream",
+        "EmbeddingsStream",
         "RequestyClient",
         "Stream",
     ),
-    ".embeddings.plan": (
+    ".embeddings.replies": (
         "EmbeddingsError",
         "EmbeddingsReply",
+        "MalformedEmbeddingsError",
     ),
     ".errors.tree": (
         "AnswerFormatError",

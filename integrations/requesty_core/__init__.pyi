@@ -6,13 +6,16 @@ from .catalog.catalog import Catalog as Catalog
 from .catalog.catalog import ModelInfo as ModelInfo
 from .catalog.model_id import ModelId as ModelId
 from .client import AsyncChatStream as AsyncChatStream
+from .client import AsyncEmbeddingsStream as AsyncEmbeddingsStream
 from .client import AsyncRequestyClient as AsyncRequestyClient
 from .client import AsyncStream as AsyncStream
 from .client import ChatStream as ChatStream
+from .client import EmbeddingsStream as EmbeddingsStream
 from .client import RequestyClient as RequestyClient
 from .client import Stream as Stream
-from .embeddings.plan import EmbeddingsError as EmbeddingsError
-from .embeddings.plan import EmbeddingsReply as EmbeddingsReply
+from .embeddings.replies import EmbeddingsError as EmbeddingsError
+from .embeddings.replies import EmbeddingsReply as EmbeddingsReply
+from .embeddings.replies import MalformedEmbeddingsError as MalformedEmbeddingsError
 from .errors.tree import AnswerFormatError as AnswerFormatError
 from .errors.tree import AuthenticationError as AuthenticationError
 from .errors.tree import BadRequestError as BadRequestError
@@ -111,6 +114,7 @@ __all__ = [
     "AsyncAccessLists",
     "AsyncAudio",
     "AsyncChatStream",
+    "AsyncEmbeddingsStream",
     "AsyncFeedback",
     "AsyncGroups",
     "AsyncImages",
@@ -141,6 +145,7 @@ __all__ = [
     "CostLedger",
     "EmbeddingsError",
     "EmbeddingsReply",
+    "EmbeddingsStream",
     "EmptyChoicesError",
     "ErrorBodyError",
     "ErrorKind",
@@ -158,6 +163,7 @@ __all__ = [
     "Keys",
     "LedgerEntry",
     "LedgerSnapshot",
+    "MalformedEmbeddingsError",
     "MalformedResponseError",
     "Management",
     "Member",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 import json
 import struct
 import threading
@@ -324,6 +325,25 @@ def test_a_callers_own_error_is_let_out_and_ends_the_work(unary: Any) -> None:
     with pytest.raises(KeyError, match="mine"):
         embed(unary, gateway, {"on_event": hook}, input=["x"] * 30, batch_size=1, max_in_flight=2)
     assert gateway.bodies == []
+
+
+tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
+
+
+def test_batches_run_in_the_callers_context(unary: Any) -> None:
+    keys, told = set(), set()
+
+    def key() -> str:
+        keys.add(tenant.get())
+        return "key-of-the-tenant"
+
+    token = tenant.set("acme")
+    try:
+        settings = {"api_key": key, "on_event": lambda event: told.add(tenant.get())}
+        embed(unary, Gateway(), settings, input=["x"] * 6, batch_size=1, max_in_flight=3)
+    finally:
+        tenant.reset(token)
+    assert (keys, told) == ({"acme"}, {"acme"})
 
 
 def entry(**fields: Any) -> dict[str, Any]:

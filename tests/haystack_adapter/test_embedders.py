@@ -10,8 +10,7 @@ import pytest
 from haystack import Document
 
 from haystack_integrations.components.embedders.requesty import RequestyDocumentEmbedder, RequestyTextEmbedder
-from requesty_core import CostLedger
-from requesty_core.embeddings.plan import EmbeddingsError
+from requesty_core import CostLedger, EmbeddingsError
 from requesty_core.errors import ConfigurationError, RequestyError
 
 MODEL = "openai/text-embedding-3-small"

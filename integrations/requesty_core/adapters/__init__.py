@@ -14,10 +14,8 @@ NAMES = {
     "requesty_core.calls.settings": ("ClientSettings",),
     "requesty_core.calls.tokens": ("estimate_tokens",),
     "requesty_core.catalog.model_id": ("check_model",),
-    "requesty_core.embeddings.plan": (
-        "DEFAULT_BATCH_SIZE",
-        "DEFAULT_MAX_IN_FLIGHT",
-    ),
+    "requesty_core.embeddings.batches": ("DEFAULT_BATCH_SIZE",),
+    "requesty_core.embeddings.run": ("DEFAULT_MAX_IN_FLIGHT",),
     "requesty_core.extras": ("extra_missing",),
     "requesty_core.histories.blocks": (
         "read_block",

@@ -6,15 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from requesty_core.embeddings.plan import (
-    DEFAULT_BATCH_SIZE,
-    DEFAULT_MAX_IN_FLIGHT,
-    Batch,
-    BatchResult,
-    EmbeddingInput,
-    EmbeddingsPlan,
-    read_embeddings,
-)
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.body import build_body, chat_body, declared_tools
 from requesty_core.exchange.stream import StreamExchange
@@ -44,9 +35,9 @@ __all__ = [
     "chat_call",
     "chat_exchange",
     "chat_stream_exchange",
-    "embeddings_exchange",
     "native_exchange",
     "native_stream_exchange",
+    "watched",
 ]
 
 ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
@@ -70,7 +61,7 @@ def chat_exchange(
         finish=_with_attempts,
         adaptation=settings.adaptation(call),
         later_bodies=later,
-        **_watched(settings, call, "chat"),
+        **watched(settings, call, "chat"),
     )
     return exchange, call
 
@@ -91,45 +82,9 @@ def chat_stream_exchange(
         accumulate,
         adaptation=settings.adaptation(call),
         later_bodies=later,
-        **_watched(settings, call, "chat"),
+        **watched(settings, call, "chat"),
     )
     return exchange, call
-
-
-def embeddings_exchange(
-    settings: ClientSettings, model: str, inputs: EmbeddingInput, params: dict[str, Any]
-) -> tuple[EmbeddingsPlan, Callable[[Batch], UnaryExchange[BatchResult]], CallOptions]:
-    """Batches of an embeddings call, and the exchange of each."""
-    own = take_options(params, ("batch_size", "max_in_flight", "on_batch"))
-    batch_size = own.pop("batch_size", None)
-    max_in_flight = own.pop("max_in_flight", None)
-    on_batch = own.pop("on_batch", None)
-    # The client's fallbacks are chat models; vectors of different models must never be mixed.
-    own.setdefault("fallbacks", ())
-    call = settings.call_options(model, **own)
-    plan = EmbeddingsPlan(
-        model,
-        inputs,
-        DEFAULT_BATCH_SIZE if batch_size is None else batch_size,
-        DEFAULT_MAX_IN_FLIGHT if max_in_flight is None else max_in_flight,
-        on_batch,
-    )
-    fields = build_body({"encoding_format": "base64", **params}, call.options, call.extra_body)
-    fields.pop("model", None)
-
-    def exchange(batch: Batch) -> UnaryExchange[BatchResult]:
-        def read(received: ReceivedResponse) -> tuple[BatchResult, Usage | None]:
-            result = read_embeddings(received, len(batch.items))
-            return result, result.usage
-
-        return UnaryExchange(
-            settings.engine(call),
-            {"input": list(batch.items), **fields},
-            read,
-            **_watched(settings, call, "embeddings"),
-        )
-
-    return plan, exchange, call
 
 
 def native_exchange(
@@ -144,7 +99,7 @@ def native_exchange(
         body,
         read_native,
         finish=_native_attempts,
-        **_watched(settings, call, "chat"),
+        **watched(settings, call, "chat"),
     )
     return exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), JSON_HEADERS), call
 
@@ -163,7 +118,7 @@ def native_stream_exchange(
         settings.engine(call),
         body,
         accumulate,
-        **_watched(settings, call, "chat"),
+        **watched(settings, call, "chat"),
     )
     route = Route("POST", URL(f"{settings.config.base_url}/{path}"), STREAM_HEADERS, streams=True)
     return exchange, route, call
@@ -211,13 +166,13 @@ def chat_call(
     return call, first, [first if one is None else body(one.get("messages", messages), one) for one in later]
 
 
-class _Watched(TypedDict):
+class Watched(TypedDict):
     accounts: Accounts
     observer: Observer | None
     telemetry: CallTelemetry
 
 
-def _watched(settings: ClientSettings, call: CallOptions, operation: str) -> _Watched:
+def watched(settings: ClientSettings, call: CallOptions, operation: str) -> Watched:
     """Where a call is booked, and who is told of it."""
     return {
         "accounts": settings.accounts(call),

@@ -16,6 +16,7 @@ from requesty_core.catalog.prepare import Adapt, check_adapt
 from requesty_core.catalog.refusals import RefusalMemory
 from requesty_core.catalog.requirements import Requirements, check_requirements
 from requesty_core.catalog.retirement import warn_of_retirement
+from requesty_core.embeddings.line import Line
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.money.accounts import Accounts
@@ -61,6 +62,7 @@ class ClientSettings:
     require: Requirements | None = None
     health: HealthBoard = field(default_factory=HealthBoard)
     refusals: RefusalMemory = field(default_factory=RefusalMemory)
+    line: Line = field(default_factory=Line)
     chat_route: Route = field(init=False)
     stream_route: Route = field(init=False)
     embeddings_route: Route = field(init=False)

@@ -45,9 +45,12 @@ DROPPABLE = frozenset(
         "modalities",
         "prompt_cache_key",
         "safety_identifier",
+        "encoding_format",
     }
 )
 _STATUSES = frozenset({400, 422})
+_VALUES = {"base64": "encoding_format"}
+"""Values that are named instead of their field."""
 
 
 def refused_parameter(status: int | None, body: object, candidates: Set[str]) -> str | None:
@@ -68,7 +71,12 @@ def refused_parameter(status: int | None, body: object, candidates: Set[str]) ->
     if not isinstance(error, str):
         return None
     # As a word of its own: `top_p` is not named by "stop_pattern", nor `stop` by "stopped".
-    found = ((m.start(), name) for name in fields if (m := re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", error)))
+    words = {name: name for name in fields} | {word: name for word, name in _VALUES.items() if name in fields}
+    found = (
+        (m.start(), name)
+        for word, name in words.items()
+        if (m := re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", error))
+    )
     return min(found, default=(0, None))[1] if _refuses(error) else None
 
 

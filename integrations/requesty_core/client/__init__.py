@@ -11,17 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .aio.client import AsyncRequestyClient
+    from .aio.embeddings import AsyncEmbeddingsStream
     from .aio.streams import AsyncChatStream, AsyncStream
     from .sync.client import RequestyClient
+    from .sync.embeddings import EmbeddingsStream
     from .sync.streams import ChatStream, Stream
 
-__all__ = ["AsyncChatStream", "AsyncRequestyClient", "AsyncStream", "ChatStream", "RequestyClient", "Stream"]
+__all__ = [
+    "AsyncChatStream",
+    "AsyncEmbeddingsStream",
+    "AsyncRequestyClient",
+    "AsyncStream",
+    "ChatStream",
+    "EmbeddingsStream",
+    "RequestyClient",
+    "Stream",
+]
 
 _HOMES = {
     "AsyncChatStream": "aio.streams",
+    "AsyncEmbeddingsStream": "aio.embeddings",
     "AsyncRequestyClient": "aio.client",
     "AsyncStream": "aio.streams",
     "ChatStream": "sync.streams",
+    "EmbeddingsStream": "sync.embeddings",
     "RequestyClient": "sync.client",
     "Stream": "sync.streams",
 }

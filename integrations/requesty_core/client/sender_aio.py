@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
+from requesty_core.client.batches_aio import BatchTasks
+from requesty_core.client.batches_sync import BatchExchange
+from requesty_core.embeddings.batches import Batch
+from requesty_core.embeddings.line import Line
+from requesty_core.embeddings.run import EmbeddingsRun
+from requesty_core.embeddings.vectors import BatchResult
 from requesty_core.exchange.aio import AsyncPrepare, astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -34,6 +38,7 @@ class AsyncSender:
     ) -> None:
         self._network = network
         self._given = None if given is None else as_async_transport(given, network)
+        self._under_way: set[BatchTasks] = set()
 
     def unary(self, exchange: UnaryExchange[T], prepare: AsyncPrepare) -> Coroutine[Any, Any, T]:
         """Perform a unary exchange."""
@@ -47,26 +52,29 @@ class AsyncSender:
         events = astream_events(exchange, prepare, self._post, held)
         return events, partial(_close, events, held, exchange)
 
-    async def each(self, plan: EmbeddingsPlan, embed: Callable[[Batch], Awaitable[None]]) -> None:
-        """Embed every batch, as many at a time as the plan allows, in tasks."""
+    def batches(
+        self,
+        run: EmbeddingsRun,
+        line: Line | None,
+        exchange_for: Callable[[Batch], BatchExchange],
+        prepare_for: Callable[[BatchExchange], AsyncPrepare],
+    ) -> AsyncGenerator[None]:
+        """Perform an embeddings run in tasks; yields whenever something has come of it."""
 
-        async def work(batches: Iterator[Batch]) -> None:
-            for batch in batches:
-                await embed(batch)
+        def send(exchange: BatchExchange) -> Coroutine[Any, Any, BatchResult]:
+            return aunary(exchange, prepare_for(exchange), self._post)
 
-        batches = plan.todo()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(plan.max_in_flight, len(plan.batches))):
-                    group.create_task(work(batches))
-        except BaseExceptionGroup as errors:
-            # What is no RequestyError comes from the caller's own callbacks: let it out as it was raised.
-            raise errors.exceptions[0] from None
+        return BatchTasks(run, line, exchange_for, send, self._under_way).steps()
 
     async def close(self) -> None:
-        """Close the transport that was given."""
+        """End embedding runs, and close the transport that was given."""
+        for tasks in tuple(self._under_way):
+            tasks.stop()
         if self._given is not None:
             await self._given.aclose()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_under_way": set()}
 
     async def _post(self, request: Request) -> Response:
         transport = self._given or await loop_transport(request.url.scheme, self._network)

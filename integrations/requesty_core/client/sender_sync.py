@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from requesty_core.embeddings.plan import Batch, EmbeddingsPlan
+from requesty_core.client.batches_sync import BatchExchange, BatchThreads
+from requesty_core.embeddings.batches import Batch
+from requesty_core.embeddings.line import Line
+from requesty_core.embeddings.run import EmbeddingsRun
+from requesty_core.embeddings.vectors import BatchResult
+from requesty_core.exchange.interrupt import Interrupt
 from requesty_core.exchange.race import Prepare
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.sync import Opened, stream_events, unary
@@ -19,7 +23,6 @@ from requesty_core.network.settings import NetworkSettings
 from requesty_core.network.shared import shared_transport
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
     from types import GeneratorType
 
 __all__ = ["Sender"]
@@ -35,6 +38,7 @@ class Sender:
     def __init__(self, given: Transport | HTTPClient | Literal["httpx"] | None, network: NetworkSettings) -> None:
         self._network = network
         self._given = None if given is None else as_transport(given, network)
+        self._under_way: set[BatchThreads] = set()
 
     def unary(self, exchange: UnaryExchange[T], prepare: Prepare) -> T:
         """Perform a unary exchange."""
@@ -46,32 +50,29 @@ class Sender:
         events = stream_events(exchange, prepare, self._post, self._given, held)
         return events, partial(_close, events, held, exchange)
 
-    def each(self, plan: EmbeddingsPlan, embed: Callable[[Batch], None]) -> None:
-        """Embed every batch, as many at a time as the plan allows, in threads."""
-        if len(plan.batches) <= 1 or plan.max_in_flight == 1:
-            for batch in plan.todo():
-                embed(batch)
-            return
-        from concurrent.futures import ThreadPoolExecutor
+    def batches(
+        self,
+        run: EmbeddingsRun,
+        line: Line | None,
+        exchange_for: Callable[[Batch], BatchExchange],
+        prepare_for: Callable[[BatchExchange], Prepare],
+    ) -> Generator[None]:
+        """Perform an embeddings run in threads; yields whenever something has come of it."""
 
-        with ThreadPoolExecutor(plan.max_in_flight, "requesty-embeddings") as pool:
-            room = threading.Semaphore(plan.max_in_flight)
-            jobs: list[Future[None]] = []
-            for batch in plan.todo():
-                room.acquire()
-                # What a callback of the caller's raised ends the call; it is let out below.
-                if any(job.done() and job.exception() for job in jobs):
-                    break
-                job = pool.submit(embed, batch)
-                job.add_done_callback(lambda _: room.release())
-                jobs.append(job)
-            for job in jobs:
-                job.result()
+        def send(exchange: BatchExchange, interrupt: Interrupt) -> BatchResult:
+            return unary(exchange, prepare_for(exchange), self._post, self._given, interrupt)
+
+        return BatchThreads(run, line, exchange_for, send, self._under_way).steps()
 
     def close(self) -> None:
-        """Close the transport that was given."""
+        """End embedding runs, and close the transport that was given."""
+        for threads in tuple(self._under_way):
+            threads.stop()
         if self._given is not None:
             self._given.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_under_way": set()}
 
     def _post(self, request: Request) -> Response:
         transport = self._given or shared_transport(request.url.scheme, self._network)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .plan import EmbeddingsError, EmbeddingsReply
+from .replies import EmbeddingsError, EmbeddingsReply, MalformedEmbeddingsError
 
-__all__ = ["EmbeddingsError", "EmbeddingsReply"]
+__all__ = ["EmbeddingsError", "EmbeddingsReply", "MalformedEmbeddingsError"]

@@ -19,11 +19,15 @@ from requesty_core.retry.fallback import Send
 
 from .attempt import RunningAttempt
 from .exchange import Exchange
+from .interrupt import Interrupt, Interrupted
 
 __all__ = ["Closable", "Post", "Prepare", "RacingAttempt", "race"]
 
 Prepare = Callable[[Send], Request]
 Post = Callable[[Request], Response]
+
+_NOBODY = 0
+"""Stands where an attempt's number would, for an outcome that is not an attempt's."""
 
 
 class Closable(Protocol):
@@ -90,9 +94,12 @@ def race(
     prepare: Prepare,
     attempt: Callable[[Post, Request, RunningAttempt], H],
     transport: Transport | None,
+    interrupt: Interrupt | None = None,
 ) -> H | None:
     """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cut the others."""
     racing = _Race(exchange, prepare, attempt, transport)
+    if interrupt is not None:
+        interrupt.then(racing.interrupt)
     try:
         racing.start(first)
         return racing.winner()
@@ -116,6 +123,10 @@ class _Race(Generic[H]):
         self._transport = transport
         self._finished: queue.SimpleQueue[tuple[int, H | BaseException]] = queue.SimpleQueue()
         self._running: dict[int, tuple[RunningAttempt, RacingAttempt]] = {}
+
+    def interrupt(self) -> None:
+        """Wake whoever waits for the winner, to give up."""
+        self._finished.put((_NOBODY, Interrupted()))
 
     def start(self, send: Send) -> None:
         """Begin an attempt in a thread of its own."""
@@ -151,6 +162,8 @@ class _Race(Generic[H]):
                 else:
                     self.start(more)
                 continue
+            if number == _NOBODY:
+                raise Interrupted
             run, _ = self._running.pop(number)
             if not isinstance(result, BaseException):
                 return result

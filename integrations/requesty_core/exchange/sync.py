@@ -23,6 +23,7 @@ from requesty_core.retry.fallback import Wait
 from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import break_off, decoder_of, distrust, max_bytes
 from .exchange import Exchange
+from .interrupt import Interrupt
 from .race import Closable, Post, Prepare, race
 from .reader import Reader, usage_of
 from .stream import StreamExchange
@@ -236,14 +237,20 @@ def _decoded(chunks: Iterator[bytes], decoder: Decoder) -> Iterator[bytes]:
     decoder.close()
 
 
-def unary(exchange: UnaryExchange[T], prepare: Prepare, post: Post, transport: Transport | None) -> T:
-    """Perform a unary call to its end."""
+def unary(
+    exchange: UnaryExchange[T],
+    prepare: Prepare,
+    post: Post,
+    transport: Transport | None,
+    interrupt: Interrupt | None = None,
+) -> T:
+    """Perform a unary call to its end. Raises :class:`Interrupted` soon after ``interrupt`` is set."""
 
     def attempt(post: Post, request: Request, running: RunningAttempt) -> _Answer[T]:
         return _Answer(running, _fetch(post, request, running, exchange))
 
     try:
-        answer = _first(exchange, prepare, post, attempt, transport)
+        answer = _first(exchange, prepare, post, attempt, transport, interrupt)
         return exchange.complete(answer.running, answer.value)
     finally:
         exchange.stop()
@@ -290,23 +297,38 @@ def _first(
     post: Post,
     attempt: Callable[[Post, Request, RunningAttempt], H],
     transport: Transport | None,
+    interrupt: Interrupt | None = None,
 ) -> H:
     """Follow the exchange's actions until an attempt answers. Raises the call's final error."""
     while True:
+        if interrupt is not None:
+            interrupt.check()
         action = exchange.next()
         if isinstance(action, Wait):
-            time.sleep(action.seconds)
+            _sleep(action.seconds, interrupt)
             continue
         if exchange.hedge_after is not None:
-            won = race(exchange, action, prepare, attempt, transport)
+            won = race(exchange, action, prepare, attempt, transport, interrupt)
             if won is not None:
                 return won
             continue
         request = prepare(action)
         running = exchange.begin(action)
         try:
-            return attempt(post, request, running)
+            if interrupt is None:
+                return attempt(post, request, running)
+            with interrupt.cutting(request):
+                return attempt(post, request, running)
         except ConfigurationError:
             raise
         except RequestyError as error:
+            if interrupt is not None:
+                interrupt.check()
             exchange.fail(running, error)
+
+
+def _sleep(seconds: float, interrupt: Interrupt | None) -> None:
+    if interrupt is None:
+        time.sleep(seconds)
+    else:
+        interrupt.sleep(seconds)

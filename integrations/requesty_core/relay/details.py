@@ -110,4 +110,4 @@ class Relayed:
         """A decoded chat completion or embeddings answer as OpenAI's own would be; any other body as it is."""
         if hasattr(self.reply, "tool_calls"):
             return tidy_completion(data, self.reply)
-        return tidy_embeddings(data) if data.get("object") == "list" else data
+        return tidy_embeddings(data)

@@ -18,9 +18,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from requesty_core.calls.embedding import base64_adaptation
 from requesty_core.calls.exchanges import chat_call
 from requesty_core.calls.route import JSON_HEADERS, CallOptions, Route
 from requesty_core.calls.settings import ClientSettings
+from requesty_core.embeddings.vectors import check_answer
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
 from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import build_body, declared_tools
@@ -116,12 +118,15 @@ def _embeddings(settings: ClientSettings, incoming: Incoming, body: dict[str, An
     own.setdefault("fallbacks", ())
     options = settings.call_options(body.pop("model"), **own)
     fields = build_body(body, options.options, options.extra_body)
-    given = fields.get("input")
+    given, dimensions = fields.get("input"), fields.get("dimensions")
     tokens = isinstance(given, list) and bool(given) and all(type(i) is int for i in given)
     count = len(given) if isinstance(given, list) and not tokens else 1
-    return _unary_call(
-        settings, incoming, options, fields, lambda received, data: _check_list(received, data, "embeddings", count)
-    )
+
+    def check(received: ReceivedResponse, data: Any) -> None:
+        check_answer(received, data, count, dimensions)
+
+    # The OpenAI SDK asks for base64 by itself, and reads either form.
+    return _unary_call(settings, incoming, options, fields, check, adaptation=base64_adaptation(settings))
 
 
 _ROUTES: Mapping[str, Callable[[ClientSettings, Incoming, dict[str, Any]], RelayCall]] = {

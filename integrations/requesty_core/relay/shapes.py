@@ -187,12 +187,13 @@ def tidy_completion(body: Mapping[str, Any], reply: ChatReply) -> dict[str, Any]
 def tidy_embeddings(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """An embeddings body with its vectors in the order of the inputs, which the gateway does not promise."""
     data = body.get("data")
-    if not isinstance(data, list):
+    if not isinstance(data, list) or not all(isinstance(item, Mapping) and "embedding" in item for item in data):
         return body
-    indexes = [item["index"] for item in data if isinstance(item, Mapping) and type(item.get("index")) is int]
-    if len(indexes) < len(data) or indexes == sorted(indexes):
+    indexes = [item.get("index") for item in data]
+    if indexes == list(range(len(data))):
         return body
-    return {**body, "data": sorted(data, key=lambda item: item["index"])}
+    placed = [item if item.get("index") is not None else {**item, "index": place} for place, item in enumerate(data)]
+    return {**body, "data": sorted(placed, key=lambda item: item["index"])}
 
 
 def _tidy_choice(choice: Mapping[str, Any], index: int, message: Message) -> dict[str, Any]:

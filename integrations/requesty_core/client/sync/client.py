@@ -8,21 +8,22 @@ threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
+from requesty_core.calls.embedding import EmbeddingsCall, embeddings_call
 from requesty_core.calls.exchanges import (
     chat_exchange,
     chat_stream_exchange,
-    embeddings_exchange,
     native_exchange,
     native_stream_exchange,
 )
 from requesty_core.calls.route import CallOptions, Route
 from requesty_core.client.base import BaseClient
 from requesty_core.client.sender_sync import Sender
-from requesty_core.embeddings.plan import Batch, EmbeddingInput, EmbeddingsReply
-from requesty_core.errors import RequestyError
+from requesty_core.embeddings.inputs import EmbeddingInput
+from requesty_core.embeddings.replies import EmbeddingsReply
 from requesty_core.exchange.exchange import Exchange
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -31,6 +32,7 @@ from requesty_core.replies.reply import ChatReply
 from requesty_core.retry.fallback import Send
 from requesty_core.retry.steps import Step
 
+from .embeddings import EmbeddingsStream
 from .streams import ChatStream, Stream
 
 if TYPE_CHECKING:
@@ -177,28 +179,39 @@ class RequestyClient(BaseClient):
 
         Args:
             model: embedding model id.
-            input: one text or several; an empty list makes no request.
-            params: wire fields (``dimensions``, ``user``, ``encoding_format``), ``batch_size`` (inputs per request,
-                default 256), ``max_in_flight`` (requests at a time, default 4), ``on_batch`` (called with the number
-                of inputs of every batch that is through), and the call-time options of :meth:`chat`. The client's
-                ``fallbacks`` do not apply: vectors of different models do not mix.
+            input: one text or several, in any iterable with an order; none makes no request. One text alone does not
+                wait in the client's line.
+            params: wire fields (``dimensions``, ``user``, ``encoding_format``), ``batch_size`` (most inputs per
+                request, default 256, and never more than the model takes), ``max_in_flight`` (requests of the client
+                at a time, default 4), ``on_batch`` (called with the number of inputs that came through), ``halves``
+                (whether a refused batch is tried in halves, default ``True``), and the call-time options of
+                :meth:`chat`. The client's ``fallbacks`` do not apply: vectors of different models do not mix.
 
         Raises:
-            EmbeddingsError: some of several batches failed; it names the inputs and holds the vectors that came.
-            RequestyError: the only batch failed.
+            EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.
+            RequestyError: the only request failed.
         """
-        plan, exchange_for, options = embeddings_exchange(self._settings, model, input, params)
+        call = embeddings_call(self._settings, model, input, params)
+        told = 0
+        with closing(self._batches(call)) as steps:
+            for _ in steps:
+                told = call.tell(told)
+        return call.run.reply()
 
-        def embed(batch: Batch) -> None:
-            try:
-                exchange = exchange_for(batch)
-                result = self.run(exchange, self._settings.embeddings_route, options)
-                plan.done(batch, result, exchange.attempts)
-            except RequestyError as error:
-                plan.failed(batch, error)
+    def stream_embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsStream:
+        """Embed any number of texts in bounded memory: an iterator of pairs of position and vector, in order.
 
-        self._sender.each(plan, embed)
-        return plan.reply()
+        Parameters as :meth:`embeddings`; ``input`` may be a generator, and is read, like the requests are sent, only as
+        the vectors are. If some inputs were not embedded, :class:`EmbeddingsError` names them after all other vectors.
+        """
+        call = embeddings_call(self._settings, model, input, params, streamed=True)
+        return EmbeddingsStream(call, self._batches(call))
+
+    def _batches(self, call: EmbeddingsCall) -> Generator[None]:
+        route, options = self._settings.embeddings_route, call.options
+        return self._sender.batches(
+            call.run, call.line, call.exchange_for, lambda exchange: partial(self._prepare, exchange, route, options)
+        )
 
     def run(self, exchange: UnaryExchange[T], route: Route, options: CallOptions) -> T:
         """Perform a unary exchange. For the package's own routes and adapters."""

@@ -1,0 +1,83 @@
+"""How many embedding requests of one client are under way, whichever call, thread or event loop made them.
+
+A program that embeds in many tasks at once would otherwise have that many times ``max_in_flight`` requests open, which
+is how rate limits are hit. Calls that have to wait are served in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Line"]
+
+
+class Line:
+    """The line before the embeddings route. Everything is called while :attr:`condition` is held."""
+
+    def __init__(self) -> None:
+        self.condition = threading.Condition()
+        """Guards this object and the runs of the client; notified whenever something has changed."""
+        self._count = 0
+        self._waiting: dict[object, Callable[[], None] | None] = {}
+        _lines.add(self)
+
+    def enter(self, who: object, limit: int, wake: Callable[[], None] | None = None) -> bool:
+        """Whether one more request of ``who`` may go, if there are to be at most ``limit``; else it stands in line.
+
+        ``wake`` is called when it is worth asking again, for those who do not wait on the condition.
+        """
+        first = next(iter(self._waiting), who)
+        if first is who and self._count < limit:
+            self._count += 1
+            self._waiting.pop(who, None)
+            self._tell()
+            return True
+        self._waiting.setdefault(who, wake)
+        return False
+
+    def leave(self) -> None:
+        """A request has ended."""
+        self._count -= 1
+        self._tell()
+
+    def forget(self, who: object) -> None:
+        """``who`` has nothing to send any more."""
+        if who in self._waiting:
+            del self._waiting[who]
+            self._tell()
+
+    def _tell(self) -> None:
+        if not self._waiting:
+            return
+        self.condition.notify_all()
+        for wake in tuple(self._waiting.values()):
+            if wake is not None:
+                wake()
+
+    def reset(self) -> None:
+        """A forked process has none of its parent's threads."""
+        self.condition = threading.Condition()
+        self._count = 0
+        self._waiting.clear()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Line:
+        return self
+
+    def __reduce__(self) -> tuple[type[Line], tuple[()]]:
+        return Line, ()
+
+
+_lines: weakref.WeakSet[Line] = weakref.WeakSet()
+
+
+def _renew() -> None:
+    for line in tuple(_lines):
+        line.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
