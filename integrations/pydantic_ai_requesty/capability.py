@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models import Model, ModelResolutionContext
 from pydantic_ai.settings import ModelSettings
 
 from requesty_core import FallbackPolicy, Step
+from requesty_core.adapters import steps_from
 
+from ._errors import pydantic_ai_errors
 from .model import RequestyModel
 from .provider import RequestyProvider
 
@@ -61,5 +64,11 @@ class RequestyModels(AbstractCapability[Any]):
 
     @classmethod
     def get_serialization_name(cls) -> str | None:
-        """Not made from agent specs: a provider may hold a key."""
-        return None
+        """Its name in agent specs: ``Agent.from_spec(…, custom_capability_types=[RequestyModels])``."""
+        return cls.__name__
+
+    @classmethod
+    def from_spec(cls, fallbacks: Sequence[str | dict[str, Any]] = (), settings: ModelSettings | None = None) -> Self:
+        """What an agent spec may say of it. A provider is made from the environment: specs hold no keys."""
+        with pydantic_ai_errors(""):
+            return cls(fallbacks=steps_from(fallbacks), settings=settings)

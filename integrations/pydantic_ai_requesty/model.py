@@ -11,16 +11,17 @@ from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.native_tools import WebSearchTool
-from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfileSpec
+from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfileSpec, merge_profile
 from pydantic_ai.settings import ModelSettings
 
 from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
 from requesty_core.adapters import check_model, mapping, steps_from
+from requesty_core.catalog import bundled
 from requesty_core.errors import ConfigurationError
 
 from ._errors import known_arguments, pydantic_ai_errors
 from ._mapping import MessageMapping
-from ._profile import smallest_window
+from ._profile import profile_for, smallest_window
 from ._replies import response_from
 from ._settings import call_options
 from ._stream import RequestyStreamedResponse
@@ -104,7 +105,10 @@ class RequestyModel(MessageMapping):
 
     def _instance_profile_defaults(self, profile: ModelProfile) -> ModelProfile:
         profile = super()._instance_profile_defaults(profile)
-        return smallest_window(profile, [step.model for step in self._fallbacks])
+        catalog = self.requesty.clients.settings.catalog
+        if catalog is not bundled():
+            profile = merge_profile(profile, profile_for(self.model_name, catalog))
+        return smallest_window(profile, [step.model for step in self._fallbacks], catalog)
 
     # --- request ---
 

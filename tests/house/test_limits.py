@@ -26,7 +26,6 @@ EXCEPTIONS: dict[str, str] = {
     "requesty_cli/app.py::models": "one argument and one line for each option of a command",
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,
     "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,
-    "requesty_core/settings/config.py::Config.build": SETTINGS,
 }
 
 

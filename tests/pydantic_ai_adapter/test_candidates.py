@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput
 from tests.support.bodies import completion
 
-from pydantic_ai_requesty import RequestyFallbackModel, RequestyModel, RequestyProvider
+from pydantic_ai_requesty import RequestyFallbackModel, RequestyModel, RequestyModels, RequestyProvider
 
 GPT5, MINI, SONNET = "openai/gpt-5", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"
 GEMINI, NEW, POLICY = "google/gemini-2.5-pro", "openai/gpt-5.6", "policy/mine"
@@ -162,3 +162,17 @@ def test_a_refused_tool_choice_is_left_out_and_the_agent_goes_on() -> None:
     result = Agent(requesty, output_type=City).run_sync("Oslo")
     assert result.output == City(name="Oslo")
     assert [a["status"] for a in result.response.provider_details["attempts"]] == [400, 200]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("entry", ["RequestyModels", {"RequestyModels": {"fallbacks": ["openai/gpt-4o"]}}])
+def test_an_agent_spec_takes_the_gateways_ids(
+    entry: Any, requesty_gateway: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTY_BASE_URL", requesty_gateway.base_url)
+    monkeypatch.setenv("REQUESTY_API_KEY", requesty_gateway.api_key)
+    spec = {"model": "requesty:openai/gpt-4o-mini", "capabilities": [entry]}
+    agent = Agent.from_spec(spec, custom_capability_types=[RequestyModels])
+    if isinstance(entry, dict):
+        requesty_gateway.fault(model="openai/gpt-4o-mini", status=503)
+    assert agent.run_sync("Hello").output
+    assert requesty_gateway.last_request.model == ("openai/gpt-4o" if isinstance(entry, dict) else "openai/gpt-4o-mini")

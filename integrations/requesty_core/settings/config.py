@@ -17,7 +17,7 @@ from requesty_core.errors import ConfigurationError, MissingKeyError
 from .checks import shown
 from .options import check_headers, is_printable, merge_headers
 
-__all__ = ["REGIONS", "ApiKey", "Config", "KeySource", "Region", "Timeouts"]
+__all__ = ["REGIONS", "ApiKey", "Config", "KeySource", "Region", "Timeouts", "gateway_url"]
 
 Region = Literal["global", "eu", "us", "ap"]
 
@@ -235,6 +235,25 @@ def _feedback_url(base_url: str) -> str:
     return FEEDBACK_URL if parts.netloc.endswith(".requesty.ai") else f"{parts.scheme}://{parts.netloc}"
 
 
+def gateway_url(base_url: str | None = None, region: str | None = None) -> str:
+    """Where requests go: ``base_url``, ``region``, ``REQUESTY_BASE_URL``, ``REQUESTY_API_BASE``, the global router.
+
+    Raises :class:`ConfigurationError` naming the one that is unusable.
+    """
+    if region is not None and region not in REGIONS:
+        raise ConfigurationError(f"region: {shown(region)} is unknown; use one of {', '.join(get_args(Region))}")
+    if base_url is not None:
+        if region is not None:
+            raise ConfigurationError("region: given together with base_url; give only one of them")
+        return check_url(base_url, "base_url")
+    if region is not None:
+        return REGIONS[region]
+    for name in ("REQUESTY_BASE_URL", "REQUESTY_API_BASE"):
+        if given := os.environ.get(name):
+            return check_url(given, name)
+    return REGIONS["global"]
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Checked settings of a client. Build it with :meth:`build`; it is immutable, cheap to copy and picklable."""
@@ -264,25 +283,11 @@ class Config:
     ) -> Config:
         """Check every setting and fill the rest from the environment.
 
-        Order for the base URL: ``base_url``, ``region``, ``REQUESTY_BASE_URL``, ``REQUESTY_API_BASE``, global.
         ``app_url`` and ``app_title`` (or ``REQUESTY_APP_URL`` and ``REQUESTY_APP_TITLE``) are sent as ``HTTP-Referer``
         and ``X-Title`` for attribution; without them nothing is sent. Raises :class:`ConfigurationError`.
         """
         env = os.environ
-        if region is not None and region not in REGIONS:
-            raise ConfigurationError(f"region: {shown(region)} is unknown; use one of {', '.join(get_args(Region))}")
-        if base_url is not None:
-            if region is not None:
-                raise ConfigurationError("region: given together with base_url; give only one of them")
-            url = check_url(base_url, "base_url")
-        elif region is not None:
-            url = REGIONS[region]
-        elif env.get("REQUESTY_BASE_URL"):
-            url = check_url(env["REQUESTY_BASE_URL"], "REQUESTY_BASE_URL")
-        elif env.get("REQUESTY_API_BASE"):
-            url = check_url(env["REQUESTY_API_BASE"], "REQUESTY_API_BASE")
-        else:
-            url = REGIONS["global"]
+        url = gateway_url(base_url, region)
         attribution = {
             "HTTP-Referer": app_url or env.get("REQUESTY_APP_URL", ""),
             "X-Title": app_title or env.get("REQUESTY_APP_TITLE", ""),

@@ -15,7 +15,11 @@ import pytest
 from tests.support.ways import MESSAGES
 from tests.support.wire import Wire, answer, http
 
+from langchain_requesty import ChatRequesty
+from llama_index.llms.requesty import Requesty
+from llama_index.llms.requesty._metadata import UNKNOWN_WINDOW
 from openai_requesty import RequestyOpenAI
+from pydantic_ai_requesty import RequestyModel, RequestyProvider
 from requesty_core import ConfigurationError, RequestyClient, ServerError
 from requesty_core.catalog import bundled, current
 from requesty_core.catalog.cache import forget
@@ -74,6 +78,23 @@ def test_a_gateway_that_cannot_answer_changes_nothing(unary: Any) -> None:
     with pytest.raises(ServerError):
         unary.run(unary.client(wire, base_url="https://down.test/v1"), lambda c: c.models.refresh())
     assert current("https://down.test/v1") is bundled()
+
+
+def test_every_adapter_goes_by_it(client: RequestyClient, requesty_gateway: GatewayEmulator) -> None:
+    requesty_gateway.add_model("acme/newest", context_window=123_456, supports_tool_calling=True)
+    where: Any = {"base_url": requesty_gateway.base_url, "api_key": "k"}
+
+    def windows() -> list[int | None]:
+        pydantic = RequestyModel("acme/newest", provider=RequestyProvider(**where))
+        return [
+            (ChatRequesty(model="acme/newest", **where).profile or {}).get("max_input_tokens"),
+            Requesty(model="acme/newest", **where).metadata.context_window,
+            pydantic.profile.get("context_window"),
+        ]
+
+    assert windows() == [None, UNKNOWN_WINDOW, None]
+    client.models.refresh()
+    assert windows() == [123_456] * 3
 
 
 # --- retirement -------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class ChatSettings(Connection):
         default=None,
         exclude=True,
         repr=False,
-        description="Facts about models instead of the bundled ones, as from `RequestyClient(…).models.catalog()`.",
+        description="Facts about models instead of what is known, as from `RequestyClient(…).models.catalog()`.",
     )
     context_window: int | None = Field(default=None, gt=0, description="Overrules the catalogue.")
     num_output: int | None = Field(default=None, description="Overrules the catalogue; -1 for unknown.")
@@ -88,12 +88,16 @@ class ChatSettings(Connection):
         """The model to ask first."""
         return self.model
 
+    def _known(self) -> Catalog:
+        """Facts about models: those given, else what is known now of this gateway."""
+        return self._pair().settings.catalog if self.catalog is None else self.catalog
+
     @property
     def metadata(self) -> LLMMetadata:
         """What every model of the chain can honour: as set, else from the catalogue."""
         return metadata_for(
             self._models(),
-            self.catalog,
+            self._known(),
             context_window=self.context_window,
             num_output=self.max_tokens if self.num_output is None else self.num_output,
             is_function_calling_model=self.is_function_calling_model,

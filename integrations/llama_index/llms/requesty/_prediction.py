@@ -44,7 +44,7 @@ class PredictingLLM(ChatSettings, FunctionCallingLLM):
             can_call = self.metadata.is_function_calling_model
             mode = (
                 "json_schema"
-                if supports_json_schema(self._models(), self.catalog)
+                if supports_json_schema(self._models(), self._known())
                 else "tools"
                 if can_call
                 else "prompt"
