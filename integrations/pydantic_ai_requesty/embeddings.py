@@ -112,6 +112,7 @@ class RequestyEmbeddingModel(EmbeddingModel):
                 dimensions=own.get("dimensions"),
                 batch_size=own.get("requesty_batch_size"),
                 max_in_flight=own.get("requesty_max_in_flight"),
+                as_lists=True,
                 options=options_of(own),
                 extra_headers=own.get("extra_headers"),
                 extra_body=cast("Any", own.get("extra_body")),

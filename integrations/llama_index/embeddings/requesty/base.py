@@ -126,6 +126,7 @@ class RequestyEmbedding(Connection, BaseEmbedding):
             "user": self.user,
             "batch_size": self.embed_batch_size,
             "max_in_flight": self.num_workers,
+            "as_lists": True,
             **self.additional_kwargs,
         }
 
