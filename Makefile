@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick vectors tracers peers frameworks soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick bench-embeddings vectors tracers peers frameworks soak catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -109,6 +109,9 @@ format: $(VENV)/.dev
 # Core against httpx and json by hand, as ratios from one run.
 bench-quick: $(VENV)/.dev
 	@$(BIN)/python benchmarks/quick.py
+
+bench-embeddings: $(VENV)/.dev
+	@$(BIN)/python benchmarks/bench_embeddings.py $(ARGS)
 
 $(VENV)/.pip: $(INPUTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "requesty-adapters needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'

@@ -11,6 +11,7 @@ import json
 import math
 import struct
 import sys
+from typing import Any
 
 CHUNKS = 2000
 VECTORS, DIMENSIONS = 100, 1536
@@ -84,15 +85,20 @@ def _chunked(events: bytes) -> bytes:
     return head.encode() + b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n"
 
 
-def _embeddings(as_base64: bool) -> bytes:
+def _packed() -> list[tuple[str, list[float]]]:
+    """Vectors as base64 and as numbers."""
     vectors = [[math.sin(i * 1.1 + d * 0.7) for d in range(DIMENSIONS)] for i in range(VECTORS)]
-    data = []
-    for i, vector in enumerate(vectors):
-        packed = base64.b64encode(struct.pack(f"<{DIMENSIONS}f", *vector)).decode()
-        data.append({"object": "embedding", "index": i, "embedding": packed if as_base64 else vector})
-    usage = {"prompt_tokens": 900, "total_tokens": 900, "cost": 0.000018}
-    body = {"object": "list", "data": data, "model": "openai/text-embedding-3-small", "usage": usage}
-    return json.dumps(body).encode()
+    return [(base64.b64encode(struct.pack(f"<{DIMENSIONS}f", *v)).decode(), v) for v in vectors]
+
+
+def _embeddings(entries: list[bytes], count: int) -> bytes:
+    """The answer to so many inputs."""
+    data = b",".join(
+        b'{"object": "embedding", "index": %d, "embedding": %s}' % (i, entries[i % VECTORS]) for i in range(count)
+    )
+    usage = {"prompt_tokens": 9 * count, "total_tokens": 9 * count, "cost": 1.8e-7 * count}
+    tail = json.dumps({"model": "openai/text-embedding-3-small", "usage": usage})[1:].encode()
+    return b'{"object": "list", "data": [' + data + b"], " + tail
 
 
 def replies() -> dict[str, bytes]:
@@ -101,16 +107,26 @@ def replies() -> dict[str, bytes]:
     for chunks in (500, CHUNKS, 8000):
         table[f"bench/stream-{chunks}"] = _chunked(render_stream(chunks))
         table[f"bench/tool-{chunks}"] = _chunked(render_stream(chunks, tool=True))
-    table["bench/floats"] = _response(_embeddings(False), "application/json")
-    table["bench/base64"] = _response(_embeddings(True), "application/json")
+    for name, entries in embeddings().items():
+        table[name] = _response(_embeddings(entries, VECTORS), "application/json")
     return table
+
+
+def embeddings() -> dict[str, list[bytes]]:
+    """Vectors in the transfer form of each embedding model, for answers of any length."""
+    vectors = _packed()
+    return {
+        "bench/base64": [json.dumps(text).encode() for text, _ in vectors],
+        "bench/floats": [json.dumps(numbers).encode() for _, numbers in vectors],
+    }
 
 
 class Replay(asyncio.Protocol):
     """Answers each request of a connection with the bytes its model id asks for."""
 
-    def __init__(self, table: dict[str, bytes]) -> None:
+    def __init__(self, table: dict[str, bytes], vectors: dict[str, list[bytes]]) -> None:
         self._table = table
+        self._vectors = vectors
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -125,14 +141,20 @@ class Replay(asyncio.Protocol):
             if len(self._buffer) < end + 4 + length:
                 return
             body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
-            self._transport.write(self._table[json.loads(body)["model"]])  # type: ignore[attr-defined]
+            self._transport.write(self._answer(json.loads(body)))  # type: ignore[attr-defined]
+
+    def _answer(self, body: dict[str, Any]) -> bytes:
+        entries = self._vectors.get(body["model"])
+        if entries is None or len(body["input"]) == VECTORS:
+            return self._table[body["model"]]
+        return _response(_embeddings(entries, len(body["input"])), "application/json")
 
 
 async def main() -> None:
     """Serve until standard input closes."""
-    table = replies()
+    table, vectors = replies(), embeddings()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Replay(table), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Replay(table, vectors), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

@@ -50,6 +50,7 @@ class EmbeddingsArguments(ConnectionArguments, total=False):
     dimensions: int | None
     chunk_size: int
     max_concurrency: int
+    show_progress_bar: bool
     user: str | None
 
 

@@ -106,10 +106,12 @@ class RequestyEmbeddingModel(EmbeddingModel):
         with pydantic_ai_errors(self._model_name):
             reply = await self._provider.clients.aio.embeddings(
                 model=self._model_name,
-                input=texts,
+                # A query does not wait behind the batches of an index.
+                input=texts[0] if input_type == "query" and len(texts) == 1 else texts,
                 dimensions=own.get("dimensions"),
                 batch_size=own.get("requesty_batch_size"),
                 max_in_flight=own.get("requesty_max_in_flight"),
+                as_lists=True,
                 options=options_of(own),
                 extra_headers=own.get("extra_headers"),
                 extra_body=cast("Any", own.get("extra_body")),

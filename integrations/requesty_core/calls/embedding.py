@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from requesty_core.catalog.abilities import embedding_limits
@@ -11,7 +11,7 @@ from requesty_core.embeddings.batches import DEFAULT_BATCH_SIZE, Batch, Cutter
 from requesty_core.embeddings.inputs import EmbeddingInput, read_inputs
 from requesty_core.embeddings.line import Line
 from requesty_core.embeddings.run import DEFAULT_MAX_IN_FLIGHT, EmbeddingsRun, RunRules
-from requesty_core.embeddings.vectors import BatchResult, read_embeddings
+from requesty_core.embeddings.vectors import BatchResult, as_list, read_embeddings
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import build_body
@@ -28,7 +28,7 @@ from .settings import ClientSettings
 
 __all__ = ["EmbeddingsCall", "base64_adaptation", "embeddings_call"]
 
-_OWN = ("batch_size", "max_in_flight", "on_batch", "halves")
+_OWN = ("batch_size", "max_in_flight", "on_batch", "halves", "as_lists")
 
 _BATCHES_AHEAD = 2
 """How far a stream reads ahead of its reader, in rounds of ``max_in_flight`` batches."""
@@ -69,7 +69,7 @@ def embeddings_call(
     batch_size = _positive(own.pop("batch_size", None), "batch_size", DEFAULT_BATCH_SIZE)
     max_in_flight = _positive(own.pop("max_in_flight", None), "max_in_flight", DEFAULT_MAX_IN_FLIGHT)
     on_batch = check_callable(own.pop("on_batch", None), "on_batch")
-    halves = own.pop("halves", None)
+    halves, as_lists = own.pop("halves", None), bool(own.pop("as_lists", False))
     # The client's fallbacks are chat models; vectors of different models must never be mixed.
     own.setdefault("fallbacks", ())
     call = settings.call_options(model, **own)
@@ -97,7 +97,7 @@ def embeddings_call(
     adaptation = None if "encoding_format" in params else base64_adaptation(settings)
     return EmbeddingsCall(
         run,
-        lambda batch: _exchange(settings, call, fields, batch, adaptation),
+        lambda batch: _exchange(settings, call, fields, batch, adaptation, as_lists=as_lists),
         call,
         None if isinstance(inputs, str) else settings.line,
         on_batch,
@@ -105,12 +105,20 @@ def embeddings_call(
 
 
 def _exchange(
-    settings: ClientSettings, call: CallOptions, fields: Mapping[str, Any], batch: Batch, adaptation: Adaptation | None
+    settings: ClientSettings,
+    call: CallOptions,
+    fields: Mapping[str, Any],
+    batch: Batch,
+    adaptation: Adaptation | None,
+    *,
+    as_lists: bool,
 ) -> UnaryExchange[BatchResult]:
     count = len(batch.items)
 
     def read(received: ReceivedResponse) -> tuple[BatchResult, Usage | None]:
         result = read_embeddings(received, count)
+        if as_lists:
+            result = replace(result, vectors=[None if one is None else as_list(one) for one in result.vectors])
         return result, result.usage
 
     return UnaryExchange(

@@ -113,17 +113,20 @@ class RequestyEmbedding(Connection, BaseEmbedding):
     def _check(self) -> None:
         check_model(self.model_name)
 
-    def _call(self, texts: list[str]) -> dict[str, Any]:
+    def _call(self, texts: list[str], *, is_query: bool) -> dict[str, Any]:
         """Arguments of the core client for one call. Raises for an empty text before anything is billed."""
         for index, text in enumerate(texts):
             if not text:
                 raise ConfigurationError(f"texts[{index}]: empty; no model embeds an empty text, leave it out")
         return {
             "model": self.model_name,
-            "input": texts,
+            # A query does not wait behind the batches of an index.
+            "input": texts[0] if is_query else texts,
             "dimensions": self.dimensions,
             "user": self.user,
             "batch_size": self.embed_batch_size,
+            "max_in_flight": self.num_workers,
+            "as_lists": True,
             **self.additional_kwargs,
         }
 
@@ -143,17 +146,17 @@ class RequestyEmbedding(Connection, BaseEmbedding):
         )
         return reply.vectors
 
-    def _embed(self, texts: list[str]) -> list[Embedding]:
-        return self._vectors(texts, self._pair().sync.embeddings(**self._call(texts)))
+    def _embed(self, texts: list[str], *, is_query: bool = False) -> list[Embedding]:
+        return self._vectors(texts, self._pair().sync.embeddings(**self._call(texts, is_query=is_query)))
 
-    async def _aembed(self, texts: list[str]) -> list[Embedding]:
-        return self._vectors(texts, await self._pair().aio.embeddings(**self._call(texts)))
+    async def _aembed(self, texts: list[str], *, is_query: bool = False) -> list[Embedding]:
+        return self._vectors(texts, await self._pair().aio.embeddings(**self._call(texts, is_query=is_query)))
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        return self._embed([self.query_prefix + query])[0]
+        return self._embed([self.query_prefix + query], is_query=True)[0]
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
-        return (await self._aembed([self.query_prefix + query]))[0]
+        return (await self._aembed([self.query_prefix + query], is_query=True))[0]
 
     def _get_text_embedding(self, text: str) -> Embedding:
         return self._get_text_embeddings([text])[0]

@@ -25,7 +25,7 @@ class Embedder(Component):
         return {**super()._saved(), "dimensions": self.dimensions, "prefix": self.prefix, "suffix": self.suffix}
 
     def _call(self, texts: Sequence[str], **more: Any) -> dict[str, Any]:
-        return {"model": self.model, "input": list(texts), "dimensions": self.dimensions, **more}
+        return {"model": self.model, "input": texts, "dimensions": self.dimensions, "as_lists": True, **more}
 
     def _embed(self, texts: Sequence[str], **more: Any) -> EmbeddingsReply:
         return self._clients.open().sync.embeddings(**self._call(texts, **more))

@@ -247,7 +247,13 @@ class RequestyDocumentEmbedder(Embedder):
         return tqdm(total=total, disable=not self.progress_bar, desc="Calculating embeddings", unit="text")
 
     def _batching(self, bar: Any) -> dict[str, Any]:
-        return {"batch_size": self.batch_size, "max_in_flight": self.max_concurrency, "on_batch": bar.update}
+        return {
+            "batch_size": self.batch_size,
+            "max_in_flight": self.max_concurrency,
+            "on_batch": bar.update,
+            # Without raising, a batch comes back as a whole, as from Haystack's own embedders.
+            "halves": self.raise_on_failure,
+        }
 
     def _texts(self, documents: list[Document]) -> list[str]:
         """The text of each document; equal ones are embedded once, whatever ids their documents have."""

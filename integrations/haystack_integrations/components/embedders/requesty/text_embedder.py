@@ -161,7 +161,7 @@ class RequestyTextEmbedder(Embedder):
         :raises RequestyError:
             Typed by what went wrong.
         """
-        reply = self._embed([self._prepared(text)])
+        reply = self._embed(self._prepared(text))
         return {"embedding": reply.vectors[0], "meta": meta_of(reply)}
 
     @component.output_types(embedding=list[float], meta=dict[str, Any])
@@ -176,7 +176,7 @@ class RequestyTextEmbedder(Embedder):
         :raises RequestyError:
             Typed by what went wrong.
         """
-        reply = await self._embed_async([self._prepared(text)])
+        reply = await self._embed_async(self._prepared(text))
         return {"embedding": reply.vectors[0], "meta": meta_of(reply)}
 
     def _prepared(self, text: str) -> str:
