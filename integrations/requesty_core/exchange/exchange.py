@@ -77,6 +77,8 @@ class Exchange:
         self._names_model = names_model
         self.is_repeatable = names_model
         """Whether a request whose answer got lost may simply be sent again; other writes may have happened."""
+        self.is_sent_once = False
+        """Whether a request that went out in full is not sent again, to no model: it may have been worked on."""
         self._hedge_after = engine.hedge_after
         self._last_failed: str | None = None
         self._live: list[RunningAttempt] = []
@@ -191,7 +193,9 @@ class Exchange:
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
         phase, estimate = self._book_unfinished(running, usage, error)
-        if others_running or not self._is_refusal(running, error) or not self.engine.again(running.model, error):
+        if self.is_sent_once and phase in ("sent", "answering"):
+            self.engine.give_up(running.model, error)
+        elif others_running or not self._is_refusal(running, error) or not self.engine.again(running.model, error):
             self.engine.failed(running.model, error, now, others_running=others_running)
         if self._is_abandoned:
             self.engine.close()

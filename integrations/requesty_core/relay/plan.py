@@ -233,6 +233,13 @@ def _stream_call(
     return RelayCall(exchange, route, options, Relayed(exchange))
 
 
+def _opaque_answer(received: ReceivedResponse) -> OpaqueAccumulator:
+    """What passes an answer on. Raises :class:`MalformedResponseError` for a web page: no model gives one."""
+    if received.headers.get("content-type", "").startswith("text/html"):
+        raise MalformedResponseError("the answer is a web page (text/html); check base_url")
+    return OpaqueAccumulator()
+
+
 def _form_model(content: bytes) -> str:
     """The field ``model`` of a multipart form, empty if it cannot be told."""
     found = _MODEL_FIELD.search(content)
@@ -252,12 +259,14 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
     exchange = OpaqueStream(
         settings.engine(options),
         {},
-        lambda received: OpaqueAccumulator(),
+        _opaque_answer if incoming.method == "POST" else lambda received: OpaqueAccumulator(),
         accounts=settings.accounts(options) if billed else Accounts(),
         observer=settings.on_event,
         telemetry=settings.telemetry(_operation(incoming) if billed else None, options),
     )
-    exchange.is_repeatable = again
+    # Pictures and sound are dear, and what went out in full may have been worked on.
+    exchange.is_sent_once = billed and path.startswith(("/images/", "/audio/"))
+    exchange.is_repeatable = again and not exchange.is_sent_once
     given = {name.lower(): value for name, value in incoming.headers}
     headers = {
         "Accept": given.get("accept", "*/*"),

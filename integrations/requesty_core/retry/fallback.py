@@ -204,6 +204,13 @@ class FallbackEngine:
         self._health.released(model)
         return True
 
+    def give_up(self, model: str, error: RequestyError) -> None:
+        """The attempt on ``model`` failed, and nothing may follow it."""
+        self._errors.append(error)
+        self._settle(model)
+        self._health.released(model)
+        self._over = True
+
     def _go_to(self, index: int) -> None:
         self._index = index
         self._candidates.tried(index)

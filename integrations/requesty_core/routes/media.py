@@ -15,6 +15,7 @@ from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.network.http import URL, multipart
 from requesty_core.replies.received import ReceivedResponse
+from requesty_core.settings.checks import shown
 
 from .requests import RouteRequest
 
@@ -113,8 +114,15 @@ def media_request(
     files: Mapping[str, FileInput] | None = None,
     accept: str = "application/json",
 ) -> RouteRequest[T]:
-    """A billed request of a media route; ``fields`` are the wire's own and call-time options."""
-    own = take_options(fields)
+    """A billed request of a media route; ``fields`` are the wire's own and call-time options.
+
+    A request that went out in full is not sent again when its answer is lost, because it may have been worked on and
+    billed; ``retry_lost=True`` allows it.
+    """
+    own = take_options(fields, ("retry_lost",))
+    retry_lost = own.pop("retry_lost", False)
+    if not isinstance(retry_lost, bool):
+        raise ConfigurationError(f"retry_lost: {shown(retry_lost)}; give True or False")
     own.setdefault("fallbacks", ())
     options = settings.call_options(model, **own)
     body = build_body(fields, options.options, options.extra_body)
@@ -131,5 +139,7 @@ def media_request(
         observer=settings.on_event,
         telemetry=settings.telemetry("generate_content", options),
     )
+    exchange.is_sent_once = not retry_lost
+    exchange.is_repeatable = retry_lost
     route = Route("POST", URL(f"{settings.config.base_url}/{path}"), headers, content=content)
     return RouteRequest(exchange, route, options)

@@ -185,7 +185,8 @@ class RequestyClient(BaseClient):
                 request, default 256, and never more than the model takes), ``max_in_flight`` (requests of the client
                 at a time, default 4), ``on_batch`` (called with the number of inputs that came through), ``halves``
                 (whether a refused batch is tried in halves, default ``True``), ``as_lists`` (vectors are lists from the
-                start, not arrays of float32), and the call-time options of :meth:`chat`. The client's ``fallbacks`` do not apply: vectors of different models do not mix.
+                start, not arrays of float32), and the call-time options of :meth:`chat`. The client's ``fallbacks`` do
+                not apply: vectors of different models do not mix.
 
         Raises:
             EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.

@@ -21,7 +21,10 @@ __all__ = ["AsyncAudio", "AsyncImages"]
 
 
 class AsyncImages(AsyncResource):
-    """``client.images``."""
+    """``client.images``.
+
+    A request whose answer gets lost is not sent again unless ``retry_lost=True`` allows it: it may have been billed.
+    """
 
     async def generate(self, *, model: str, prompt: str, **params: Any) -> ImagesReply:
         """Generate images. Raises :class:`RequestyError`.
@@ -42,7 +45,7 @@ class AsyncImages(AsyncResource):
 
 
 class AsyncAudio(AsyncResource):
-    """``client.audio``."""
+    """``client.audio``. Lost answers as for images."""
 
     async def speech(self, *, model: str, input: str, voice: str, **params: Any) -> Speech:
         """Speak a text. Fields: ``instructions``, ``response_format`` (mp3, opus, …), ``speed``.

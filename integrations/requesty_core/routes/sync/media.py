@@ -22,7 +22,10 @@ __all__ = ["Audio", "Images"]
 
 
 class Images(Resource):
-    """``client.images``."""
+    """``client.images``.
+
+    A request whose answer gets lost is not sent again unless ``retry_lost=True`` allows it: it may have been billed.
+    """
 
     def generate(self, *, model: str, prompt: str, **params: Any) -> ImagesReply:
         """Generate images. Raises :class:`RequestyError`.
@@ -43,7 +46,7 @@ class Images(Resource):
 
 
 class Audio(Resource):
-    """``client.audio``."""
+    """``client.audio``. Lost answers as for images."""
 
     def speech(self, *, model: str, input: str, voice: str, **params: Any) -> Speech:
         """Speak a text. Fields: ``instructions``, ``response_format`` (mp3, opus, …), ``speed``.
