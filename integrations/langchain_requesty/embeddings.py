@@ -127,11 +127,14 @@ class RequestyEmbeddings(Connection, Embeddings):
         Leaving the iteration ends the run. If some texts were not embedded, the error that names them comes after all
         other vectors.
         """
-        with langchain_errors(), self._shown(texts) as call:
+        with (
+            langchain_errors(),
+            self._shown(texts) as call,
             # As arrays while they wait to be taken, which is an eighth of the memory.
-            with self._pair().sync.stream_embeddings(**{**call, "as_lists": False}) as stream:
-                for position, vector in stream:
-                    yield position, list(vector)
+            self._pair().sync.stream_embeddings(**{**call, "as_lists": False}) as stream,
+        ):
+            for position, vector in stream:
+                yield position, list(vector)
 
     async def aembed_stream(self, texts: Iterable[str]) -> AsyncIterator[tuple[int, list[float]]]:
         """Async :meth:`embed_stream`."""
