@@ -11,6 +11,7 @@ the same. Answers are put in order by their ``index`` (documented; the order of 
 from __future__ import annotations
 
 import binascii
+import json
 import sys
 from array import array
 from collections import Counter
@@ -85,7 +86,7 @@ def read_embeddings(received: ReceivedResponse, count: int) -> BatchResult:
     try:
         answer: _Answer | _LooseAnswer = _documented.decode(received.content)
     except _NOT_DECODED:
-        answer = _loosely(received, received.json(), count)
+        answer = _loosely(received, _leniently(received), count)
     return _read(received, answer, count)
 
 
@@ -101,6 +102,16 @@ def check_answer(received: ReceivedResponse, data: Any, count: int, dimensions: 
     width = result.width
     if type(dimensions) is int and width is not None and width != dimensions:
         raise unlike_asked(dimensions, width)
+
+
+def _leniently(received: ReceivedResponse) -> Any:
+    """The decoded body, with numbers that JSON has no word for, or no room: encoders write them, and one is enough to
+    make all others unreadable."""
+    try:
+        return json.loads(received.content)
+    except (ValueError, RecursionError):
+        # The error about the body as a whole says more.
+        return received.json()
 
 
 def _loosely(received: ReceivedResponse, data: Any, count: int) -> _LooseAnswer:

@@ -10,6 +10,7 @@ import msgspec
 from starlette.types import Send
 
 from requesty_emulator.errors import GatewayError
+from requesty_emulator.gateway.bad_vectors import spoil
 from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.faults import Fault
 from requesty_emulator.gateway.guardrails import mask_json
@@ -100,6 +101,8 @@ def _disturb(call: Call, reply: Reply) -> Reply:
             reply.body = {**reply.body, "choices": []}
         if fault.reorder_embeddings and isinstance(reply.body.get("data"), list):
             reply.body = {**reply.body, "data": reply.body["data"][::-1]}
+        if fault.bad_vectors is not None and call.record.path.endswith("/embeddings"):
+            reply.body = spoil(fault.bad_vectors, reply.body)
     return reply
 
 

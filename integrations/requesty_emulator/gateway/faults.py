@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from requesty_emulator.errors import ConfigError, GatewayError, Origin
+from requesty_emulator.gateway.bad_vectors import BAD_VECTORS
 from requesty_emulator.gateway.settings import USAGE_STYLES
 
 
@@ -45,12 +46,15 @@ class Fault:
     event_lines: bool = False
     no_done: bool = False
     reorder_embeddings: bool = False
+    bad_vectors: str | None = None
 
     def __post_init__(self) -> None:
         if self.status is not None and not (isinstance(self.status, int) and 100 <= self.status <= 599):
             raise ConfigError(f"fault status must be an HTTP status code, not {self.status!r}")
         if self.usage is not None and self.usage not in USAGE_STYLES:
             raise ConfigError(f"fault usage must be one of {', '.join(USAGE_STYLES)}, not {self.usage!r}")
+        if self.bad_vectors is not None and self.bad_vectors not in BAD_VECTORS:
+            raise ConfigError(f"fault bad_vectors must be one of {', '.join(BAD_VECTORS)}, not {self.bad_vectors!r}")
         if self.origin not in (None, "router", "provider"):
             raise ConfigError(f"fault origin must be 'router' or 'provider', not {self.origin!r}")
 

@@ -185,12 +185,12 @@ class AsyncRequestyClient(BaseClient):
             model: embedding model id.
             input: one text or several, in any iterable with an order; none makes no request. One text alone does not
                 wait in the client's line.
-            params: wire fields (``dimensions``, ``user``, ``encoding_format``), ``batch_size`` (most inputs per
-                request, default 256, and never more than the model takes), ``max_in_flight`` (requests of the client
-                at a time, default 4), ``on_batch`` (called with the number of inputs that came through), ``halves``
-                (whether a refused batch is tried in halves, default ``True``), ``as_lists`` (vectors are lists from the
-                start, not arrays of float32), and the call-time options of :meth:`chat`. The client's ``fallbacks`` do
-                not apply: vectors of different models do not mix.
+            params: wire fields (``dimensions``, ``user``, ``encoding_format``), the call-time options of :meth:`chat`
+                (the client's ``fallbacks`` do not apply: vectors of different models do not mix), ``batch_size``
+                (most inputs per request, default 256, never more than the model takes), ``max_in_flight`` (requests
+                of the client at a time, default 4), ``on_batch`` (called with the number of inputs that came
+                through), ``halves`` (whether a refused batch is tried in halves, default ``True``), and ``as_lists``
+                (whether vectors are lists from the start, not arrays of float32).
 
         Raises:
             EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.
