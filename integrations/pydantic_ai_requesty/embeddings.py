@@ -12,7 +12,6 @@ from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import check_allow_model_requests
 
 from requesty_core.adapters import attempts_of, check_model, cost_of
-from requesty_core.catalog import bundled
 
 from ._embedding_result import RequestyEmbeddingResult
 from ._errors import known_arguments, pydantic_ai_errors
@@ -133,6 +132,6 @@ class RequestyEmbeddingModel(EmbeddingModel):
         )
 
     async def max_input_tokens(self) -> int | None:
-        """The model's window from the bundled catalogue, ``None`` if unknown."""
-        info = bundled().lookup(self._model_name)
+        """The model's window from the catalogue, ``None`` if unknown."""
+        info = self._provider.clients.settings.catalog.lookup(self._model_name)
         return None if info is None else info.context_window
