@@ -81,7 +81,7 @@ class BindableChatModel(BaseChatModel):
             schema: a pydantic class, ``TypedDict``, JSON schema or tool schema. Only ``json_mode`` works without.
             method: ``json_schema`` (the provider enforces the schema), ``function_calling`` (a forced tool call) or
                 ``json_mode`` (valid JSON; describe the fields in the prompt). Default: ``json_schema`` where the
-                model's profile says so, else ``function_calling``.
+                model's profile or the table of rules says so, else ``function_calling``.
             include_raw: give ``{"raw", "parsed", "parsing_error"}`` instead of the object alone.
             strict: whether the provider must follow the schema exactly.
             tools: further tools the model may call (with ``json_schema``).
@@ -93,10 +93,15 @@ class BindableChatModel(BaseChatModel):
             OutputParserException: the answer was cut or does not fit the schema (when called).
         """
         if method is None:
-            method = "json_schema" if (self.profile or {}).get("structured_output") else "function_calling"
+            known = (self.profile or {}).get("structured_output")
+            method = "json_schema" if (self._takes_schemas() if known is None else known) else "function_calling"
         with langchain_errors():
             asked = ask_for(schema, method, strict=strict, tools=tools)
         return with_parser(bound(self, asked, kwargs), asked.parser, include_raw=include_raw)
+
+    def _takes_schemas(self) -> bool:
+        """Whether the model is known to follow a JSON schema, where its profile does not say."""
+        return False
 
     def get_num_tokens(self, text: str) -> int:
         """Tokens of a text: exact with ``custom_get_token_ids``, else about four characters each."""

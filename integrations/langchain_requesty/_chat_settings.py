@@ -8,9 +8,8 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams, Model
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from requesty_core import FallbackPolicy, Timeouts, __version__
-from requesty_core.adapters import CHAIN_SETTINGS, gateway_url, plain_policy, plain_steps, plain_timeout
-from requesty_core.catalog import current
-from requesty_core.errors import ConfigurationError
+from requesty_core.adapters import CHAIN_SETTINGS, plain_policy, plain_steps, plain_timeout
+from requesty_core.catalog import supports_schema
 
 from ._binding import BindableChatModel
 from ._connection import Connection
@@ -114,12 +113,11 @@ class ChatSettings(Connection, RequestParameters, BindableChatModel):
         return ls
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        try:
-            catalog = current(gateway_url(self.requesty_api_base, self.region))
-        except ConfigurationError:
-            # The settings are judged in their turn, with one clear line.
-            catalog = None
-        return profile_for(self._model_ids(), catalog)
+        return profile_for(self._model_ids(), self._pair().settings.catalog)
+
+    def _takes_schemas(self) -> bool:
+        catalog = self._pair().settings.catalog
+        return all(supports_schema(model, catalog) for model in self._model_ids())
 
     def _model_ids(self) -> list[str]:
         return [self.model_name, *(f if isinstance(f, str) else f["model"] for f in self.fallbacks)]

@@ -12,7 +12,7 @@ from requesty_core.errors import ConfigurationError
 
 from ._tools import response_format
 
-__all__ = ["PARAMETERS", "RequestParameters"]
+__all__ = ["MAPPED", "PARAMETERS", "RequestParameters"]
 
 # Fields that are request parameters under their own name.
 PARAMETERS = (
@@ -39,6 +39,8 @@ PARAMETERS = (
     "reasoning_effort",
     "thinking",
 )
+MAPPED = frozenset(("max_tokens", "thinking"))
+"""Fields that are this package's word for what models take under several names: sent as the model takes it."""
 
 
 class RequestParameters(BaseModel):
@@ -58,7 +60,7 @@ class RequestParameters(BaseModel):
     min_p: float | None = None
     """Least probability, relative to the likeliest token."""
     max_tokens: int | None = None
-    """Most tokens to generate."""
+    """Most tokens to generate, sent under the name that the model takes."""
     max_completion_tokens: int | None = None
     """The same under the name some models require."""
     frequency_penalty: float | None = None
@@ -94,7 +96,7 @@ class RequestParameters(BaseModel):
     reasoning: dict[str, Any] | None = None
     """The same as a mapping, ``{"effort": "high"}`` or ``{"max_tokens": 4096}``, for code written so."""
     thinking: dict[str, Any] | None = None
-    """``{"type": "enabled", "budget_tokens": 4096}`` for Claude and Gemini ids."""
+    """``{"type": "enabled", "budget_tokens": 4096}``; models that take no budget get the effort it stands for."""
 
     @property
     def _default_params(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from langchain_core.language_models import ModelProfile
 
-from requesty_core.catalog import Catalog, ModelInfo, bundled
+from requesty_core.catalog import Catalog, ModelInfo
 
 __all__ = ["profile_for", "profile_of"]
 
@@ -34,12 +34,11 @@ def profile_of(info: ModelInfo) -> ModelProfile:
     return cast("ModelProfile", profile)
 
 
-def profile_for(models: Iterable[str], catalog: Catalog | None = None) -> ModelProfile | None:
+def profile_for(models: Iterable[str], catalog: Catalog) -> ModelProfile | None:
     """What every model of a chain can do: the smallest limits, and only capabilities all are known to have.
 
     ``@region`` and ``:variant`` are looked through. ``None`` as soon as one is unknown, as a policy always is.
     """
-    catalog = bundled() if catalog is None else catalog
     merged: dict[str, Any] | None = None
     for model in models:
         info = catalog.lookup(model)

@@ -18,6 +18,7 @@ from ._blocks import register_blocks
 from ._chat_settings import ChatSettings
 from ._errors import langchain_errors
 from ._messages import wire_messages
+from ._parameters import MAPPED
 from ._replies import ChunkMaker, chat_result, combined_outputs
 from ._tools import custom_names, response_format
 
@@ -73,6 +74,8 @@ class ChatRequesty(ChatSettings):
                 params.setdefault("stream_options", {"include_usage": False})
         model = params.pop("model", None)
         model = self._first() if model is None else model
+        if mapped := MAPPED & params.keys():
+            params["added_fields"] = (*params.get("added_fields", ()), *mapped)
         return legal_call({"model": model, "messages": wire_messages(messages), **params})
 
     def _asks_for_several(self, params: Mapping[str, Any]) -> bool:

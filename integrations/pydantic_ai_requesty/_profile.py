@@ -22,7 +22,7 @@ from requesty_core.catalog import (
 
 from ._schema import RequestyJsonSchemaTransformer
 
-__all__ = ["profile_for", "smallest_window"]
+__all__ = ["facts_of", "profile_for", "smallest_window"]
 
 # Makers, and the module of `pydantic_ai.profiles` that knows their models.
 _FAMILIES = {
@@ -69,9 +69,12 @@ def profile_for(model: str, catalog: Catalog | None = None) -> ModelProfile:
 
     What nobody knows is left open.
     """
-    return merge_profile(
-        _vendor(model), cast("ModelProfile", _GATEWAY), _catalogue(model, catalog), _rules(model, catalog)
-    )
+    return merge_profile(_vendor(model), cast("ModelProfile", _GATEWAY), facts_of(model, bundled()))
+
+
+def facts_of(model: str, catalog: Catalog) -> ModelProfile:
+    """What a catalogue and the table of rules know of a model."""
+    return merge_profile(_catalogue(model, catalog), _rules(model, catalog))
 
 
 def _vendor(model: str) -> ModelProfile | None:
@@ -84,8 +87,8 @@ def _vendor(model: str) -> ModelProfile | None:
     return profile
 
 
-def _catalogue(model: str, catalog: Catalog | None) -> ModelProfile | None:
-    info = (bundled() if catalog is None else catalog).lookup(model)
+def _catalogue(model: str, catalog: Catalog) -> ModelProfile | None:
+    info = catalog.lookup(model)
     if info is None:
         return None
     known: dict[str, Any] = {}
@@ -97,7 +100,7 @@ def _catalogue(model: str, catalog: Catalog | None) -> ModelProfile | None:
     return cast("ModelProfile", known)
 
 
-def _rules(model: str, catalog: Catalog | None) -> ModelProfile:
+def _rules(model: str, catalog: Catalog) -> ModelProfile:
     """What the model takes: schemas, and the name of the limit on its output."""
     known: dict[str, Any] = {
         "openai_chat_supports_max_completion_tokens": token_parameter(model) == "max_completion_tokens",
@@ -111,11 +114,8 @@ def _rules(model: str, catalog: Catalog | None) -> ModelProfile:
     return cast("ModelProfile", known)
 
 
-def smallest_window(profile: ModelProfile, others: Iterable[str], catalog: Catalog | None = None) -> ModelProfile:
+def smallest_window(profile: ModelProfile, others: Iterable[str], catalog: Catalog) -> ModelProfile:
     """``profile`` with the smallest context window of its model and the others of the chain."""
-    windows = [
-        window
-        for window in (profile.get("context_window"), *(context_window(other, catalog) for other in others))
-        if window
-    ]
+    known = (profile.get("context_window"), *(context_window(model, catalog) for model in others))
+    windows = [window for window in known if window]
     return cast("ModelProfile", {**profile, "context_window": min(windows)}) if windows else profile

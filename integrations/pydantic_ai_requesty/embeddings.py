@@ -134,6 +134,6 @@ class RequestyEmbeddingModel(EmbeddingModel):
         )
 
     async def max_input_tokens(self) -> int | None:
-        """The model's window by the catalogue, ``None`` if unknown."""
+        """The model's window from the catalogue, ``None`` if unknown."""
         info = self._provider.clients.settings.catalog.lookup(self._model_name)
         return None if info is None else info.context_window

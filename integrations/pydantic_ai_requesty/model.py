@@ -21,7 +21,7 @@ from requesty_core.errors import ConfigurationError
 
 from ._errors import known_arguments, pydantic_ai_errors
 from ._mapping import MessageMapping
-from ._profile import profile_for, smallest_window
+from ._profile import facts_of, smallest_window
 from ._replies import response_from
 from ._settings import call_options
 from ._stream import RequestyStreamedResponse
@@ -33,8 +33,8 @@ __all__ = ["RequestyModel"]
 # Keys of settings that go no further than from one method of the model to the next.
 _GIVEN = "requesty_given"
 _ONLY_MAPPED = "requesty_only_mapped"
-# What is in a request without a setting of the caller's.
-_ADDED = frozenset(("tool_choice", "strict"))
+# What is in a request without a setting of the caller's, or as this package's form of a setting.
+_ADDED = frozenset(("tool_choice", "strict", "max_tokens", "thinking", "reasoning_effort"))
 _OF_THE_CALL = frozenset(("fallbacks", "fallback_policy", "max_retries", "options"))
 _EFFORT = {True: "medium", False: "none", "minimal": "min"}
 
@@ -107,7 +107,8 @@ class RequestyModel(MessageMapping):
         profile = super()._instance_profile_defaults(profile)
         catalog = self.requesty.clients.settings.catalog
         if catalog is not bundled():
-            profile = merge_profile(profile, profile_for(self.model_name, catalog))
+            # The provider's own profile cannot know which gateway was asked for its catalogue.
+            profile = merge_profile(profile, facts_of(self.model_name, catalog))
         return smallest_window(profile, [step.model for step in self._fallbacks], catalog)
 
     # --- request ---
@@ -162,7 +163,7 @@ class RequestyModel(MessageMapping):
         if fallbacks and given is not None:
             call["fallback_params"] = [await self._params_for(step, messages, stream, given) for step in fallbacks]
         call.setdefault("fallback_policy", self._fallback_policy)
-        call["added_fields"] = _ADDED if model_settings.get("tool_choice") is None else _ADDED - {"tool_choice"}
+        call["added_fields"] = _added(model_settings)
         call["step"] = self._step
         settings = {**model_settings, "extra_body": {**(model_settings.get("extra_body") or {}), CALL: call}}
         return await super()._completions_create(messages, stream, cast("Any", settings), model_request_parameters)
@@ -211,6 +212,15 @@ class RequestyModel(MessageMapping):
             _thinking_tags=self._thinking_tags,
             _ignore_leading_whitespace=self.profile.get("ignore_streamed_leading_whitespace", False),
         )
+
+
+def _added(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Fields that follow the model's rules: those that the caller did not set under their own name."""
+    own = {
+        "tool_choice": settings.get("tool_choice"),
+        "reasoning_effort": settings.get("requesty_reasoning_effort") or settings.get("openai_reasoning_effort"),
+    }
+    return _ADDED - {name for name, value in own.items() if value is not None}
 
 
 def _check_policy(policy: Any) -> None:

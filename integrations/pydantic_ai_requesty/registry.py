@@ -1,35 +1,43 @@
-"""``requesty:…`` strings for Pydantic AI's ``Embedder``."""
+"""``requesty:…`` strings wherever Pydantic AI takes the name of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
-from pydantic_ai import embeddings
+from pydantic_ai import embeddings, models
 
 from .capability import PREFIX
 from .embeddings import RequestyEmbeddingModel
+from .model import RequestyModel
 
 __all__ = ["register"]
 
 
 def register() -> None:
-    """Let ``Embedder("requesty:MODEL")`` make a :class:`RequestyEmbeddingModel` from the environment.
+    """Let ``Agent("requesty:MODEL")``, ``Agent.from_spec`` and ``Embedder("requesty:MODEL")`` make models of this
+    package, from the environment.
 
-    Done when this package is imported. Pydantic AI has no table of embedding providers to be entered in, so its
-    function that reads such strings is wrapped; strings of other providers go through it as before. Strings of chat
-    models have a place of their own: :class:`RequestyModels`.
+    Done when this package is imported. Pydantic AI has no table of providers to be entered in, so its two functions
+    that read such strings are wrapped; strings of other providers go through them as before. With settings of their
+    own, the models of an agent's strings come from :class:`RequestyModels`.
     """
-    infer: Callable[..., Any] = embeddings.infer_embedding_model
+    _read_also(models, "infer_model", RequestyModel)
+    _read_also(embeddings, "infer_embedding_model", RequestyEmbeddingModel)
+
+
+def _read_also(module: ModuleType, function: str, make: Callable[[str], Any]) -> None:
+    infer: Callable[..., Any] = getattr(module, function)
     if hasattr(infer, "reads_requesty"):
         return
 
     @wraps(infer)
-    def infer_embedding_model(model: Any, **options: Any) -> Any:
+    def inferred(model: Any, *args: Any, **options: Any) -> Any:
         if isinstance(model, str) and model.startswith(PREFIX):
-            return RequestyEmbeddingModel(model.removeprefix(PREFIX))
-        return infer(model, **options)
+            return make(model.removeprefix(PREFIX))
+        return infer(model, *args, **options)
 
-    infer_embedding_model.reads_requesty = True  # type: ignore[attr-defined]
-    embeddings.infer_embedding_model = infer_embedding_model
+    inferred.reads_requesty = True  # type: ignore[attr-defined]
+    setattr(module, function, inferred)

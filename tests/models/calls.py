@@ -113,11 +113,22 @@ OWN_CALLS: dict[str, dict[str, Any]] = {
     "effort": {"reasoning_effort": EFFORT},
     "schema and effort": {"schema": True, "reasoning_effort": EFFORT},
 }
+LIMIT = {"max_tokens": 5000}
+BUDGET = {"type": "enabled", "budget_tokens": 2000}
 ADAPTERS: dict[str, tuple[Any, dict[str, dict[str, Any]]]] = {
     "core": (core, WIRE_CALLS),
     "openai": (sdk, WIRE_CALLS),
     "haystack": (haystack, OWN_CALLS),
-    "langchain": (langchain, OWN_CALLS),
-    "llama_index": (llama_index, OWN_CALLS),
-    "pydantic_ai": (pydantic_ai, OWN_CALLS),
+    "langchain": (langchain, {**OWN_CALLS, "limit": LIMIT, "budget": {**LIMIT, "thinking": BUDGET}}),
+    "llama_index": (llama_index, {**OWN_CALLS, "limit": LIMIT}),
+    "pydantic_ai": (
+        pydantic_ai,
+        {
+            **OWN_CALLS,
+            "limit": LIMIT,
+            "budget": {**LIMIT, "requesty_thinking_budget": 2000},
+            "thinking": {"thinking": "low", "tools": True},
+            "no thinking": {"thinking": False},
+        },
+    ),
 }

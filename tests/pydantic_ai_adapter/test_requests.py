@@ -62,7 +62,8 @@ async def test_a_plain_request_holds_nothing_else(make: Any, gw: Any) -> None:
         ({"requesty_top_k": 5}, {"top_k": 5}),
         ({"requesty_models": ["a/b"]}, {"models": ["a/b"]}),
         ({"requesty_reasoning_effort": "4096"}, {"reasoning_effort": "4096"}),
-        ({"requesty_thinking_budget": 512}, {"thinking": {"type": "enabled", "budget_tokens": 512}}),
+        # OpenAI's models take no budget, so they get the effort that it stands for.
+        ({"requesty_thinking_budget": 512}, {"reasoning_effort": "low"}),
         ({"extra_body": {"min_p": 0.1}}, {"min_p": 0.1}),
         ({"requesty_auto_cache": False}, {"requesty": {"auto_cache": False}}),
         (
@@ -79,6 +80,12 @@ async def test_settings(make: Any, gw: Any, settings: Any, fields: Any) -> None:
     own: RequestyModelSettings = settings
     body = await sent(make, gw, own)
     assert {k: v for k, v in body.items() if k not in ("model", "messages")} == fields
+
+
+async def test_a_budget_is_sent_to_models_that_take_one(make: Any, gw: Any) -> None:
+    own: RequestyModelSettings = {"requesty_thinking_budget": 512}
+    body = await sent(make, gw, own, model="anthropic/claude-sonnet-4-5")
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 512}
 
 
 @pytest.mark.parametrize(

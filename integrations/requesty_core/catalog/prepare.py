@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from requesty_core.errors import ConfigurationError
 
@@ -31,6 +31,7 @@ __all__ = [
 Adapt = Literal["chain", "always", "never"]
 """When the fields that the caller set follow a model's rules: for the later models of a chain, always, or never."""
 
+_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _EFFORT_WORDS = frozenset({"none", "min", "minimal", "low", "medium", "high", "xhigh", "max"})
 
 
@@ -57,10 +58,18 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request for one model. ``body`` is the one given where nothing had to change."""
+    """A request for one model. ``body`` is the one given where nothing had to change.
+
+    ``learned`` are the refusals that were known when it was prepared.
+    """
 
     body: Mapping[str, Any]
     left_out: tuple[LeftOut, ...] = ()
+    learned: Set[str] = frozenset()
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def effort_of_budget(tokens: int) -> str:
@@ -105,7 +114,7 @@ def prepare(
         return Prepared(body)
     work = _Preparation(body, model, rules, added, adapt)
     work.run(learned)
-    return Prepared(work.body, tuple(work.left_out)) if work.left_out else Prepared(body)
+    return Prepared(work.body if work.left_out else body, tuple(work.left_out), learned)
 
 
 class _Preparation:
@@ -120,15 +129,15 @@ class _Preparation:
         self.left_out: list[LeftOut] = []
 
     def run(self, learned: Set[str]) -> None:
-        for name in sorted(learned):
-            self._drop(name, "was refused by this model before")
         self._roles()
+        self._thinking(learned)
         self._effort()
-        self._thinking()
+        self._token_parameter(learned)
+        for name in sorted(learned - _LIMITS):
+            self._drop(name, "was refused by this model before")
         reasoning = reasons(self.body, self.model, self.rules)
         self._tool_choice(reasoning)
-        self._token_parameter()
-        for name in sorted(self.rules.refused.intersection(self.body)):
+        for name in sorted(self.rules.refused.intersection(self.body) - _LIMITS):
             self._drop(name, "is refused by this model")
         if reasoning:
             for name in sorted(self.rules.refused_while_reasoning.intersection(self.body)):
@@ -157,15 +166,31 @@ class _Preparation:
         elif effort != "none" and not self.rules.effort_with_tools and _functions(self.body):
             self._drop("reasoning_effort", "is refused by this model beside function tools")
 
-    def _thinking(self) -> None:
+    def _thinking(self, learned: Set[str]) -> None:
+        """A budget for a model that takes none becomes the effort it stands for; other forms are no budgets."""
         thinking = self.body.get("thinking")
-        if self.rules.thinking != "effort" or not isinstance(thinking, Mapping) or not self._may("thinking"):
+        if (
+            not isinstance(thinking, Mapping)
+            or not self._may("thinking")
+            or not self._refuses_thinking(thinking, learned)
+        ):
             return
         budget = thinking.get("budget_tokens")
         self._drop("thinking", "is refused by this model, which takes reasoning_effort")
+        if "reasoning_effort" in learned or self.body.get("reasoning_effort") is not None:
+            return
         beside_tools = not self.rules.effort_with_tools and _functions(self.body)
-        if isinstance(budget, int) and not beside_tools and self.body.get("reasoning_effort") is None:
-            self.body["reasoning_effort"] = effort_of_budget(budget)
+        effort = "none" if thinking.get("type") == "disabled" else effort_of_budget(budget) if _is_int(budget) else None
+        if effort is not None and effort not in self.rules.refused_efforts and not (beside_tools and effort != "none"):
+            self.body["reasoning_effort"] = effort
+
+    def _refuses_thinking(self, thinking: Mapping[str, Any], learned: Set[str]) -> bool:
+        if "thinking" in learned:
+            return True
+        # Anthropic's models without budgets take the field's other forms (adaptive, disabled); other makers none.
+        identity = identify(self.model)
+        budgets_only = identity is not None and identity.maker == "anthropic"
+        return self.rules.thinking == "effort" and (thinking.get("type") == "enabled" or not budgets_only)
 
     def _tool_choice(self, reasoning: bool) -> None:
         choice = self.body.get("tool_choice")
@@ -176,9 +201,12 @@ class _Preparation:
         elif self.rules.forced_tool_choice == "refused_while_reasoning" and reasoning:
             self._drop("tool_choice", "may not be forced while this model reasons")
 
-    def _token_parameter(self) -> None:
-        wanted = self.rules.token_parameter
-        other = "max_tokens" if wanted == "max_completion_tokens" else "max_completion_tokens"
+    def _token_parameter(self, learned: Set[str]) -> None:
+        """A limit is never left out, because answers cost money: it goes by the name that the model takes."""
+        wanted: str = self.rules.token_parameter
+        other: str = "max_tokens" if wanted == "max_completion_tokens" else "max_completion_tokens"
+        if wanted in learned and other not in learned:
+            wanted, other = other, wanted
         if not self._may(other):
             return
         limit = self.body.pop(other)

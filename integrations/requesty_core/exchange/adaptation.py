@@ -42,15 +42,17 @@ class Adaptation:
             return Prepared(body)
         return prepare(body, model, added=self._added, adapt=whole, learned=self._refusals.refused(model))
 
-    def learn(self, error: RequestyError, body: Mapping[str, Any], send: Send) -> bool:
-        """Whether ``error`` refuses a field of the body that was sent and can do without it.
+    def learn(self, error: RequestyError, prepared: Prepared, send: Send) -> bool:
+        """Whether ``error`` refuses a field of the body that was sent, and the call can do without it.
 
         The field is remembered for the model, so that the next attempt leaves it out.
         """
+        body = prepared.body
         sent: Set[str] = body.keys() | {"strict"} if holds_strict(body) else body.keys()
         may = sent if adapts(self._adapt, send.position) else sent & self._added
         field = refused_parameter(error.status, error.body, may)
-        if field is None:
+        if field is None or field in prepared.learned:
+            # Left out by what was known already, and still refused: once more would be the same again.
             return False
         self._refusals.note(send.step.model, field)
         return True

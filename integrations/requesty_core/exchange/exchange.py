@@ -219,7 +219,7 @@ class Exchange:
         """Whether the model refused a field that the call can do without; it is left out from then on."""
         if self._adaptation is None or running.prepared is None or error.kind is not ErrorKind.BAD_REQUEST:
             return False
-        return self._adaptation.learn(error, running.prepared.body, running.send)
+        return self._adaptation.learn(error, running.prepared, running.send)
 
     def abandon(self) -> None:
         """The caller wants no answer any more: nothing is tried after the attempt that is under way."""

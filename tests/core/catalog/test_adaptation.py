@@ -174,6 +174,53 @@ def test_a_later_model_is_asked_again_without_what_it_refuses(way: Any) -> None:
     assert [set(a.left_out) for a in reply.attempts] == [set(), set(), {"temperature"}]
 
 
+def test_a_limit_is_never_left_out_but_sent_by_its_other_name(way: Any) -> None:
+    wire = Wire(http(503), refusal("max_tokens"), answer())
+    reply = way(wire, {"fallbacks": ["acme/second"]}, model="acme/first", max_tokens=9)
+    limits = [(wire.body(i).get("max_tokens"), wire.body(i).get("max_completion_tokens")) for i in range(3)]
+    assert limits == [(9, None), (9, None), (None, 9)]
+    assert dict(reply.attempts[2].left_out) == {"max_tokens": "was sent as max_completion_tokens"}
+
+
+@pytest.mark.parametrize("model", ["acme/new", "openai/gpt-5"])
+def test_a_model_that_takes_a_limit_by_no_name_ends_the_call(unary: Any, model: str) -> None:
+    wire = Wire(*[refusal(name) for name in ("max_tokens", "max_completion_tokens") * 4])
+    with pytest.raises(BadRequestError):
+        unary(wire, {"adapt": "always"}, model=model, max_tokens=9)
+    assert len(wire.requests) <= 3
+
+
+ENABLED, ADAPTIVE, DISABLED = {"type": "enabled", "budget_tokens": 2000}, {"type": "adaptive"}, {"type": "disabled"}
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "sent"),
+    [
+        ("anthropic/claude-sonnet-4-5", ENABLED, {"thinking": ENABLED}),
+        ("vertex/gemini-2.5-pro", ENABLED, {"thinking": ENABLED}),
+        ("anthropic/claude-opus-4-7", ENABLED, {"reasoning_effort": "medium"}),
+        ("anthropic/claude-opus-4-7", ADAPTIVE, {"thinking": ADAPTIVE}),
+        ("claude-opus-5-5@eu", DISABLED, {"thinking": DISABLED}),
+        ("openai/gpt-5.1", ENABLED, {"reasoning_effort": "medium"}),
+        ("openai/gpt-5.1", DISABLED, {"reasoning_effort": "none"}),
+        ("openai/gpt-5.1", ADAPTIVE, {}),
+        ("acme/new", ENABLED, {"thinking": ENABLED}),
+    ],
+)
+def test_thinking_takes_the_form_of_the_model(unary: Any, model: str, thinking: Any, sent: dict[str, Any]) -> None:
+    wire = Wire(answer())
+    unary(wire, model=model, thinking=thinking, added_fields={"thinking"})
+    body = wire.body(0)
+    assert {name: body[name] for name in ("thinking", "reasoning_effort") if name in body} == sent
+
+
+def test_a_refused_budget_becomes_an_effort(unary: Any) -> None:
+    wire = Wire(refusal("thinking"), answer())
+    unary(wire, model="acme/new", thinking=ENABLED, added_fields={"thinking"})
+    assert "thinking" not in wire.body(1)
+    assert wire.body(1)["reasoning_effort"] == "medium"
+
+
 @pytest.mark.parametrize("value", ["sometimes", None, True, ""])
 def test_adapt_is_one_of_three_words(value: Any, unary: Any) -> None:
     with pytest.raises(ValueError, match=r"^adapt: .* give 'chain', 'always' or 'never'$"):

@@ -21,6 +21,8 @@ __all__ = ["ChatSettings"]
 
 # Fields that are request parameters under their own name.
 PARAMETERS = ("temperature", "max_tokens", "top_p", "seed", "stop", "reasoning_effort")
+MAPPED = frozenset(("max_tokens", "thinking"))
+"""Parameters that models take under several names: sent as the model takes them."""
 
 
 class ChatSettings(Connection):
@@ -41,7 +43,9 @@ class ChatSettings(Connection):
         description="When fields set by you follow a model's rules: for later models of a chain, always, or never.",
     )
     temperature: float | None = Field(default=None, description="Sampling temperature; sent only if set.")
-    max_tokens: int | None = Field(default=None, description="Most tokens to generate; sent only if set.")
+    max_tokens: int | None = Field(
+        default=None, description="Most tokens to generate, under the name that the model takes; sent only if set."
+    )
     top_p: float | None = Field(default=None, description="Nucleus sampling mass.")
     seed: int | None = Field(default=None, description="Seed for reproducible sampling, where supported.")
     stop: list[str] | str | None = Field(default=None, description="Texts that end the answer.")
@@ -60,7 +64,7 @@ class ChatSettings(Connection):
         default=None,
         exclude=True,
         repr=False,
-        description="Facts about models instead of what is known, as from `RequestyClient(…).models.catalog()`.",
+        description="Facts about models instead of those known here, as from `RequestyClient(…).models.catalog()`.",
     )
     context_window: int | None = Field(default=None, gt=0, description="Overrules the catalogue.")
     num_output: int | None = Field(default=None, description="Overrules the catalogue; -1 for unknown.")
@@ -88,8 +92,8 @@ class ChatSettings(Connection):
         """The model to ask first."""
         return self.model
 
-    def _known(self) -> Catalog:
-        """Facts about models: those given, else what is known now of this gateway."""
+    def _facts(self) -> Catalog:
+        """What is known of models: the catalogue that was given, else what was fetched last, else the snapshot."""
         return self._pair().settings.catalog if self.catalog is None else self.catalog
 
     @property
@@ -97,7 +101,7 @@ class ChatSettings(Connection):
         """What every model of the chain can honour: as set, else from the catalogue."""
         return metadata_for(
             self._models(),
-            self._known(),
+            self._facts(),
             context_window=self.context_window,
             num_output=self.max_tokens if self.num_output is None else self.num_output,
             is_function_calling_model=self.is_function_calling_model,
@@ -106,7 +110,7 @@ class ChatSettings(Connection):
     def _call(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the core client for one call; a call's ``None`` unsets the model's parameter."""
         own = {name: getattr(self, name) for name in PARAMETERS}
-        added = set(kwargs.get("added_fields", ()))
+        added = {*kwargs.get("added_fields", ())}
         params = {**own, **self.additional_kwargs, **kwargs}
         # What the class adds by itself yields to what the caller set for every call.
         params |= {name: self.additional_kwargs[name] for name in added & self.additional_kwargs.keys()}
@@ -119,5 +123,7 @@ class ChatSettings(Connection):
             # Without tools the gateway refuses these.
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 params.pop(name, None)
+        if mapped := MAPPED & params.keys():
+            params["added_fields"] = (*added, *mapped)
         model = params.pop("model", None) or self._first()
         return legal_call({"model": model, "messages": wire_messages(messages), **params})

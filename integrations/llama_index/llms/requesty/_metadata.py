@@ -6,22 +6,17 @@ from collections.abc import Sequence
 
 from llama_index.core.base.llms.types import LLMMetadata
 
-from requesty_core.catalog import Catalog, ModelInfo, bundled
+from requesty_core.catalog import Catalog
 
-__all__ = ["UNKNOWN_WINDOW", "metadata_for", "supports_json_schema"]
+__all__ = ["UNKNOWN_WINDOW", "metadata_for"]
 
 UNKNOWN_WINDOW = 128_000
 """Assumed where the catalogue is silent (policies, new ids). Core's own 3,900 silently drops history and context."""
 
 
-def _infos(models: Sequence[str], catalog: Catalog | None) -> list[ModelInfo | None]:
-    known = bundled() if catalog is None else catalog
-    return [known.lookup(model) for model in models]
-
-
 def metadata_for(
     models: Sequence[str],
-    catalog: Catalog | None = None,
+    catalog: Catalog,
     *,
     context_window: int | None = None,
     num_output: int | None = None,
@@ -32,7 +27,7 @@ def metadata_for(
     Without ``num_output`` it is what the models may write, but at most a quarter of the window: LlamaIndex reserves
     that much of the window in every prompt it packs, and several models may write nearly all of theirs.
     """
-    infos = _infos(models, catalog)
+    infos = [catalog.lookup(model) for model in models]
     window = context_window
     if window is None:
         windows = [info.context_window for info in infos if info is not None and info.context_window]
@@ -52,8 +47,3 @@ def metadata_for(
         is_function_calling_model=calling,
         model_name=models[0],
     )
-
-
-def supports_json_schema(models: Sequence[str], catalog: Catalog | None = None) -> bool:
-    """Whether every model is known to follow a JSON schema natively; a policy or an unknown id is not."""
-    return all(info is not None and info.supports_json_schema is True for info in _infos(models, catalog))

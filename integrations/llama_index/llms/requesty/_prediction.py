@@ -14,8 +14,9 @@ from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
+from requesty_core.catalog import supports_schema
+
 from ._fields import ChatSettings
-from ._metadata import supports_json_schema
 from ._structured import Structured
 from ._structured_llm import RequestyStructuredLLM
 
@@ -44,7 +45,7 @@ class PredictingLLM(ChatSettings, FunctionCallingLLM):
             can_call = self.metadata.is_function_calling_model
             mode = (
                 "json_schema"
-                if supports_json_schema(self._models(), self._known())
+                if all(supports_schema(model, self._facts()) for model in self._models())
                 else "tools"
                 if can_call
                 else "prompt"
