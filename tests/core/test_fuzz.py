@@ -21,7 +21,15 @@ import pytest
 from tests.support.fuzz_mutations import cut, event_stream, json_body
 from tests.support.fuzz_seeds import BODIES, MESSAGES, MODEL, STREAMS, TOOLS, ask_chat
 
-from requesty_core import ChatReply, CostLedger, MalformedResponseError, RequestyClient, RequestyError, TextDelta
+from requesty_core import (
+    ChatReply,
+    CostLedger,
+    EmbeddingsError,
+    MalformedResponseError,
+    RequestyClient,
+    RequestyError,
+    TextDelta,
+)
 from requesty_core.adapters import reply_metadata
 from requesty_core.network.sse import MAX_EVENT_BYTES
 
@@ -79,7 +87,8 @@ def check_error(error: RequestyError) -> None:
     """What any handler relies on."""
     assert str(error)
     assert error.attempts
-    assert error.attempts[-1].outcome == "error"
+    # An embeddings call may fail for single vectors of an answer that is good, and paid, besides.
+    assert error.attempts[-1].outcome == "error" or isinstance(error, EmbeddingsError)
     if error.partial is not None:
         check_reply(error.partial)
 

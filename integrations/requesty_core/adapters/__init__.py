@@ -46,7 +46,6 @@ NAMES = {
         "DEFAULT_MAX_RETRIES",
         "DEFAULT_TIMEOUT",
         "check_count",
-        "gateway_url",
     ),
     "requesty_core.telemetry.call": ("redacted",),
     ".chain": (

@@ -27,7 +27,6 @@ from requesty_core.settings.checks import shown as shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
 from requesty_core.settings.config import check_count as check_count
-from requesty_core.settings.config import gateway_url as gateway_url
 from requesty_core.telemetry.call import redacted as redacted
 
 from .chain import Answered as Answered
@@ -114,7 +113,6 @@ __all__ = [
     "error_classes",
     "estimate_tokens",
     "extra_missing",
-    "gateway_url",
     "image_address",
     "image_data",
     "json_schema_format",
