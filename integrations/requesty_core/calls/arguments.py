@@ -14,8 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
-from requesty_core.settings.checks import may_be_secret
-from requesty_core.settings.names import meant, shown_name
+from requesty_core.settings.names import looks_like_a_key, meant, shown_name
 
 __all__ = ["CALL_OPTIONS", "CLIENT_SETTINGS", "check_fields", "check_secrets", "check_unknown", "take_options"]
 
@@ -109,7 +108,7 @@ def check_unknown(given: Mapping[str, Any], settings: Collection[str]) -> None:
     for name in sorted(given):
         if _SECRET.search(name):
             raise ConfigurationError(f"{name}: is named like a secret and no setting here; give the key as api_key")
-        if may_be_secret(name):
+        if looks_like_a_key(name):
             raise ConfigurationError(f"{shown_name(name)}: is no setting; give the key as api_key")
         if name in _FIELDS:
             continue

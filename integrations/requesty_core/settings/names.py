@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -16,7 +17,7 @@ from requesty_core.errors import UnknownSettingError
 
 from .checks import may_be_secret
 
-__all__ = ["known_arguments", "meant", "shown_name", "unknown_setting"]
+__all__ = ["known_arguments", "looks_like_a_key", "meant", "shown_name", "unknown_setting"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +58,15 @@ def meant(name: str, known: Iterable[str], cutoff: float = 0.75) -> str | None:
 
 def shown_name(name: str) -> str:
     """The name, unless it looks like a key."""
-    return "an argument whose name looks like a key" if may_be_secret(name) else name
+    return "an argument whose name looks like a key" if looks_like_a_key(name) else name
+
+
+def looks_like_a_key(name: str) -> bool:
+    """Whether a name may be a key: not if it is made of words."""
+    return _WORDS.fullmatch(name) is None and may_be_secret(name)
+
+
+_WORDS = re.compile(r"[a-z]+(_[a-z]+)*", re.IGNORECASE)
 
 
 def unknown_setting(owner: str, name: str, known: Iterable[str], otherwise: str) -> str:
