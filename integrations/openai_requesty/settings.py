@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, Self, Unpack
 
 from requesty_core import ApiKey, ClientSettings
-from requesty_core.errors import ConfigurationError
+from requesty_core.adapters import unknown_setting
+from requesty_core.errors import ConfigurationError, UnknownSettingError
 from requesty_core.relay import TimeoutConfig
 
 from .errors import raising
@@ -29,9 +30,10 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
 
     def __init__(self, *, _parent: Any = None, **options: Unpack[ClientOptions]) -> None:
         own = given(options)
-        unknown = own.keys() - ClientOptions.__annotations__.keys()
-        if unknown:
-            raise TypeError(f"{type(self).__name__}: {', '.join(sorted(unknown))} has no meaning for this gateway")
+        known = ClientOptions.__annotations__
+        if unknown := own.keys() - known.keys():
+            more = "what the gateway has no use for is not taken"
+            raise UnknownSettingError(unknown_setting(type(self).__name__, min(unknown), known, more))
         if own.get("transport") is not None and own.get("http_client") is not None:
             raise ConfigurationError("http_client: the same as transport; give only one of them")
         if "timeout" not in own and (chosen := chosen_timeout(own.get("http_client"))) is not None:

@@ -61,6 +61,7 @@ NAMES = {
         "SpendLimitError",
         "StreamError",
         "TruncatedStreamError",
+        "UnknownSettingError",
         "UpstreamFormatError",
     ),
     ".money.budget": ("Budget",),

@@ -41,6 +41,7 @@ from .errors.tree import ServerError as ServerError
 from .errors.tree import SpendLimitError as SpendLimitError
 from .errors.tree import StreamError as StreamError
 from .errors.tree import TruncatedStreamError as TruncatedStreamError
+from .errors.tree import UnknownSettingError as UnknownSettingError
 from .errors.tree import UpstreamFormatError as UpstreamFormatError
 from .money.budget import Budget as Budget
 from .money.ledger import CostLedger as CostLedger
@@ -202,6 +203,7 @@ __all__ = [
     "ToolCallDelta",
     "Transcription",
     "TruncatedStreamError",
+    "UnknownSettingError",
     "UpstreamFormatError",
     "Usage",
     "UsagePeriod",

@@ -485,7 +485,10 @@ BAD_TYPES: list[tuple[dict[str, Any], str]] = [
     ({"extra_body": [KEY]}, "extra_body: a list is not a mapping of JSON fields"),
     ({"base_url": KEY}, "base_url: a string of 29 characters has no http or https scheme; give a URL such as"),
     ({"region": KEY}, "region: a string of 29 characters is unknown; use one of global, eu, us, ap"),
-    ({"api_base": "https://x.test/v1"}, "api_base: is no setting of this class"),
+    (
+        {"api_base": "https://x.test/v1"},
+        "api_base: is no setting and no known field of a request; did you mean base_url?",
+    ),
     ({"apikey": KEY}, "apikey: is named like a secret and no setting here; give the key as api_key"),
     ({"max_retires": 0}, "max_retires: is no setting and no known field of a request; did you mean max_retries?"),
 ]

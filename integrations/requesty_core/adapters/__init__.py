@@ -42,6 +42,11 @@ NAMES = {
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
     "requesty_core.settings.checks": ("shown",),
+    "requesty_core.settings.names": (
+        "known_arguments",
+        "shown_name",
+        "unknown_setting",
+    ),
     "requesty_core.settings.config": (
         "DEFAULT_MAX_RETRIES",
         "DEFAULT_TIMEOUT",
@@ -75,10 +80,7 @@ NAMES = {
         "reply_metadata",
         "wire_message",
     ),
-    ".problems": (
-        "unknown_setting",
-        "wrong_value",
-    ),
+    ".problems": ("wrong_value",),
     ".saved": (
         "plain_options",
         "plain_policy",

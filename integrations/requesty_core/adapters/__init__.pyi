@@ -27,6 +27,9 @@ from requesty_core.settings.checks import shown as shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
 from requesty_core.settings.config import check_count as check_count
+from requesty_core.settings.names import known_arguments as known_arguments
+from requesty_core.settings.names import shown_name as shown_name
+from requesty_core.settings.names import unknown_setting as unknown_setting
 from requesty_core.telemetry.call import redacted as redacted
 
 from .chain import Answered as Answered
@@ -48,7 +51,6 @@ from .metadata import cost_of as cost_of
 from .metadata import replayed_fields as replayed_fields
 from .metadata import reply_metadata as reply_metadata
 from .metadata import wire_message as wire_message
-from .problems import unknown_setting as unknown_setting
 from .problems import wrong_value as wrong_value
 from .saved import plain_options as plain_options
 from .saved import plain_policy as plain_policy
@@ -116,6 +118,7 @@ __all__ = [
     "image_address",
     "image_data",
     "json_schema_format",
+    "known_arguments",
     "legal_call",
     "mapping",
     "media_part",
@@ -137,6 +140,7 @@ __all__ = [
     "reply_metadata",
     "result_content",
     "shown",
+    "shown_name",
     "split_data_url",
     "steps_from",
     "strict_format",

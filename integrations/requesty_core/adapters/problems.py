@@ -6,13 +6,12 @@ classes of pydantic, whose own errors are several lines and hold the values; thi
 
 from __future__ import annotations
 
-import difflib
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-__all__ = ["unknown_setting", "wrong_value"]
+__all__ = ["wrong_value"]
 
 _WORDS: dict[Any, str] = {
     str: "a text",
@@ -35,13 +34,6 @@ _MENDS = {
     "on_event": "a function that takes an event",
     "fallback_policy": "a FallbackPolicy",
 }
-
-
-def unknown_setting(owner: str, name: str, known: Iterable[str], otherwise: str) -> str:
-    """The line for a setting that ``owner`` does not have: the one that was meant, and what to do ``otherwise``."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.75)
-    meant = f"did you mean {near[0]}? ({otherwise})" if near else otherwise
-    return f"{name}: {owner} has no such setting; {meant}"
 
 
 def wrong_value(error: Any, annotations: Mapping[str, Any], shown: Mapping[str, str] | None = None) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.names import looks_like_a_key, meant, shown_name
 
 __all__ = ["CALL_OPTIONS", "CLIENT_SETTINGS", "check_fields", "check_secrets", "check_unknown", "take_options"]
 
@@ -83,12 +84,10 @@ def check_fields(fields: Mapping[str, Any], *, more: Collection[str] = ()) -> No
     check_secrets(fields, "")
     ours = sorted(CALL_OPTIONS | CLIENT_SETTINGS | set(more))
     for name in sorted(fields.keys() - _FIELDS):
-        meant = difflib.get_close_matches(name, ours, 1, 0.8) or difflib.get_close_matches(
-            name, sorted(_FIELDS), 1, 0.9
-        )
-        if meant:
+        near = difflib.get_close_matches(name, ours, 1, 0.8) or difflib.get_close_matches(name, sorted(_FIELDS), 1, 0.9)
+        if near:
             raise ConfigurationError(
-                f"{name}: is no option of a call and no known field of a request; did you mean {meant[0]}? "
+                f"{name}: is no option of a call and no known field of a request; did you mean {near[0]}? "
                 "(give it in extra_body to send it as it is)"
             )
 
@@ -109,12 +108,13 @@ def check_unknown(given: Mapping[str, Any], settings: Collection[str]) -> None:
     for name in sorted(given):
         if _SECRET.search(name):
             raise ConfigurationError(f"{name}: is named like a secret and no setting here; give the key as api_key")
+        if looks_like_a_key(name):
+            raise ConfigurationError(f"{shown_name(name)}: is no setting; give the key as api_key")
         if name in _FIELDS:
             continue
-        meant = difflib.get_close_matches(name, sorted(settings), 1, 0.8)
-        meant = meant or difflib.get_close_matches(name, sorted(_FIELDS), 1, 0.9)
-        if meant:
-            raise ConfigurationError(f"{name}: is no setting and no known field of a request; did you mean {meant[0]}?")
+        near = meant(name, sorted(settings), 0.8) or meant(name, sorted(_FIELDS), 0.9)
+        if near:
+            raise ConfigurationError(f"{name}: is no setting and no known field of a request; did you mean {near}?")
         if name in CLIENT_SETTINGS:
             raise ConfigurationError(f"{name}: is no setting of this class; leave it out")
 

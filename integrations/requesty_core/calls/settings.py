@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 from requesty_core.catalog.cache import current
@@ -30,6 +31,7 @@ from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step, steps_from
 from requesty_core.settings.checks import shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
+from requesty_core.settings.names import known_arguments
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
 from requesty_core.telemetry.call import CallTelemetry, check_tracing
 from requesty_core.telemetry.events import Observer
@@ -75,6 +77,7 @@ class ClientSettings:
         object.__setattr__(self, "embeddings_route", Route("POST", embeddings, JSON_HEADERS))
 
     @classmethod
+    @partial(known_arguments, owner="RequestyClient")
     def build(
         cls,
         *,

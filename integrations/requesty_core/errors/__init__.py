@@ -29,6 +29,7 @@ from .tree import (
     SpendLimitError,
     StreamError,
     TruncatedStreamError,
+    UnknownSettingError,
     UpstreamFormatError,
     recast,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "SpendLimitError",
     "StreamError",
     "TruncatedStreamError",
+    "UnknownSettingError",
     "UpstreamFormatError",
     "class_for_status",
     "error_from_body",

@@ -44,6 +44,7 @@ __all__ = [
     "SpendLimitError",
     "StreamError",
     "TruncatedStreamError",
+    "UnknownSettingError",
     "UpstreamFormatError",
     "recast",
 ]
@@ -166,6 +167,12 @@ class MissingKeyError(ConfigurationError):
     """No API key was given and the environment has none; nothing was sent."""
 
     advice = "Pass `api_key` or set REQUESTY_API_KEY."
+
+
+class UnknownSettingError(ConfigurationError, TypeError):
+    """A constructor was given an argument that it does not have; nothing was sent."""
+
+    advice = "Use the name that the message suggests."
 
 
 class BudgetExceededError(RequestyError):

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from requesty_core.errors import ConfigurationError
 
-__all__ = ["a_kind", "refuse", "shown"]
+__all__ = ["a_kind", "may_be_secret", "refuse", "shown"]
 
 _LONGEST = 60
 _SECRET = re.compile(r"^(sk|rk|pk|rqsty|requesty|key|bearer)[-_. ]", re.IGNORECASE)
@@ -40,13 +40,13 @@ def _is_harmless(value: object) -> bool:
     if value is None or isinstance(value, (bool, int, float)):
         return True
     if isinstance(value, str):
-        return not _may_be_secret(value)
+        return not may_be_secret(value)
     if isinstance(value, Mapping):
         return type(value) is dict and all(_is_harmless(item) for pair in value.items() for item in pair)
     return isinstance(value, (list, tuple, set, frozenset)) and all(_is_harmless(item) for item in value)
 
 
-def _may_be_secret(text: str) -> bool:
+def may_be_secret(text: str) -> bool:
     """Whether a text may be a key: by how keys begin, or a long run of letters and digits without a word in it."""
     if _SECRET.match(text) or len(text) > _LONGEST:
         return True

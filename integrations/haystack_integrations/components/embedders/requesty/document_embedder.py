@@ -21,7 +21,13 @@ from requesty_core import (
     RequestyOptions,
     Timeouts,
 )
-from requesty_core.adapters import DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, check_positive
+from requesty_core.adapters import (
+    DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    check_positive,
+    known_arguments,
+)
 
 from ._base import Embedder, meta_of
 
@@ -48,6 +54,7 @@ class RequestyDocumentEmbedder(Embedder):
     ```
     """
 
+    @known_arguments
     def __init__(
         self,
         api_key: Secret | Callable[[], str] = KEY,

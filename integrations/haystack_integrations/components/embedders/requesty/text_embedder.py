@@ -11,7 +11,7 @@ from haystack.utils import Secret
 from haystack_integrations.common.requesty.clients import KEY
 from haystack_integrations.common.requesty.component import restored
 from requesty_core import Budget, CostLedger, RequestyOptions, Timeouts
-from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
+from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, known_arguments
 
 from ._base import Embedder, meta_of
 
@@ -34,6 +34,7 @@ class RequestyTextEmbedder(Embedder):
     ```
     """
 
+    @known_arguments
     def __init__(
         self,
         api_key: Secret | Callable[[], str] = KEY,

@@ -22,6 +22,7 @@ from requesty_core.adapters import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
     Restorer,
+    known_arguments,
     plain_policy,
     plain_steps,
     policy_from,
@@ -57,6 +58,7 @@ class RequestyChatGenerator(Component):
     up), `request_id`, `provider` and `attempts`. Tool calls whose arguments are not JSON are in `invalid_tool_calls`.
     """
 
+    @known_arguments
     def __init__(
         self,
         *,

@@ -16,6 +16,7 @@ from haystack_integrations.common.requesty.clients import KEY, as_secret, withou
 from requesty_core import FallbackPolicy, Step
 from requesty_core.adapters import (
     HealthBoard,
+    known_arguments,
     perform,
     perform_async,
     plain_policy,
@@ -53,6 +54,7 @@ class RequestyFallbackChatGenerator:
     where it can express what you need.
     """
 
+    @known_arguments
     def __init__(
         self,
         generators: list[Any] | None = None,
