@@ -48,13 +48,13 @@ class Clients:
             raise
 
     def open(self) -> ClientPair:
-        """The clients. Raises ``ValueError`` if the key's environment variable is not set."""
+        """The clients. Raises ``ValueError`` if the key's environment variable is not set, or is empty."""
         pair = self._pair
         if pair is not None:
             return pair
         with _OPENING:
             if self._pair is None:
-                key = self._api_key.resolve_value() if isinstance(self._api_key, Secret) else self._api_key
+                key = _resolved(self._api_key) if isinstance(self._api_key, Secret) else self._api_key
                 own: dict[str, Any] = {}
                 if self._http:
                     own["transport"] = init_http_client(dict(self._http), async_client=False)
@@ -84,6 +84,18 @@ class Clients:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_api_key": without_key(self._api_key), "_pair": None}
+
+
+def _resolved(secret: Secret) -> str:
+    """The key of a secret. One that holds none never stands for the key that the core would look for."""
+    key = secret.resolve_value()
+    if key:
+        return str(key)
+    from requesty_core.errors import MissingKeyError
+
+    names = secret.to_dict().get("env_vars") if secret.type.value == "env_var" else None
+    where = f"{' and '.join(names)}: not set, or empty" if names else "the secret is empty"
+    raise MissingKeyError(f"api_key: {where}; give the key of the account that is to pay")
 
 
 def as_secret(api_key: Secret | Callable[[], str] | str) -> Secret | Callable[[], str]:

@@ -10,6 +10,7 @@ from haystack.utils import Secret, deserialize_callable, serialize_callable
 
 from requesty_core import Budget, CostLedger, Timeouts
 from requesty_core.adapters import CONNECTION_SETTINGS, check_model, plain_options, plain_timeout, timeout_from
+from requesty_core.errors import ConfigurationError
 
 from .clients import Clients, as_secret, without_key
 
@@ -106,9 +107,28 @@ class Component:
 
 
 def restored(data: dict[str, Any], *callables: str) -> dict[str, Any]:
-    """A copy of saved data with its functions back in place: ``on_event``, and those named."""
-    parameters = deepcopy(data.get("init_parameters", {}))
+    """A copy of saved data with its functions back in place: ``on_event``, and those named.
+
+    Data of Haystack's OpenAI components is taken after its ``type`` was changed. Raises :class:`ConfigurationError` for
+    what has no meaning here.
+    """
+    parameters = _migrated(deepcopy(data.get("init_parameters", {})))
     for name in ("on_event", *callables):
         if parameters.get(name):
             parameters[name] = deserialize_callable(parameters[name])
     return {**data, "init_parameters": parameters}
+
+
+def _migrated(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Init parameters without what only Haystack's OpenAI components have; their nulls stand for defaults."""
+    if "organization" in parameters:
+        if (organization := parameters.pop("organization")) is not None:
+            raise ConfigurationError(
+                f"organization: {organization!r} has no meaning here; leave it out, as a key is of one organisation"
+            )
+        # Saved by OpenAI's components, for whom no value is their default; here None waits without end.
+        if parameters.get("timeout") is None:
+            parameters.pop("timeout", None)
+    if parameters.get("max_retries") is None:
+        parameters.pop("max_retries", None)
+    return parameters
