@@ -80,6 +80,7 @@ def embeddings_call(
         items, count = iter(listed), len(listed)
     fields = build_body({"encoding_format": "base64", **params}, call.options, call.extra_body)
     fields.pop("model", None)
+    settings.check_candidates(fields)
     limits = embedding_limits(model, settings.catalog)
     size = min(batch_size, limits.max_inputs or batch_size)
     run = EmbeddingsRun(

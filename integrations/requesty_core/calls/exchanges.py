@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import build_body, chat_body, declared_tools
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -99,6 +100,7 @@ def native_exchange(
         body,
         read_native,
         finish=_native_attempts,
+        adaptation=_native_adaptation(settings, path, call),
         **watched(settings, call, "chat"),
     )
     return exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), JSON_HEADERS), call
@@ -118,10 +120,16 @@ def native_stream_exchange(
         settings.engine(call),
         body,
         accumulate,
+        adaptation=_native_adaptation(settings, path, call),
         **watched(settings, call, "chat"),
     )
     route = Route("POST", URL(f"{settings.config.base_url}/{path}"), STREAM_HEADERS, streams=True)
     return exchange, route, call
+
+
+def _native_adaptation(settings: ClientSettings, path: str, call: CallOptions) -> Adaptation | None:
+    """On ``/responses`` what models refuse is named as on chat completions; on ``/messages`` it is not."""
+    return settings.adaptation(call) if path == "responses" else None
 
 
 def _native_body(
@@ -132,6 +140,7 @@ def _native_body(
     body = build_body(params, call.options, call.extra_body)
     body.pop("model", None)
     body.pop("stream", None)
+    settings.check_candidates(body)
     if stream:
         body["stream"] = True
     return call, body
@@ -156,6 +165,7 @@ def chat_call(
     def body(messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> dict[str, Any]:
         made = chat_body(messages, fields, stream=stream, options=call.options, extra_body=call.extra_body)
         made.pop("model", None)
+        settings.check_candidates(made)
         return made
 
     if later and len(later) != len(call.steps) - 1:

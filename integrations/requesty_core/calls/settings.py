@@ -187,6 +187,12 @@ class ClientSettings:
             check_requirements(self.require, models, self.catalog)
         warn_of_retirement(models, self.config.base_url)
 
+    def check_candidates(self, body: Mapping[str, Any]) -> None:
+        """Refuse models that a body names beside its own (``models``, among which the gateway routes), as above."""
+        named = body.get("models")
+        if self.require is not None and named:
+            self.check_models([str(one) for one in (named if isinstance(named, (list, tuple)) else [named])])
+
     def engine(self, call: CallOptions) -> FallbackEngine:
         """The decisions of one call."""
         return FallbackEngine(

@@ -107,9 +107,19 @@ def _responses(settings: ClientSettings, incoming: Incoming, body: dict[str, Any
     streams = body.get("stream") is True
     options = settings.call_options(body.pop("model"), **_take_options(settings, incoming, body))
     fields = build_body(body, options.options, options.extra_body)
+    settings.check_candidates(fields)
     if streams:
-        return _stream_call(settings, incoming, options, fields, ResponsesChunkAccumulator)
-    return _unary_call(settings, incoming, options, fields, lambda received, _: read_native(received)[0])
+        return _stream_call(
+            settings, incoming, options, fields, ResponsesChunkAccumulator, settings.adaptation(options)
+        )
+    return _unary_call(
+        settings,
+        incoming,
+        options,
+        fields,
+        lambda received, _: read_native(received)[0],
+        adaptation=settings.adaptation(options),
+    )
 
 
 def _embeddings(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) -> RelayCall:
@@ -118,6 +128,7 @@ def _embeddings(settings: ClientSettings, incoming: Incoming, body: dict[str, An
     own.setdefault("fallbacks", ())
     options = settings.call_options(body.pop("model"), **own)
     fields = build_body(body, options.options, options.extra_body)
+    settings.check_candidates(fields)
     given, dimensions = fields.get("input"), fields.get("dimensions")
     tokens = isinstance(given, list) and bool(given) and all(type(i) is int for i in given)
     count = len(given) if isinstance(given, list) and not tokens else 1
@@ -254,6 +265,9 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
     again = billed or incoming.method in ("GET", "HEAD")
     if billed:
         settings.check_models([model if isinstance(model, str) else _form_model(incoming.content)])
+        settings.check_candidates(body or {})
+    elif settings.require is not None and incoming.method == "POST":
+        raise ConfigurationError("require: the request names no model, and the gateway's default may be any; name one")
     name = model if isinstance(model, str) and model else path or "/"
     options = _unbilled(settings, incoming, name, max_retries=None if again else 0)
     exchange = OpaqueStream(

@@ -126,6 +126,8 @@ def media_request(
     own.setdefault("fallbacks", ())
     options = settings.call_options(model, **own)
     body = build_body(fields, options.options, options.extra_body)
+    body.pop("model", None)
+    settings.check_candidates(body)
     headers, content = {**JSON_HEADERS, "Accept": accept}, None
     if files is not None:
         if len(options.steps) > 1:

@@ -190,6 +190,17 @@ def test_a_model_that_takes_a_limit_by_no_name_ends_the_call(unary: Any, model: 
     assert len(wire.requests) <= 3
 
 
+def test_a_later_model_is_sent_what_it_takes_on_responses_too(unary: Any) -> None:
+    done = http(200, {"id": "r", "object": "response", "status": "completed", "model": "gpt-5", "output": []})
+    wire = Wire(http(503), done)
+    client = unary.client(wire, fallbacks=["openai/gpt-5"])
+    call = {"input": "x", "temperature": 0.2, "max_output_tokens": 9}
+    reply = unary.run(client, lambda c: c.responses(model="acme/first", **call))
+    assert wire.body(0) == {"model": "acme/first", **call}
+    assert wire.body(1) == {"model": "openai/gpt-5", "input": "x", "max_output_tokens": 9}
+    assert [set(a.left_out) for a in reply.attempts] == [set(), {"temperature"}]
+
+
 ENABLED, ADAPTIVE, DISABLED = {"type": "enabled", "budget_tokens": 2000}, {"type": "adaptive"}, {"type": "disabled"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from llama_index.llms.requesty import Requesty
 from llama_index.llms.requesty._metadata import UNKNOWN_WINDOW
 from openai_requesty import RequestyOpenAI
 from pydantic_ai_requesty import RequestyModel, RequestyProvider
-from requesty_core import ConfigurationError, RequestyClient, ServerError
+from requesty_core import ConfigurationError, RequestyClient, RequestyError, ServerError
 from requesty_core.catalog import bundled, current
 from requesty_core.catalog.cache import forget
 from requesty_emulator import GatewayEmulator
@@ -185,6 +186,12 @@ SDK_CALLS = {
     ),
     "responses": lambda c: c.responses.create(model="openai/gpt-4o-mini", input="x"),
     "embeddings": lambda c: c.embeddings.create(model="openai/text-embedding-3-small", input="x"),
+    "candidates": lambda c: c.chat.completions.create(
+        model="acme/eu", messages=MESSAGES, extra_body={"models": ["acme/eu", "openai/gpt-4o-mini"]}
+    ),
+    "candidates of responses": lambda c: c.responses.create(
+        model="acme/eu", input="x", extra_body={"models": ["openai/gpt-4o-mini"]}
+    ),
     "images": lambda c: c.images.generate(model="openai/gpt-image-1", prompt="x"),
     "transcription": lambda c: c.audio.transcriptions.create(model="openai/whisper-1", file=("a.wav", b"x")),
 }
@@ -196,6 +203,30 @@ def test_no_route_of_the_openai_client_is_without_it(call: Any, europe: GatewayE
     with pytest.raises((ConfigurationError, openai.OpenAIError), match="require: 'openai/"):
         call(client)
     assert europe.requests == []
+
+
+def test_the_gateways_default_model_is_not_asked(europe: GatewayEmulator) -> None:
+    client = RequestyOpenAI(base_url=europe.base_url, api_key=europe.api_key, require=EU_ONLY)
+    with pytest.raises((ConfigurationError, openai.OpenAIError), match="require: the request names no model"):
+        client.images.generate(prompt="x")
+    assert europe.requests == []
+
+
+@pytest.mark.parametrize("candidates", [["acme/eu", "openai/gpt-4o-mini"], "openai/gpt-4o-mini"])
+def test_candidates_for_the_gateway_are_models_too(way: Any, europe: GatewayEmulator, candidates: Any) -> None:
+    settings = {"base_url": europe.base_url, "api_key": europe.api_key, "require": EU_ONLY}
+    for given in ({"models": candidates}, {"extra_body": {"models": candidates}}):
+        with pytest.raises(ConfigurationError, match=REFUSED.format("openai/gpt-4o-mini")):
+            way(None, settings, model="acme/eu", **given)
+    assert europe.requests == []
+
+
+@pytest.mark.parametrize("body", [{"extra_body": {"model": "openai/gpt-4o-mini"}}, {}])
+def test_a_body_cannot_name_another_model(unary: Any, europe: GatewayEmulator, body: dict[str, Any]) -> None:
+    client = unary.client(None, base_url=europe.base_url, api_key=europe.api_key, require=EU_ONLY, max_retries=0)
+    with contextlib.suppress(RequestyError):
+        unary.run(client, lambda c: c.images.generate(model="acme/eu", prompt="x", **body))
+    assert [r.body["model"] for r in europe.requests] == ["acme/eu"]
 
 
 @pytest.mark.parametrize(
