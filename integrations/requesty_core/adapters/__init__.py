@@ -41,6 +41,7 @@ NAMES = {
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
+    "requesty_core.settings.blotter": ("blotted",),
     "requesty_core.settings.checks": ("shown",),
     "requesty_core.settings.names": (
         "known_arguments",
@@ -52,7 +53,6 @@ NAMES = {
         "DEFAULT_TIMEOUT",
         "check_count",
     ),
-    "requesty_core.telemetry.call": ("redacted",),
     ".chain": (
         "Answered",
         "Asking",

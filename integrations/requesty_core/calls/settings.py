@@ -211,12 +211,12 @@ class ClientSettings:
         """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""
         key = self.config.api_key
         if not self.tracing or operation is None:
-            return CallTelemetry(key.redact)
+            return CallTelemetry(key.blotter)
         from requesty_core.telemetry.tracing import CallSpan, wants_content
 
         model, content = call.steps[0].model, wants_content(self.tracing)
         span = CallSpan(operation, model, self.config.base_url, redact=key.redact, content=content)
-        return CallTelemetry(key.redact, span)
+        return CallTelemetry(key.blotter, span)
 
     def _estimate(self, model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
         return estimate_cost(self.catalog, model, body, length)

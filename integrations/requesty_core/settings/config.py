@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from requesty_core._version import __version__
 from requesty_core.errors import ConfigurationError, MissingKeyError
 
+from .blotter import Blotter
 from .checks import shown
 from .options import check_headers, is_printable, merge_headers
 
@@ -46,12 +47,15 @@ class ApiKey:
     variable ``REQUESTY_API_KEY`` is read when the first request needs it. No other variable is ever read.
     """
 
-    __slots__ = ("_seen", "_source")
+    __slots__ = ("_source", "blotter")
     _source: str | Callable[[], Any] | None
+    blotter: Blotter
+    """Takes every key that was ever used out of texts."""
 
     def __init__(self, source: Any = None) -> None:
-        if isinstance(source, ApiKey):
-            source = source._source
+        given = source if isinstance(source, ApiKey) else None
+        if given is not None:
+            source = given._source
         reveal = getattr(source, "get_secret_value", None)
         if callable(reveal):
             source = reveal()
@@ -60,7 +64,9 @@ class ApiKey:
         elif source is not None and not callable(source):
             raise ConfigurationError(f"api_key: must be a string or a callable, not {type(source).__name__}")
         self._source = source
-        self._seen: str | None = None
+        self.blotter = Blotter(_of_environment) if given is None else given.blotter
+        if isinstance(source, str):
+            self.blotter.add(source)
 
     @property
     def is_set(self) -> bool:
@@ -75,8 +81,7 @@ class ApiKey:
             if callable(close):
                 close()
             raise ConfigurationError("api_key: the callable returned no string; async callables need the async client")
-        self._seen = _check_key(value)
-        return self._seen
+        return self._used(value)
 
     async def aget(self) -> str:
         """The key, awaiting the callable's answer if need be. Raises as :meth:`get`."""
@@ -85,15 +90,16 @@ class ApiKey:
             value = await value
         if not isinstance(value, str):
             raise ConfigurationError("api_key: the callable returned no string")
-        self._seen = _check_key(value)
-        return self._seen
+        return self._used(value)
+
+    def _used(self, value: str) -> str:
+        key = _check_key(value)
+        self.blotter.add(key)
+        return key
 
     def redact(self, text: str) -> str:
-        """The text with the key blotted out, where a server or proxy echoed it."""
-        for key in (self._seen, self._source, os.environ.get("REQUESTY_API_KEY")):
-            if isinstance(key, str) and len(key) >= 4:
-                text = text.replace(key, "**********")
-        return text
+        """The text with every key blotted out that was ever used, where a server or proxy echoed one."""
+        return self.blotter.text(text)
 
     def _ask(self) -> Any:
         source = self._source
@@ -114,6 +120,10 @@ class ApiKey:
     def __reduce__(self) -> tuple[type[ApiKey], tuple[()]]:
         # A pickle may be stored or sent: the copy reads the environment of wherever it wakes up.
         return ApiKey, ()
+
+
+def _of_environment() -> str | None:
+    return os.environ.get("REQUESTY_API_KEY")
 
 
 def _check_key(key: str) -> str:
