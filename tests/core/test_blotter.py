@@ -1,4 +1,4 @@
-"""Keys that a server or proxy echoes are in no id, header, name, error, attempt, log line or span, also after a change."""
+"""Keys that a server or proxy echoes are in no id, header, name, error, attempt, log line or span."""
 
 from __future__ import annotations
 
