@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
@@ -30,7 +30,7 @@ from requesty_core.retry.health import HealthBoard
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step, steps_from
 from requesty_core.settings.checks import shown
-from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
+from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, ApiKey, Config, Timeouts, check_count
 from requesty_core.settings.names import known_arguments
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
 from requesty_core.telemetry.call import CallTelemetry, check_tracing
@@ -141,6 +141,10 @@ class ClientSettings:
                 max_response_bytes=max_response_bytes,
             ),
         )
+
+    def with_key(self, api_key: Any) -> ClientSettings:
+        """The same with another key; everything shared stays shared."""
+        return replace(self, config=replace(self.config, api_key=ApiKey(api_key)))
 
     def call_options(
         self,

@@ -44,10 +44,11 @@ class ApiKey:
 
     ``source`` is the key itself, an object with ``get_secret_value()``, or a callable that is asked before every
     request (for rotation; it may return an awaitable when only async clients use it). Without one, the environment
-    variable ``REQUESTY_API_KEY`` is read when the first request needs it. No other variable is ever read.
+    variable ``REQUESTY_API_KEY`` is read, now, or if it is not set yet, when the first request needs it. No other
+    variable is ever read.
     """
 
-    __slots__ = ("_source", "blotter")
+    __slots__ = ("_found", "_source", "blotter")
     _source: str | Callable[[], Any] | None
     blotter: Blotter
     """Takes every key that was ever used out of texts."""
@@ -64,14 +65,18 @@ class ApiKey:
         elif source is not None and not callable(source):
             raise ConfigurationError(f"api_key: must be a string or a callable, not {type(source).__name__}")
         self._source = source
+        self._found: str | None = None
         self.blotter = Blotter(_of_environment) if given is None else given.blotter
-        if isinstance(source, str):
-            self.blotter.add(source)
+        if source is None:
+            self._found = _of_environment() if given is None else given._found
+        for key in (source, self._found):
+            if isinstance(key, str):
+                self.blotter.add(key)
 
     @property
     def is_set(self) -> bool:
         """Whether a request could find a key now."""
-        return self._source is not None or bool(os.environ.get("REQUESTY_API_KEY"))
+        return self._source is not None or bool(self._found or _of_environment())
 
     def get(self) -> str:
         """The key. Raises :class:`MissingKeyError` if there is none."""
@@ -104,7 +109,7 @@ class ApiKey:
     def _ask(self) -> Any:
         source = self._source
         if source is None:
-            source = os.environ.get("REQUESTY_API_KEY")
+            source = self._found = self._found or _of_environment()
             if not source:
                 raise MissingKeyError("api_key: no Requesty API key; pass api_key=... or set REQUESTY_API_KEY")
         return source() if callable(source) else source

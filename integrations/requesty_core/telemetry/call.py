@@ -48,8 +48,19 @@ def check_tracing(value: Any) -> bool | str:
         return False
     if isinstance(value, bool) or value == "content":
         checked: bool | str = value
+        if checked:
+            _need_opentelemetry()
         return checked
     raise ConfigurationError(f"tracing: {value!r} is none of False, True and 'content'")
+
+
+def _need_opentelemetry() -> None:
+    try:
+        import opentelemetry.trace  # noqa: F401
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "tracing: OpenTelemetry is not installed; run: pip install opentelemetry-api"
+        ) from None
 
 
 class CallTelemetry:
