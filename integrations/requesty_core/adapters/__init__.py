@@ -16,6 +16,7 @@ NAMES = {
     "requesty_core.catalog.model_id": ("check_model",),
     "requesty_core.embeddings.batches": ("DEFAULT_BATCH_SIZE",),
     "requesty_core.embeddings.run": ("DEFAULT_MAX_IN_FLIGHT",),
+    "requesty_core.exchange.body": ("encode_body",),
     "requesty_core.extras": ("extra_missing",),
     "requesty_core.histories.blocks": (
         "read_block",

@@ -6,6 +6,7 @@ from requesty_core.calls.tokens import estimate_tokens as estimate_tokens
 from requesty_core.catalog.model_id import check_model as check_model
 from requesty_core.embeddings.batches import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from requesty_core.embeddings.run import DEFAULT_MAX_IN_FLIGHT as DEFAULT_MAX_IN_FLIGHT
+from requesty_core.exchange.body import encode_body as encode_body
 from requesty_core.extras import extra_missing as extra_missing
 from requesty_core.histories.blocks import read_block as read_block
 from requesty_core.histories.blocks import result_content as result_content
@@ -113,6 +114,7 @@ __all__ = [
     "content_parts",
     "cost_of",
     "data_url",
+    "encode_body",
     "error_classes",
     "estimate_tokens",
     "extra_missing",

@@ -20,6 +20,7 @@ from requesty_core.catalog.retirement import warn_of_retirement
 from requesty_core.embeddings.line import Line
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.adaptation import Adaptation
+from requesty_core.exchange.body import check_json
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
@@ -124,8 +125,8 @@ class ClientSettings:
             ),
             fallbacks=steps_from(fallbacks),
             policy=check_policy(fallback_policy) or FallbackPolicy(),
-            options=RequestyOptions.coerce(options),
-            extra_body=_mapping(extra_body, "extra_body"),
+            options=_sendable(RequestyOptions.coerce(options)),
+            extra_body=_fields(extra_body),
             ledger=check_object(ledger, "ledger"),
             budget=check_object(budget, "budget"),
             on_event=check_callable(on_event, "on_event"),
@@ -237,6 +238,17 @@ class ClientSettings:
 
 
 _random = random.Random()
+
+
+def _fields(extra_body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    fields = _mapping(extra_body, "extra_body")
+    check_json(fields, "extra_body")
+    return fields
+
+
+def _sendable(options: RequestyOptions) -> RequestyOptions:
+    check_json(options.to_body(), "options")
+    return options
 
 
 def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]:
