@@ -174,9 +174,11 @@ class Connection(BaseModel):
         """State for pickling, without the key and without open connections."""
         state = super().__getstate__()
         dropped = {"requesty_api_key": None, "http_client": None, "http_async_client": None}
+        # What was worked out on the way (the serialised form) is no state: a hash must not change by use.
+        fields = {name: value for name, value in state["__dict__"].items() if name in type(self).model_fields}
         return {
             **state,
-            "__dict__": {**state["__dict__"], **dropped},
+            "__dict__": {**fields, **dropped},
             "__pydantic_private__": {**(state["__pydantic_private__"] or {}), "_clients": None},
         }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -81,6 +84,18 @@ class RequestyEmbeddings(Connection, Embeddings):
             **more,
             **self.model_kwargs,
         }
+
+    @property
+    def cache_namespace(self) -> str:
+        """What vectors depend on, as a name for caches: the model, its dimensions and the request's other fields.
+
+        For ``CacheBackedEmbeddings.from_bytes_store(…, namespace=embeddings.cache_namespace)``, whose keys are the bare
+        texts otherwise: a store that two models share would give the vectors of one for the other.
+        """
+        made_by = [self.model_name, self.dimensions, self.model_kwargs, self.extra_body]
+        digest = sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        # Of characters that file stores allow in keys.
+        return f"{re.sub(r'[^0-9A-Za-z._/-]', '-', self.model_name)}-{self.dimensions or 'full'}-{digest}-"
 
     @contextmanager
     def _shown(self, texts: Iterable[str]) -> Generator[dict[str, Any]]:

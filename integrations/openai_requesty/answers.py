@@ -10,7 +10,7 @@ from openai._compat import model_copy
 from openai._types import NotGiven
 from pydantic import BaseModel
 
-from requesty_core.adapters import redacted
+from requesty_core.adapters import blotted
 from requesty_core.errors import ConfigurationError
 from requesty_core.schemas import CompiledSchema
 
@@ -87,7 +87,7 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
         # A server that echoes the key must not carry it into logs and traces.
         redact = self._core.settings.config.api_key.redact
         made: openai.APIStatusError = super()._make_status_error(
-            redact(err_msg), body=redacted(body, redact), response=response
+            redact(err_msg), body=blotted(body, redact), response=response
         )
         error = error_in(response)
         return made if error is None else status_error(error, made)

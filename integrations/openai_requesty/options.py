@@ -18,7 +18,8 @@ class ClientOptions(TypedDict, total=False):
 
     Attributes:
         api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request; default:
-            ``REQUESTY_API_KEY`` when the first request is made. No ``OPENAI_*`` variable is ever used.
+            ``REQUESTY_API_KEY``, now or, if it is not set yet, when the first request is made. No ``OPENAI_*``
+            variable is ever used.
         base_url: the gateway's base URL, verbatim.
         region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.
         timeout: seconds of silence, ``Timeouts``, or the SDK's own ``Timeout``; ``None`` waits forever.

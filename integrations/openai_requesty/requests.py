@@ -12,11 +12,13 @@ from typing import Any
 
 from openai._types import NotGiven, Omit
 
+from requesty_core.adapters import encode_body
+from requesty_core.errors import ConfigurationError
 from requesty_core.relay import URL, Request
 
 __all__ = ["quick_request", "waits"]
 
-# As the SDK writes bodies; values that JSON has no types for are refused, and left to it.
+# As the SDK writes bodies; values that JSON has no types for are left to the core, or refused by the SDK.
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -55,7 +57,11 @@ def quick_request(client: Any, options: Any) -> Request | None:
     try:
         content = _encode(body).encode()
     except (TypeError, ValueError, RecursionError):
-        return None
+        # What the core takes beyond plain values; what it refuses, the SDK does with its own error.
+        try:
+            content = encode_body(body)
+        except ConfigurationError:
+            return None
     timeout = client.timeout if isinstance(options.timeout, NotGiven) else options.timeout
     request = Request(
         "POST", _url(client, options.url), headers=headers, content=content, extensions={"timeout": waits(timeout)}

@@ -32,7 +32,7 @@ class RequestyProvider(Provider["ChatClient"]):
 
     Args:
         api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request; default:
-            ``REQUESTY_API_KEY`` when the first request is made.
+            ``REQUESTY_API_KEY``, now or, if it is not set yet, when the first request is made.
         base_url: the gateway's OpenAI-style base URL, taken verbatim. Default: ``region``, else
             ``REQUESTY_BASE_URL``, else the global router.
         region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.

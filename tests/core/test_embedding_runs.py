@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -478,3 +481,44 @@ def calls_of_a_run(batches: int) -> int:
 
 def test_work_is_linear_in_the_batches() -> None:
     assert calls_of_a_run(4000) <= calls_of_a_run(400) * 10.5
+
+
+def test_ctrl_c_cuts_what_is_under_way_and_nothing_more_is_sent() -> None:
+    """On real sockets: the first batch is answered, the others never."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        # Ends when the listener is closed.
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                held.append(connection)
+                if len(held) == 1:
+                    body = json.dumps({"data": [{"index": 0, "embedding": [1.0]}]}).encode()
+                    connection.recv(65536)
+                    head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+                    connection.sendall(head + body)
+                    connection.close()
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    client = RequestyClient(
+        api_key="k", base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1", timeout=60, max_retries=5
+    )
+    with pytest.raises(KeyboardInterrupt):
+        client.embeddings(model=MODEL, input=TEXTS, batch_size=1, max_in_flight=3, on_batch=interrupt)
+    assert not [thread for thread in threading.enumerate() if thread.name == "requesty-embeddings"]
+    made = len(held)
+    assert made <= 4
+    for connection in held[1:]:
+        connection.settimeout(10)
+        while connection.recv(65536):
+            pass  # The request; then its end, because it was cut.
+    assert len(held) == made
+    listener.close()
+    server.join(10)

@@ -16,6 +16,7 @@ NAMES = {
     "requesty_core.catalog.model_id": ("check_model",),
     "requesty_core.embeddings.batches": ("DEFAULT_BATCH_SIZE",),
     "requesty_core.embeddings.run": ("DEFAULT_MAX_IN_FLIGHT",),
+    "requesty_core.exchange.body": ("encode_body",),
     "requesty_core.extras": ("extra_missing",),
     "requesty_core.histories.blocks": (
         "read_block",
@@ -41,6 +42,7 @@ NAMES = {
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
+    "requesty_core.settings.blotter": ("blotted",),
     "requesty_core.settings.checks": ("shown",),
     "requesty_core.settings.names": (
         "known_arguments",
@@ -52,7 +54,6 @@ NAMES = {
         "DEFAULT_TIMEOUT",
         "check_count",
     ),
-    "requesty_core.telemetry.call": ("redacted",),
     ".chain": (
         "Answered",
         "Asking",

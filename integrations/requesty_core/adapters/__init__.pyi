@@ -6,6 +6,7 @@ from requesty_core.calls.tokens import estimate_tokens as estimate_tokens
 from requesty_core.catalog.model_id import check_model as check_model
 from requesty_core.embeddings.batches import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from requesty_core.embeddings.run import DEFAULT_MAX_IN_FLIGHT as DEFAULT_MAX_IN_FLIGHT
+from requesty_core.exchange.body import encode_body as encode_body
 from requesty_core.extras import extra_missing as extra_missing
 from requesty_core.histories.blocks import read_block as read_block
 from requesty_core.histories.blocks import result_content as result_content
@@ -23,6 +24,7 @@ from requesty_core.histories.turns import user_content as user_content
 from requesty_core.retry.chain import classified as classified
 from requesty_core.retry.health import HealthBoard as HealthBoard
 from requesty_core.retry.steps import steps_from as steps_from
+from requesty_core.settings.blotter import blotted as blotted
 from requesty_core.settings.checks import shown as shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
@@ -30,7 +32,6 @@ from requesty_core.settings.config import check_count as check_count
 from requesty_core.settings.names import known_arguments as known_arguments
 from requesty_core.settings.names import shown_name as shown_name
 from requesty_core.settings.names import unknown_setting as unknown_setting
-from requesty_core.telemetry.call import redacted as redacted
 
 from .chain import Answered as Answered
 from .chain import Asking as Asking
@@ -102,6 +103,7 @@ __all__ = [
     "assistant_turn",
     "attempts_of",
     "audio_format",
+    "blotted",
     "call_summary",
     "check_count",
     "check_model",
@@ -112,6 +114,7 @@ __all__ = [
     "content_parts",
     "cost_of",
     "data_url",
+    "encode_body",
     "error_classes",
     "estimate_tokens",
     "extra_missing",
@@ -135,7 +138,6 @@ __all__ = [
     "read_arguments",
     "read_block",
     "read_call",
-    "redacted",
     "replayed_fields",
     "reply_metadata",
     "result_content",

@@ -16,6 +16,7 @@ class ClientPair:
 
     Args:
         transport, async_transport: passed to the clients; ``None`` uses the shared ones.
+        built: settings that were checked before, instead of ``settings``.
         settings: arguments of :class:`RequestyClient`.
     """
 
@@ -24,9 +25,10 @@ class ClientPair:
         *,
         transport: Transport | HTTPClient | None = None,
         async_transport: AsyncTransport | AsyncHTTPClient | None = None,
+        built: ClientSettings | None = None,
         **settings: Any,
     ) -> None:
-        shared = ClientSettings.build(**settings)
+        shared = ClientSettings.build(**settings) if built is None else built
         self.settings = shared
         self.sync = RequestyClient(settings=shared, transport=transport)
         self.aio = AsyncRequestyClient(settings=shared, transport=async_transport)

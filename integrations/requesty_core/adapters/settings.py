@@ -38,7 +38,7 @@ class ConnectionSettings(TypedDict, total=False):
 
     Attributes:
         api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request. Default:
-            ``REQUESTY_API_KEY``, read by the first request.
+            ``REQUESTY_API_KEY``, read now or, if it is not set yet, by the first request.
         base_url: the gateway's base URL, verbatim. Default: ``region``, else ``REQUESTY_BASE_URL``, else the global
             router.
         region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from requesty_core.catalog.retirement import warn_of_retirement
 from requesty_core.embeddings.line import Line
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.adaptation import Adaptation
+from requesty_core.exchange.body import check_json
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
@@ -30,7 +31,7 @@ from requesty_core.retry.health import HealthBoard
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step, steps_from
 from requesty_core.settings.checks import shown
-from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, Config, Timeouts, check_count
+from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, ApiKey, Config, Timeouts, check_count
 from requesty_core.settings.names import known_arguments
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
 from requesty_core.telemetry.call import CallTelemetry, check_tracing
@@ -124,8 +125,8 @@ class ClientSettings:
             ),
             fallbacks=steps_from(fallbacks),
             policy=check_policy(fallback_policy) or FallbackPolicy(),
-            options=RequestyOptions.coerce(options),
-            extra_body=_mapping(extra_body, "extra_body"),
+            options=_sendable(RequestyOptions.coerce(options)),
+            extra_body=_fields(extra_body),
             ledger=check_object(ledger, "ledger"),
             budget=check_object(budget, "budget"),
             on_event=check_callable(on_event, "on_event"),
@@ -141,6 +142,10 @@ class ClientSettings:
                 max_response_bytes=max_response_bytes,
             ),
         )
+
+    def with_key(self, api_key: Any) -> ClientSettings:
+        """The same with another key; everything shared stays shared."""
+        return replace(self, config=replace(self.config, api_key=ApiKey(api_key)))
 
     def call_options(
         self,
@@ -217,12 +222,12 @@ class ClientSettings:
         """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""
         key = self.config.api_key
         if not self.tracing or operation is None:
-            return CallTelemetry(key.redact)
+            return CallTelemetry(key.blotter)
         from requesty_core.telemetry.tracing import CallSpan, wants_content
 
         model, content = call.steps[0].model, wants_content(self.tracing)
         span = CallSpan(operation, model, self.config.base_url, redact=key.redact, content=content)
-        return CallTelemetry(key.redact, span)
+        return CallTelemetry(key.blotter, span)
 
     def _estimate(self, model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
         return estimate_cost(self.catalog, model, body, length)
@@ -239,6 +244,17 @@ class ClientSettings:
 
 
 _random = random.Random()
+
+
+def _fields(extra_body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    fields = _mapping(extra_body, "extra_body")
+    check_json(fields, "extra_body")
+    return fields
+
+
+def _sendable(options: RequestyOptions) -> RequestyOptions:
+    check_json(options.to_body(), "options")
+    return options
 
 
 def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]:

@@ -127,7 +127,14 @@ class Results:
         failed = tuple(sorted(self._lost | unsent))
         text = f"{len(failed)} of {count} inputs were not embedded ({positions_in_short(failed)}): {first.message}"
         if end is not None and (unsent or streamed):
-            text += f"; {end[1]}, and {f'{len(unsent)} inputs' if unsent else 'further inputs'} were not sent"
+            rest = (
+                "further inputs were"
+                if not unsent
+                else "1 input was"
+                if len(unsent) == 1
+                else f"{len(unsent)} inputs were"
+            )
+            text += f"; {end[1]}, and {rest} not sent"
         error = _made(first, text, self.model, attempts)
         error.failed_inputs, error.not_sent = failed, tuple(sorted(unsent))
         if not streamed:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from requesty_core.errors import ErrorKind, MalformedResponseError, RequestyError
@@ -140,10 +140,16 @@ class EmbeddingsRun:
 
     def answered(self, batch: Batch, result: BatchResult, attempts: Sequence[Attempt]) -> None:
         """A batch was answered."""
-        self._reported(batch, attempts)
-        self.results.told(batch.positions[0], result)
         wrong = dict(result.wrong)
-        if self._misfits(batch, result, wrong):
+        unlike = self._misfits(result, wrong)
+        error = unlike or (MalformedResponseError(wrong[min(wrong)]) if wrong else None)
+        self._reported(batch, attempts if error is None else _ended_with(error, attempts))
+        self.results.told(batch.positions[0], result)
+        if unlike is not None:
+            unlike.requested_model, unlike.request_id = self.results.model, result.request_id
+            unlike.attempts = self.results.attempts
+            self._lose(batch.positions, unlike)
+            self._ends(unlike, "all would have come like this")
             return
         good = 0
         for place, (position, vector) in enumerate(zip(batch.positions, result.vectors, strict=True)):
@@ -153,46 +159,37 @@ class EmbeddingsRun:
         if good:
             self._successes += 1
             self._failing, self._probes = False, 0
-        if wrong:
-            self._ask_again(batch, wrong)
+        if error is not None:
+            self._ask_again(batch, wrong, error)
         elif batch.half_of is not None:
             batch.half_of.sizes.append(len(batch.items))
             if len(batch.half_of.sizes) == 2:
                 # Refused together, accepted apart: it was too much at a time.
                 self._cutter.size = min(self._cutter.size, max(batch.half_of.sizes))
 
-    def _misfits(self, batch: Batch, result: BatchResult, wrong: dict[int, str]) -> bool:
-        """Note the vectors of another length than the run's; whether they end it, because another was asked for."""
+    def _misfits(self, result: BatchResult, wrong: dict[int, str]) -> MalformedResponseError | None:
+        """Note the vectors of another length than the run's; the error that ends it if another was asked for."""
         width = result.width
         if self._width is None:
             self._width = width
         if width is None or width == self._width:
-            return False
+            return None
         if self._asked is not None:
-            error = unlike_asked(self._asked, width)
-            self._described(error, result)
-            self._lose(batch.positions, error)
-            self._ends(error, "all would have come like this")
-            return True
+            return unlike_asked(self._asked, width)
         for place, vector in enumerate(result.vectors):
             if vector is not None:
                 wrong[place] = f"an embedding has {width} numbers where the others have {self._width}"
-        return False
+        return None
 
-    def _ask_again(self, batch: Batch, wrong: dict[int, str]) -> None:
+    def _ask_again(self, batch: Batch, wrong: dict[int, str], error: MalformedResponseError) -> None:
         part = batch.part(sorted(wrong))
         if part.tries <= self.rules.retries and self._end is None:
             self._again.append(part)
             return
-        error = MalformedResponseError(wrong[min(wrong)], requested_model=self.results.model)
+        error.requested_model, error.attempts = self.results.model, self.results.attempts
         self._lose(part.positions, error)
         if len(part.items) == len(batch.items):
             self._count_failure(error)
-
-    def _described(self, error: RequestyError, result: BatchResult) -> None:
-        error.requested_model = self.results.model
-        error.request_id = result.request_id
-        error.attempts = self.results.attempts
 
     def failed(self, batch: Batch, error: RequestyError) -> None:
         """A batch failed for good."""
@@ -256,6 +253,18 @@ class EmbeddingsRun:
         if error is not None:
             raise error
         return known
+
+
+def _ended_with(error: RequestyError, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The attempts, of which the last one got an answer that was no use, or not all of it."""
+    last = replace(
+        attempts[-1],
+        outcome="error",
+        error=error.message,
+        error_class=type(error).__name__,
+        error_kind=error.kind,
+    )
+    return (*attempts[:-1], last)
 
 
 def is_about_inputs(error: RequestyError, fields: Collection[str]) -> bool:

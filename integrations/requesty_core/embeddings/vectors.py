@@ -146,7 +146,7 @@ def _read(received: ReceivedResponse, answer: _Answer | _LooseAnswer, count: int
     return BatchResult(
         vectors=vectors,
         usage=parse_usage(answer.usage),
-        served_model=answer.model if isinstance(answer.model, str) else None,
+        served_model=received.blot(answer.model) if isinstance(answer.model, str) else None,
         provider=received.provider,
         request_id=received.request_id,
         wrong=wrong,

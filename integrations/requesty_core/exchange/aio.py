@@ -15,7 +15,6 @@ from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Decoder, Gatherer
 from requesty_core.network.http import Request, Response, TransportError, headers_of
-from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
@@ -54,7 +53,7 @@ async def _fetch(
             deadlines.has_passed()
             raise transport_failure(running, exc, deadlines.expired, opened=response is not None) from None
         try:
-            received = ReceivedResponse(response.status_code, headers_of(response), content, running.model)
+            received = exchange.received(running, response.status_code, headers_of(response), content)
             return exchange.read(running, received)
         except ResponseError:
             distrust(response)
@@ -133,7 +132,7 @@ class AsyncOpened(Generic[E, R]):
                 content = await self._limits.wait(_content(response, self._request))
             except (*TransportError, TimeoutError) as exc:
                 raise transport_failure(running, exc, self._expired(), opened=True) from None
-            raise rejection(running, ReceivedResponse(response.status_code, headers, content, running.model))
+            raise rejection(running, exchange.received(running, response.status_code, headers, content))
         reader = self.reader = exchange.reader(running, response.status_code, headers)
         self._chunks = self._limits.iterate(_body(response, self._request))
         try:

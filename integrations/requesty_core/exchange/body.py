@@ -10,7 +10,7 @@ from requesty_core.settings.options import RequestyOptions
 from requesty_core.wire.json import encode_json
 from requesty_core.wire.plain import NotJSONError, is_plain, plain_json
 
-__all__ = ["build_body", "chat_body", "declared_tools", "encode_body"]
+__all__ = ["build_body", "chat_body", "check_json", "declared_tools", "encode_body"]
 
 
 def build_body(
@@ -77,6 +77,15 @@ def declared_tools(*bodies: Mapping[str, Any]) -> frozenset[str]:
         declared += body.get("functions") or ()
     names = [tool.get("name") for tool in declared if isinstance(tool, Mapping)]
     return frozenset(name for name in names if isinstance(name, str))
+
+
+def check_json(value: Mapping[str, Any], setting: str) -> None:
+    """Raise :class:`ConfigurationError`, naming the place in the setting, for what could not be sent."""
+    try:
+        if not is_plain(value):
+            plain_json(value, setting)
+    except NotJSONError as error:
+        raise ConfigurationError(f"{error.path}: {error.reason}") from None
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:

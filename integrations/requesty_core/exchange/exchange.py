@@ -24,6 +24,7 @@ from requesty_core.errors import (
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.replies.attempts import Attempt, Phase
+from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Action, FallbackEngine, Send
 from requesty_core.telemetry.call import CallTelemetry
@@ -173,6 +174,12 @@ class Exchange:
         # What the caller's own hook raised ends the call, whatever its class: it must not look like a failed attempt.
         if self._observer_error is not None:
             raise self._observer_error
+
+    def received(
+        self, running: RunningAttempt, status: int, headers: Mapping[str, str], content: bytes = b""
+    ) -> ReceivedResponse:
+        """The response of an attempt, as readers see it: without keys."""
+        return ReceivedResponse(status, headers, content, running.model, self.telemetry.blotter)
 
     def fail(self, running: RunningAttempt, error: RequestyError, *, others_running: bool = False) -> None:
         """An attempt failed: record it and let the engine decide what is next."""

@@ -128,6 +128,9 @@ class Reader(Generic[E, R]):
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
                     raise _malformed(payload, exc) from None
+                if self._held is not None and self.running.received is not None:
+                    # What names the answer is in its first chunks.
+                    chunk = self.running.received.names(chunk)
                 events += feed(_chunk(event, chunk))
         except RequestyError as error:
             self._failure = self._with_partial(error)

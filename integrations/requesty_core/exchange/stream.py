@@ -59,7 +59,7 @@ class StreamExchange(Exchange, Generic[E, R]):
 
     def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[E, R]:
         """A reader for the body of a response with a 2xx status."""
-        running.received = ReceivedResponse(status, headers, b"", running.model)
+        running.received = self.received(running, status, headers)
         reader = running.reader = Reader(running, self._accumulate(running.received), self.clock)
         return reader
 

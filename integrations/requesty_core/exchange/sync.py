@@ -17,7 +17,6 @@ from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Decoder, Gatherer
 from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
-from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
@@ -61,7 +60,7 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
         finally:
             watch.cancel()
         try:
-            received = ReceivedResponse(response.status_code, headers_of(response), content, running.model)
+            received = exchange.received(running, response.status_code, headers_of(response), content)
             return exchange.read(running, received)
         except ResponseError:
             distrust(response)
@@ -119,7 +118,7 @@ class Opened(Generic[E, R]):
             headers = headers_of(response)
             if not 200 <= response.status_code < 300:
                 content = self._read(response, running)
-                raise rejection(running, ReceivedResponse(response.status_code, headers, content, running.model))
+                raise rejection(running, exchange.received(running, response.status_code, headers, content))
             self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
             self._chunks = _body(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.

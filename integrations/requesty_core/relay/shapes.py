@@ -47,6 +47,7 @@ class ChatChunkAccumulator:
 
     def __init__(self, received: ReceivedResponse, declared_tools: frozenset[str] | None, *, asked_usage: bool) -> None:
         self._inner = Accumulator(received.model, declared_tools, received.context())
+        self._names = received.names
         self._asked_usage = asked_usage
         self._meaningful = False
         self._with_role: set[int] = set()
@@ -65,6 +66,7 @@ class ChatChunkAccumulator:
 
     def feed(self, chunk: object) -> list[Chunk]:
         """Read one decoded chunk. Raises as :meth:`Accumulator.feed`."""
+        chunk = self._names(chunk)
         events = self._inner.feed(chunk)
         assert isinstance(chunk, dict)
         if not self._meaningful:

@@ -10,7 +10,6 @@ from requesty_core.exchange.reader import Reader
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.money.usage import parse_usage
 from requesty_core.replies.protocols import StreamAccumulator
-from requesty_core.replies.received import ReceivedResponse
 from requesty_core.wire.json import encode_json
 
 from .incoming import _json
@@ -36,7 +35,7 @@ class RelayStream(StreamExchange[Any, Any]):
 
     def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[Any, Any]:
         """A reader that keeps the bytes."""
-        running.received = received = ReceivedResponse(status, headers, b"", running.model)
+        running.received = received = self.received(running, status, headers)
         reader = running.reader = RelayReader(running, self._accumulate(received), self.clock)
         return reader
 
@@ -145,7 +144,7 @@ class OpaqueStream(StreamExchange[Any, Any]):
 
     def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[Any, Any]:
         """A reader that reads nothing but usage."""
-        running.received = ReceivedResponse(status, headers, b"", running.model)
+        running.received = self.received(running, status, headers)
         reader = running.reader = OpaqueReader(running, self._accumulate(running.received), self.clock)
         return reader
 

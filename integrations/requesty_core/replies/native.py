@@ -66,10 +66,10 @@ class NativeEvent(msgspec.Struct, frozen=True):
 def _reply(received: ReceivedResponse, body: Mapping[str, Any], usage: Mapping[str, Any] | None) -> NativeReply:
     model = body.get("model")
     return NativeReply(
-        body=body,
+        body=received.names(body),
         usage=parse_usage(usage),
         requested_model=received.model,
-        served_model=model if isinstance(model, str) and model else None,
+        served_model=received.blot(model) if isinstance(model, str) and model else None,
         provider=received.provider,
         request_id=received.request_id,
         headers=received.headers,

@@ -8,6 +8,7 @@ from typing import Any
 from requesty_core.errors import (
     MalformedResponseError,
 )
+from requesty_core.settings.blotter import Blotter
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
 from .reply import ChatReply, Message
@@ -18,11 +19,14 @@ __all__ = ["ReceivedResponse"]
 class ReceivedResponse:
     """A complete response as the readers see it: status, lower-case headers, body, and what the headers tell."""
 
-    __slots__ = ("content", "headers", "model", "provider", "request_id", "status")
+    __slots__ = ("_blotter", "content", "headers", "model", "provider", "request_id", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], content: bytes, model: str, blotter: Blotter | None = None
+    ) -> None:
+        self._blotter = blotter
         self.status = status
-        self.headers = headers
+        self.headers = headers = headers if blotter is None else blotter.headers(headers)
         self.content = content
         self.model = model
         self.request_id = headers.get("x-requesty-request-id") or headers.get("fly-request-id")
@@ -31,10 +35,18 @@ class ReceivedResponse:
     def json(self) -> Any:
         """The decoded body. Raises ``MalformedResponseError`` if it is not JSON."""
         try:
-            return decode_json(self.content)
+            return self.names(decode_json(self.content))
         except JSONDecodeError as exc:
             excerpt = " ".join(self.content[:200].decode("utf-8", "replace").split())
             raise MalformedResponseError(f"the body is not JSON ({exc}): {excerpt}", status=self.status) from None
+
+    def names(self, body: Any) -> Any:
+        """A decoded body, or chunk of one, whose id, model and other texts of its own hold no keys."""
+        return body if self._blotter is None else self._blotter.names(body)
+
+    def blot(self, text: str) -> str:
+        """A text of the answer without keys."""
+        return text if self._blotter is None else self._blotter.text(text)
 
     def context(self) -> ChatReply:
         """A reply that holds what the headers tell, for readers to fill."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from requesty_core._version import __version__
 from requesty_core.errors import ConfigurationError, MissingKeyError
 
+from .blotter import Blotter
 from .checks import shown
 from .options import check_headers, is_printable, merge_headers
 
@@ -43,15 +44,19 @@ class ApiKey:
 
     ``source`` is the key itself, an object with ``get_secret_value()``, or a callable that is asked before every
     request (for rotation; it may return an awaitable when only async clients use it). Without one, the environment
-    variable ``REQUESTY_API_KEY`` is read when the first request needs it. No other variable is ever read.
+    variable ``REQUESTY_API_KEY`` is read, now, or if it is not set yet, when the first request needs it. No other
+    variable is ever read.
     """
 
-    __slots__ = ("_seen", "_source")
+    __slots__ = ("_found", "_source", "blotter")
     _source: str | Callable[[], Any] | None
+    blotter: Blotter
+    """Takes every key that was ever used out of texts."""
 
     def __init__(self, source: Any = None) -> None:
-        if isinstance(source, ApiKey):
-            source = source._source
+        given = source if isinstance(source, ApiKey) else None
+        if given is not None:
+            source = given._source
         reveal = getattr(source, "get_secret_value", None)
         if callable(reveal):
             source = reveal()
@@ -60,12 +65,18 @@ class ApiKey:
         elif source is not None and not callable(source):
             raise ConfigurationError(f"api_key: must be a string or a callable, not {type(source).__name__}")
         self._source = source
-        self._seen: str | None = None
+        self._found: str | None = None
+        self.blotter = Blotter(_of_environment) if given is None else given.blotter
+        if source is None:
+            self._found = _of_environment() if given is None else given._found
+        for key in (source, self._found):
+            if isinstance(key, str):
+                self.blotter.add(key)
 
     @property
     def is_set(self) -> bool:
         """Whether a request could find a key now."""
-        return self._source is not None or bool(os.environ.get("REQUESTY_API_KEY"))
+        return self._source is not None or bool(self._found or _of_environment())
 
     def get(self) -> str:
         """The key. Raises :class:`MissingKeyError` if there is none."""
@@ -75,8 +86,7 @@ class ApiKey:
             if callable(close):
                 close()
             raise ConfigurationError("api_key: the callable returned no string; async callables need the async client")
-        self._seen = _check_key(value)
-        return self._seen
+        return self._used(value)
 
     async def aget(self) -> str:
         """The key, awaiting the callable's answer if need be. Raises as :meth:`get`."""
@@ -85,20 +95,21 @@ class ApiKey:
             value = await value
         if not isinstance(value, str):
             raise ConfigurationError("api_key: the callable returned no string")
-        self._seen = _check_key(value)
-        return self._seen
+        return self._used(value)
+
+    def _used(self, value: str) -> str:
+        key = _check_key(value)
+        self.blotter.add(key)
+        return key
 
     def redact(self, text: str) -> str:
-        """The text with the key blotted out, where a server or proxy echoed it."""
-        for key in (self._seen, self._source, os.environ.get("REQUESTY_API_KEY")):
-            if isinstance(key, str) and len(key) >= 4:
-                text = text.replace(key, "**********")
-        return text
+        """The text with every key blotted out that was ever used, where a server or proxy echoed one."""
+        return self.blotter.text(text)
 
     def _ask(self) -> Any:
         source = self._source
         if source is None:
-            source = os.environ.get("REQUESTY_API_KEY")
+            source = self._found = self._found or _of_environment()
             if not source:
                 raise MissingKeyError("api_key: no Requesty API key; pass api_key=... or set REQUESTY_API_KEY")
         return source() if callable(source) else source
@@ -114,6 +125,10 @@ class ApiKey:
     def __reduce__(self) -> tuple[type[ApiKey], tuple[()]]:
         # A pickle may be stored or sent: the copy reads the environment of wherever it wakes up.
         return ApiKey, ()
+
+
+def _of_environment() -> str | None:
+    return os.environ.get("REQUESTY_API_KEY")
 
 
 def _check_key(key: str) -> str:

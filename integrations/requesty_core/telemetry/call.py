@@ -5,15 +5,16 @@ The key is blotted out of every error before anything is logged, recorded or rai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from requesty_core.errors import ConfigurationError, ErrorResponse, RequestyError
 from requesty_core.replies.attempts import Attempt
+from requesty_core.settings.blotter import Blotter, blotted
 
 from .events import logger
 
-__all__ = ["CallTelemetry", "check_tracing", "redacted"]
+__all__ = ["CallTelemetry", "check_tracing"]
 
 
 class Span(Protocol):
@@ -41,39 +42,39 @@ class Span(Protocol):
         """The call is over."""
 
 
-def redacted(value: Any, redact: Callable[[str], str]) -> Any:
-    """JSON with the key blotted out of every text in it."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: redacted(item, redact) for key, item in value.items()}
-    if isinstance(value, list):
-        return [redacted(item, redact) for item in value]
-    return value
-
-
 def check_tracing(value: Any) -> bool | str:
     """The setting, checked. Raises :class:`ConfigurationError`."""
     if value is None:
         return False
     if isinstance(value, bool) or value == "content":
         checked: bool | str = value
+        if checked:
+            _need_opentelemetry()
         return checked
     raise ConfigurationError(f"tracing: {value!r} is none of False, True and 'content'")
+
+
+def _need_opentelemetry() -> None:
+    try:
+        import opentelemetry.trace  # noqa: F401
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "tracing: OpenTelemetry is not installed; run: pip install opentelemetry-api"
+        ) from None
 
 
 class CallTelemetry:
     """One call's telemetry.
 
     Args:
-        redact: blots the key out of a text.
+        blotter: takes keys out of texts.
         span: the span of the call, if it has one.
     """
 
-    __slots__ = ("_redact", "_span")
+    __slots__ = ("_span", "blotter")
 
-    def __init__(self, redact: Callable[[str], str] | None = None, span: Span | None = None) -> None:
-        self._redact = redact
+    def __init__(self, blotter: Blotter | None = None, span: Span | None = None) -> None:
+        self.blotter = blotter
         self._span = span
 
     def asked(self, body: Mapping[str, Any] | None) -> None:
@@ -91,21 +92,22 @@ class CallTelemetry:
             self._span.first_token()
 
     def clean(self, error: RequestyError) -> None:
-        """Blot the key out of the error's message, body and response, where a server or proxy echoed it."""
-        redact = self._redact
-        if redact is None:
+        """Blot keys out of the error's message, ids, body and response, where a server or proxy echoed them."""
+        blotter = self.blotter
+        if blotter is None:
             return
-        message = redact(error.message)
+        message = blotter.text(error.message)
         if message != error.message:
             error.message = message
             error.args = (message, *error.args[1:])
-        error.body = redacted(error.body, redact)
+        if error.request_id is not None:
+            error.request_id = blotter.text(error.request_id)
+        error.body = blotted(error.body, blotter.text)
         if error.response is not None:
             error.response = ErrorResponse(
                 error.response.status_code,
-                redacted(error.response.headers, redact),
-                # Latin-1 has a character for every byte, and keys are ASCII.
-                redact(error.response.content.decode("latin-1")).encode("latin-1"),
+                blotter.headers(error.response.headers),
+                blotter.content(error.response.content),
             )
 
     def attempt(self, attempt: Attempt) -> None:

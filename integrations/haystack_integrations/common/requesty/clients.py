@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret
@@ -24,7 +25,8 @@ _OPENING = threading.Lock()
 class Clients:
     """Sync and async client over one set of settings.
 
-    Settings are checked at once, so that a mistake shows where it was made; the key is read when a run needs it.
+    Settings are checked, and their environment variables read, at once, so that a mistake shows where it was made; the
+    key, which is a ``Secret``, is read when a run needs it, as everywhere in Haystack.
     Raises :class:`ConfigurationError` for an unusable setting.
     """
 
@@ -40,7 +42,7 @@ class Clients:
         from requesty_core.errors import ConfigurationError
 
         try:
-            ClientSettings.build(**settings)
+            self._built = ClientSettings.build(**settings)
         except ConfigurationError as error:
             # Haystack's name of the setting, which is what the user wrote.
             if error.message.startswith("base_url:"):
@@ -61,7 +63,7 @@ class Clients:
                     own["async_transport"] = init_http_client(dict(self._http), async_client=True)
                 from requesty_core.adapters import ClientPair
 
-                self._pair = ClientPair(api_key=key, **own, **self._settings)
+                self._pair = ClientPair(built=self._built.with_key(key), **own)
             return self._pair
 
     def close(self) -> None:
@@ -78,7 +80,8 @@ class Clients:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Clients:
         # Settings are immutable to the clients; ledger, budget and connections are shared on purpose.
-        twin = Clients(self._api_key, self._http, self._settings)
+        twin = copy(self)
+        twin._pair = None
         memo[id(self)] = twin
         return twin
 

@@ -55,7 +55,7 @@ class RequestyClient(BaseClient):
 
     Args:
         api_key: the key, an object with ``get_secret_value()``, or a callable asked before every request; default:
-            ``REQUESTY_API_KEY`` when the first request is made.
+            ``REQUESTY_API_KEY``, now or, if it is not set yet, when the first request is made.
         base_url: the gateway's OpenAI-style base URL, taken verbatim.
         region: ``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``.
         management_url: host of the management API, if it cannot be derived from the base URL.
