@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from tests.support.environment import clean_environment
 
 from requesty_emulator import GatewayEmulator
-
-# A release is tried with one extra alone; what compares all adapters needs them all.
-collect_ignore = [] if all(map(find_spec, ("haystack", "opentelemetry"))) else ["test_settings.py"]
-
 
 __all__ = ["clean_environment"]
 

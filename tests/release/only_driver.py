@@ -1,6 +1,6 @@
 """A pytest plugin that leaves one driver in the conformance matrix, so that it runs where one framework is installed.
 
-``CONFORMANCE_DRIVER=langchain python -m pytest -p tests.release.only_driver tests/conformance``
+``CONFORMANCE_DRIVER=langchain python -m pytest -p tests.release.only_driver tests/conformance/test_matrix.py``
 """
 
 from __future__ import annotations
