@@ -37,9 +37,11 @@ class ResponseMapping(OpenAIChatModel._MapModelResponseContext):
     signature: str | None = None
     images: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    response: ModelResponse | None = None
 
     def map_assistant_message(self, message: ModelResponse) -> Any:
         """The message, ``None`` for a response that held nothing."""
+        self.response = message
         if any(isinstance(part, CompactionPart) for part in message.parts):
             parts = [self._summary(part) if isinstance(part, CompactionPart) else part for part in message.parts]
             message = replace(message, parts=[part for part in parts if part is not None])
@@ -86,7 +88,8 @@ class ResponseMapping(OpenAIChatModel._MapModelResponseContext):
 
     def _into_message_param(self) -> Any:
         message: Any = super()._into_message_param()
-        details = (self.message.provider_details if self.message else None) or {}
+        provider = self.response.provider_name if self.response else None
+        details = (self.response.provider_details if self.response else None) or {}
         refusal = details.get("refusal")
         if message is None:
             message = {"role": "assistant", **{name: "\n\n".join(texts) for name, texts in self.thinkings.items()}}
@@ -104,6 +107,6 @@ class ResponseMapping(OpenAIChatModel._MapModelResponseContext):
             message["refusal"] = refusal
         if self.signature is not None:
             message["reasoning_signature"] = self.signature
-        if isinstance(extra := details.get("extra"), Mapping) and self.message and self.message.provider_name == SYSTEM:
+        if isinstance(extra := details.get("extra"), Mapping) and provider == SYSTEM:
             message |= replayed_fields(extra)
         return message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret
@@ -80,8 +79,9 @@ class Clients:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Clients:
         # Settings are immutable to the clients; ledger, budget and connections are shared on purpose.
-        twin = copy(self)
-        twin._pair = None
+        # A copy stays in this process and keeps the key, which a pickle leaves behind.
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _pair=None)
         memo[id(self)] = twin
         return twin
 
