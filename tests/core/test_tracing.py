@@ -351,9 +351,8 @@ async def test_a_failure_is_measured_with_its_class(
 
 def test_tracing_without_the_api_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    client = RequestyClient(api_key=KEY, transport=Gateway(200), tracing=True)
     with pytest.raises(ConfigurationError, match="pip install opentelemetry-api"):
-        client.chat(**CALL)
+        RequestyClient(api_key=KEY, transport=Gateway(200), tracing=True)
 
 
 @pytest.mark.parametrize("value", ["yes", 1, {"content": True}])
