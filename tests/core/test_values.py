@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import copy
 import math
 import pickle
 import random
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
