@@ -13,7 +13,7 @@ from typing import Any, Literal
 from requesty_core.catalog.cache import current
 from requesty_core.catalog.catalog import Catalog
 from requesty_core.catalog.model_id import check_model
-from requesty_core.catalog.prepare import Adapt, check_adapt
+from requesty_core.catalog.prepare import Adapt, Form, check_adapt
 from requesty_core.catalog.refusals import RefusalMemory
 from requesty_core.catalog.requirements import Requirements, check_requirements
 from requesty_core.catalog.retirement import warn_of_retirement
@@ -210,9 +210,9 @@ class ClientSettings:
             window=self.window or self._known_window,
         )
 
-    def adaptation(self, call: CallOptions) -> Adaptation:
-        """How one chat call's body follows the rules of the models that it is sent to."""
-        return Adaptation(self.adapt, call.added_fields, self.refusals)
+    def adaptation(self, call: CallOptions, form: Form = "chat") -> Adaptation:
+        """How one call's body follows the rules of the models that it is sent to."""
+        return Adaptation(self.adapt, call.added_fields, self.refusals, form)
 
     def accounts(self, call: CallOptions) -> Accounts:
         """Where one call is booked."""

@@ -201,6 +201,73 @@ def test_a_later_model_is_sent_what_it_takes_on_responses_too(unary: Any) -> Non
     assert [set(a.left_out) for a in reply.attempts] == [set(), {"temperature"}]
 
 
+@pytest.mark.parametrize(
+    ("model", "effort", "left"),
+    [("claude-opus-5-5", "none", {"reasoning"}), ("claude-opus-5-5", "low", set()), ("openai/gpt-5.4", "low", set())],
+)
+def test_an_effort_stands_where_the_format_has_it(unary: Any, model: str, effort: str, left: set[str]) -> None:
+    done = http(200, {"id": "r", "object": "response", "status": "completed", "model": "m", "output": []})
+    wire = Wire(http(503), done)
+    client = unary.client(wire, fallbacks=[model])
+    call = {"input": "x", "reasoning": {"effort": effort}, "tools": [{**TOOLS[0]["function"], "type": "function"}]}
+    reply = unary.run(client, lambda c: c.responses(model="acme/first", **call))
+    assert set(wire.body(0)) - set(wire.body(1)) == left
+    assert [set(a.left_out) for a in reply.attempts] == [set(), left]
+
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": "end_turn"}
+MESSAGES_TOOL = {"name": "tide", "input_schema": {"type": "object"}}
+MESSAGES: list[tuple[str, dict[str, Any], dict[str, Any], set[str]]] = [
+    ("openai/gpt-5", {"temperature": 0.2, "top_p": 0.5}, {}, {"temperature", "top_p"}),
+    ("anthropic/claude-sonnet-4-5", {"temperature": 0.2, "top_p": 0.5}, {"temperature": 0.2}, {"top_p"}),
+    (
+        "anthropic/claude-sonnet-4-5",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "tool_choice": {"type": "any"}, "temperature": 1.0},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        {"tool_choice", "temperature"},
+    ),
+    (
+        "anthropic/claude-sonnet-4-5",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "tool_choice": {"type": "auto"}},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "tool_choice": {"type": "auto"}},
+        set(),
+    ),
+    (
+        "anthropic/claude-opus-4-7",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "top_k": 5},
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}},
+        {"thinking", "top_k"},
+    ),
+    (
+        "anthropic/claude-opus-4-7",
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+        set(),
+    ),
+    ("claude-opus-5-5", {"tool_choice": {"type": "tool", "name": "tide"}}, {}, {"tool_choice"}),
+    ("openai/gpt-5.1", {"thinking": {"type": "enabled", "budget_tokens": 2000}}, {}, {"thinking"}),
+    (
+        "acme/new",
+        {"temperature": 0.2, "tool_choice": {"type": "any"}},
+        {"temperature": 0.2, "tool_choice": {"type": "any"}},
+        set(),
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "fields", "sent", "left"), MESSAGES)
+def test_a_later_model_is_sent_what_it_takes_on_messages_too(
+    unary: Any, model: str, fields: dict[str, Any], sent: dict[str, Any], left: set[str]
+) -> None:
+    wire = Wire(http(503), http(200, MESSAGE))
+    client = unary.client(wire, fallbacks=[model])
+    call = {"messages": [ASK], "max_tokens": 9, "tools": [MESSAGES_TOOL]}
+    reply = unary.run(client, lambda c: c.messages(model="acme/first", **call, **fields))
+    assert wire.body(0) == {"model": "acme/first", **call, **fields}
+    assert wire.body(1) == {"model": model, **call, **sent}
+    assert [set(a.left_out) for a in reply.attempts] == [set(), left]
+
+
 ENABLED, ADAPTIVE, DISABLED = {"type": "enabled", "budget_tokens": 2000}, {"type": "adaptive"}, {"type": "disabled"}
 
 
