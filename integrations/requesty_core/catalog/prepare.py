@@ -135,6 +135,9 @@ def prepare(
 class _Preparation:
     """One body on its way; it is copied before the first change."""
 
+    names: Mapping[str, str] = {}
+    """What the format calls fields that the rules know by chat completions' name."""
+
     def __init__(self, body: Mapping[str, Any], model: str, rules: ModelRules, added: Set[str], adapt: bool) -> None:
         self.body: dict[str, Any] = dict(body)
         self.model = model
@@ -152,7 +155,8 @@ class _Preparation:
             self._drop(name, "was refused by this model before")
         reasoning = reasons(self.body, self.model, self.rules)
         self._tool_choice(reasoning)
-        for name in sorted(self.rules.refused.intersection(self.body) - _LIMITS):
+        refused = {self.names.get(name, name) for name in self.rules.refused}
+        for name in sorted(refused.intersection(self.body) - _LIMITS):
             self._drop(name, "is refused by this model")
         if reasoning:
             for name in sorted(self.rules.refused_while_reasoning.intersection(self.body)):
@@ -251,6 +255,8 @@ class _Preparation:
 
 class _Messages(_Preparation):
     """A body in Anthropic's format: its own limit of tokens and place of the effort, and no roles to change."""
+
+    names: Mapping[str, str] = {"stop": "stop_sequences"}
 
     def _effort(self) -> None:
         effort = effort_of(self.body)

@@ -245,6 +245,7 @@ MESSAGES: list[tuple[str, dict[str, Any], dict[str, Any], set[str]]] = [
         set(),
     ),
     ("claude-opus-5-5", {"tool_choice": {"type": "tool", "name": "tide"}}, {}, {"tool_choice"}),
+    ("xai/grok-4", {"stop_sequences": ["x"]}, {}, {"stop_sequences"}),
     ("openai/gpt-5.1", {"thinking": {"type": "enabled", "budget_tokens": 2000}}, {}, {"thinking"}),
     (
         "acme/new",
