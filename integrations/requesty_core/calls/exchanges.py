@@ -56,7 +56,7 @@ def chat_exchange(
         return reply, reply.usage
 
     exchange = UnaryExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         read,
         finish=_with_attempts,
@@ -78,7 +78,7 @@ def chat_stream_exchange(
         return Accumulator(received.model, declared, received.context())
 
     exchange: ChatStreamExchange = StreamExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         accumulate,
         adaptation=settings.adaptation(call),
@@ -96,7 +96,7 @@ def native_exchange(
 
     call, body = _native_body(settings, model, {**fields, **params}, stream=False)
     exchange = UnaryExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         read_native,
         finish=_native_attempts,
@@ -117,7 +117,7 @@ def native_stream_exchange(
     """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
     call, body = _native_body(settings, model, {**fields, **params}, stream=True)
     exchange: StreamExchange[NativeEvent, NativeReply] = StreamExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         accumulate,
         adaptation=settings.adaptation(call, path),

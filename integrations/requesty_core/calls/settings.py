@@ -10,8 +10,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
+from requesty_core.catalog.abilities import may_take
 from requesty_core.catalog.cache import current
 from requesty_core.catalog.catalog import Catalog
+from requesty_core.catalog.media import media_of
 from requesty_core.catalog.model_id import check_model
 from requesty_core.catalog.prepare import Adapt, Form, check_adapt
 from requesty_core.catalog.refusals import RefusalMemory
@@ -198,8 +200,9 @@ class ClientSettings:
         if self.require is not None and named:
             self.check_models([str(one) for one in (named if isinstance(named, (list, tuple)) else [named])])
 
-    def engine(self, call: CallOptions) -> FallbackEngine:
-        """The decisions of one call."""
+    def engine(self, call: CallOptions, body: Mapping[str, Any] | None = None) -> FallbackEngine:
+        """The decisions of one call; ``body`` tells what the models of a chain are to take."""
+        media = media_of(body) if body is not None and len(call.steps) > 1 else frozenset()
         return FallbackEngine(
             call.steps,
             policy=call.policy,
@@ -208,6 +211,7 @@ class ClientSettings:
             health=self.health,
             random=_random,
             window=self.window or self._known_window,
+            takes=partial(may_take, media=media, catalog=self.catalog) if media else None,
         )
 
     def adaptation(self, call: CallOptions, form: Form = "chat") -> Adaptation:

@@ -203,7 +203,7 @@ def _unary_call(
         return relayed, usage
 
     exchange = UnaryExchange(
-        settings.engine(options),
+        settings.engine(options, fields),
         fields,
         reader,
         accounts=settings.accounts(options) if billed else Accounts(),
@@ -232,7 +232,7 @@ def _stream_call(
     adaptation: Adaptation | None = None,
 ) -> RelayCall:
     exchange = RelayStream(
-        settings.engine(options),
+        settings.engine(options, fields),
         fields,
         accumulate,
         accounts=settings.accounts(options),

@@ -304,3 +304,47 @@ def test_a_refused_budget_becomes_an_effort(unary: Any) -> None:
 def test_adapt_is_one_of_three_words(value: Any, unary: Any) -> None:
     with pytest.raises(ValueError, match=r"^adapt: .* give 'chain', 'always' or 'never'$"):
         unary.client(Wire(), adapt=value)
+
+
+# --- media ------------------------------------------------------------------------------------------------------------
+
+SEES, BLIND, UNKNOWN = "openai/gpt-4o", "alibaba/qwen-max", "acme/unheard-of"
+PICTURE = {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}
+
+
+@pytest.mark.parametrize(
+    ("part", "chain", "order"),
+    [
+        (PICTURE, [BLIND, SEES], [SEES, BLIND]),
+        (PICTURE, [BLIND, UNKNOWN, SEES], [UNKNOWN, SEES, BLIND]),
+        (PICTURE, [SEES, BLIND], [SEES, BLIND]),
+        ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}, [SEES, UNKNOWN], [UNKNOWN, SEES]),
+        ({"type": "text", "text": "no picture"}, [BLIND, SEES], [BLIND, SEES]),
+        ({"type": "file", "file": {"file_data": "AA=="}}, [BLIND, SEES], [BLIND, SEES]),
+    ],
+)
+def test_models_that_cannot_see_a_picture_are_asked_last(
+    unary: Any, part: dict[str, Any], chain: list[str], order: list[str]
+) -> None:
+    wire = Wire(*[http(503)] * len(chain), answer())
+    messages = [{"role": "user", "content": [part]}]
+    unary(wire, {"fallbacks": chain}, model="acme/first", messages=messages)
+    assert [wire.body(at)["model"] for at in range(len(chain) + 1)] == ["acme/first", *order]
+
+
+@pytest.mark.parametrize("route", ["messages", "responses"])
+def test_and_so_are_they_in_the_other_formats(unary: Any, route: str) -> None:
+    kind = "image" if route == "messages" else "input_image"
+    turns = [{"role": "user", "content": [{"type": kind}]}]
+    call: dict[str, Any] = {"messages": turns, "max_tokens": 9} if route == "messages" else {"input": turns}
+    done = {"id": "r", "object": "response", "status": "completed", "model": "m", "output": []}
+    wire = Wire(http(503), http(200, MESSAGE if route == "messages" else done))
+    client = unary.client(wire, fallbacks=[BLIND, SEES])
+    unary.run(client, lambda c: getattr(c, route)(model="acme/first", **call))
+    assert wire.body(1)["model"] == SEES
+
+
+def test_the_model_that_was_named_is_asked_first_all_the_same(unary: Any) -> None:
+    wire = Wire(answer())
+    unary(wire, {"fallbacks": [SEES]}, model=BLIND, messages=[{"role": "user", "content": [PICTURE]}])
+    assert wire.body(0)["model"] == BLIND
