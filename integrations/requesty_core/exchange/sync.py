@@ -143,9 +143,12 @@ class Opened(Generic[E, R]):
 
     def _read(self, response: Response, running: RunningAttempt) -> bytes:
         try:
-            return _content(response, self._request)
+            content = _content(response, self._request)
         except TransportError as exc:
             raise transport_failure(running, exc, self._expired(), opened=True) from None
+        if self._watch.has_cut:
+            raise transport_failure(running, EOFError(), self._expired(), opened=True)
+        return content
 
     def _arriving(self) -> Iterator[bytes]:
         try:

@@ -156,6 +156,6 @@ def library_error(exc: Any) -> httpx.HTTPError | httpx.StreamError:
     if isinstance(exc, (httpx.HTTPError, httpx.StreamError)):
         return exc
     own = getattr(httpx, type(exc).__name__, httpx.TransportError)
-    if not (isinstance(own, type) and issubclass(own, httpx.HTTPError)):
+    if not (isinstance(own, type) and issubclass(own, httpx.RequestError)):
         own = httpx.TransportError
     return own(str(exc))

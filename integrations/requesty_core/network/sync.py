@@ -31,6 +31,9 @@ class SocketTransport(Transport):
         max_connections: connections at a time; further requests wait in line. Default: from the process's file limit.
     """
 
+    keeps_deadlines = True
+    """Whether every wait ends with the deadlines that travel with the request."""
+
     def __init__(
         self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None, max_connections: int | None = None
     ) -> None:
