@@ -13,11 +13,13 @@ from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResp
 from langchain_core import exceptions as lc
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
+from langgraph.errors import GraphBubbleUp
 
 from requesty_core import FallbackPolicy, RequestyError
 from requesty_core import errors as core
-from requesty_core.adapters import Answered, Asking, HealthBoard, ask_in_turn, perform, perform_async
+from requesty_core.adapters import Answered, Asking, HealthBoard, ask_in_turn, classified, perform, perform_async
 
+from ._cache_marks import request_for
 from ._errors import langchain_errors
 from .chat_models import ChatRequesty
 
@@ -40,7 +42,9 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
     Falls back on classified errors only (rate limit, overload, server, connection, timeout, truncated, no credit,
     unknown model, context overflow), never on a bad request, a wrong key, an interrupt or a bug. A model that failed is
     passed over for a while. After output has been streamed the error is raised, because a second answer would follow
-    the first half. Cache marks of the request are kept. Each model's own ``max_retries`` stays in force.
+    the first half. Each model's own ``max_retries`` stays in force. Errors of other providers' packages are read by
+    their status, also where they are wrapped. Cache marks of the request reach the models that take them, the gateway's
+    among them, and are left out for the others.
 
     Args:
         models: models to try in order after the agent's own: chat models, or ids for :class:`ChatRequesty`; an id takes
@@ -57,7 +61,7 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
         super().__init__()
         if not models:
             raise core.ConfigurationError("models: none given; name at least one model to fall back to")
-        self._models = models
+        self.models = models
         self._policy = policy or FallbackPolicy()
         self._health = HealthBoard()
 
@@ -79,8 +83,8 @@ class RequestyFallbackMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _requests(self, request: ModelRequest[Any]) -> list[ModelRequest[Any]]:
         """The request to each model of the chain, the agent's own first."""
-        others = [_as_model(model, request.model) for model in self._models]
-        return [request.override(model=model) for model in (request.model, *others)]
+        others = [_as_model(model, request.model) for model in self.models]
+        return [request, *(request_for(request, model) for model in others)]
 
     def _asking(self, requests: list[ModelRequest[Any]]) -> Asking[ModelResponse[Any]]:
         names = [_name(request.model) for request in requests]
@@ -102,10 +106,12 @@ def _as_model(model: BaseChatModel | str, primary: BaseChatModel) -> BaseChatMod
 
 def _classified(position: int, error: Exception) -> RequestyError | None:
     """The error in the terms of the rules; ``None`` for one they do not cover."""
-    if not isinstance(error, lc.ModelError):
+    if isinstance(error, (GraphBubbleUp, core.ConfigurationError)):
         return None
     if isinstance(error, RequestyError):
         return error
+    if not isinstance(error, lc.ModelError):
+        return classified(error)
     for foreign, cls in _FOREIGN:
         if isinstance(error, foreign):
             made = cls(str(error))

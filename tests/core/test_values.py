@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 import random
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -161,7 +162,11 @@ def _date(offset: float) -> str:
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
-        ({"retry-after": "1e999"}, None),
+        ({"retry-after": "1e999"}, sys.float_info.max),
+        ({"retry-after": "9" * 400}, sys.float_info.max),
+        ({"retry-after-ms": "1e999", "retry-after": "2"}, sys.float_info.max / 1000),
+        ({"retry-after": "-1e999"}, None),
+        ({"retry-after": " +Infinity "}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": ""}, None),
         ({"retry-after": _date(20)}, 20.0),

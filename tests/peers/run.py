@@ -60,6 +60,11 @@ _QUICK_OPENAI = (
     *("tests/test_request_body_routing_order.py", "tests/test_status_error_messages.py", "tests/lib/chat"),
     *("tests/lib/test_embeddings.py", "tests/lib/test_embedding_request_context.py", "tests/lib/test_audio.py"),
 )
+_CLIENT_OPENAI = (
+    *("tests/test_stream_mode.py", "tests/test_client.py", "tests/test_streaming.py", "tests/test_sse_framing.py"),
+    *("tests/test_retry_after_overflow.py", "tests/test_large_payload_contract.py", "tests/test_union_parsing.py"),
+    *("tests/test_debug_logging.py", "tests/test_httpx_compat.py", "tests/lib/responses"),
+)
 SUITES = {
     "openai": Suite(
         "openai==3.57.0",
@@ -75,7 +80,7 @@ SUITES = {
             "numpy",
         ),
         ("openai",),
-        (*_QUICK_OPENAI, "tests/test_stream_mode.py"),
+        (*_QUICK_OPENAI, *_CLIENT_OPENAI),
         _QUICK_OPENAI,
     ),
     "langchain-openai": Suite(

@@ -6,6 +6,8 @@ another library with ``httpx``'s interface is a change of this file.
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,7 +82,11 @@ Limits = httpx.Limits
 create_ssl_context = httpx.create_ssl_context
 ReadTimeout = httpx.ReadTimeout
 RemoteProtocolError = httpx.RemoteProtocolError
-TransportError = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+TransportError = (
+    *(httpx.HTTPError, httpx.StreamError, httpx.InvalidURL),
+    *(ConnectionError, TimeoutError, EOFError, ssl.SSLError, socket.gaierror),
+)
+"""What a transport raises where a connection fails: the library's own, and what a caller's may let through."""
 
 
 _UNSENT = (
@@ -104,6 +110,8 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
             httpx.PoolTimeout: f"{words}; none was free within timeout.pool (see max_connections)",
         }.get(type(exc), words)
         error = RequestTimeoutError(f"timeout: {what}", requested_model=model)
+    elif isinstance(exc, TimeoutError):
+        error = RequestTimeoutError(f"timeout: {words}", requested_model=model)
     elif isinstance(exc, httpx.DecodingError):
         error = MalformedResponseError(f"the body cannot be read: {words}", requested_model=model)
         # It would be as long, or as broken, the next time.

@@ -8,6 +8,7 @@ Nothing here sleeps or reads a clock.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -81,4 +82,6 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
+    if value == math.inf and any(letter.isdigit() for letter in text):
+        return sys.float_info.max  # A number, if one beyond all floats: longer than anyone would wait.
     return value if math.isfinite(value) and value >= 0 else None

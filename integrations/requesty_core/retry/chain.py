@@ -62,10 +62,14 @@ def fall_through(
                 yield action
                 continue
             key = action.step.model
-            error = yield keys.index(key)
+            position = keys.index(key)
+            error = yield position
             if error is None:
                 engine.succeeded(key)
                 return
+            if error.requested_model is None:
+                # Another package's error knows no model; who reads the summary wants to know which failed.
+                error.requested_model = names[position]
             engine.failed(key, error, clock())
 
 
