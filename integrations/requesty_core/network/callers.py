@@ -80,7 +80,9 @@ def _library_of(given: Any) -> Any:
 
 def _wrong_kind(given: Any, setting: str, mode: str, wanted: str) -> ConfigurationError:
     kind = given.__name__ + " itself" if isinstance(given, type) else f"a {type(given).__name__}"
-    return ConfigurationError(f"{setting}: {kind} cannot carry {mode} calls; give an {wanted}, or 'httpx'")
+    if kind[2] in "AEIOUaeiou" and kind.startswith("a "):
+        kind = f"an {kind[2:]}"
+    return ConfigurationError(f"{setting}: {kind} cannot carry {mode} calls; give {wanted}, or 'httpx'")
 
 
 def _timeouts(request: Request, client: Any, library: Any) -> dict[str, float | None]:
@@ -135,6 +137,8 @@ def _through(client: Any, library: Any, request: Request) -> tuple[Any, dict[str
 class ClientTransport(Transport):
     """A caller's own ``Client``."""
 
+    keeps_deadlines = True
+
     def __init__(self, client: Any, library: Any = LIBRARY) -> None:
         self._client = client
         self._library = library
@@ -181,6 +185,8 @@ class AsyncClientTransport(AsyncTransport):
 class _NamedTransport(Transport):
     """The process's transport of the library that was named."""
 
+    keeps_deadlines = True
+
     def __init__(self, network: NetworkSettings) -> None:
         self._network = network
 
@@ -216,6 +222,8 @@ def _foreign_request(library: Any, request: Request) -> Any:
 class _ForeignTransport(Transport):
     """A transport of the other library."""
 
+    keeps_deadlines = True
+
     def __init__(self, transport: Any, library: Any) -> None:
         self._transport = transport
         self._library = library
@@ -235,6 +243,8 @@ class _ForeignTransport(Transport):
 
 class _PlainTransport(Transport):
     """A transport of the caller's own, which knows no deadlines."""
+
+    keeps_deadlines = True
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

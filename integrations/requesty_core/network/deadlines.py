@@ -19,6 +19,8 @@ __all__ = ["EXTENSION", "NO_DEADLINES", "Deadlines", "Expired", "deadlines_of", 
 EXTENSION = "requesty_deadlines"
 """Key of a request's extensions under which the package's own transports find the attempt's deadlines."""
 
+NO_LOOP = "no asyncio event loop is running; async calls need asyncio or uvloop, under trio use the sync client"
+
 TOLERANCE_SECONDS = 0.005
 """So much earlier may a timer go off, by the grain of its clock."""
 

@@ -24,7 +24,7 @@ from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
 from .sync import SocketTransport
 
-__all__ = ["make_async_transport", "make_transport", "shared_transport"]
+__all__ = ["make_async_transport", "make_transport", "shared_transport", "tls_context"]
 
 
 @functools.cache
@@ -49,6 +49,11 @@ def _tls(network: NetworkSettings = DEFAULT_NETWORK) -> ssl.SSLContext:
             raise ConfigurationError(f"client_cert: cannot be used ({exc})") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def tls_context() -> ssl.SSLContext:
+    """The TLS context of a process that set nothing else. Raises :class:`ConfigurationError`."""
+    return _tls()
 
 
 def _certificate_variable() -> str:
