@@ -13,8 +13,8 @@ from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
-from requesty_core.network.decoding import Decoder, Gatherer
-from requesty_core.network.http import Request, Response, TransportError, headers_of
+from requesty_core.network.decoding import Gatherer
+from requesty_core.network.http import DecodingError, Request, Response, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
@@ -76,8 +76,13 @@ async def _post(post: AsyncPost, request: Request, running: RunningAttempt, exch
 async def _content(response: Response, request: Request) -> bytes:
     """The complete body."""
     gatherer = Gatherer(max_bytes(request))
-    async for piece in _body(response, request):
-        gatherer.add(piece)
+    try:
+        async for piece in _body(response, request):
+            gatherer.add(piece)
+    except DecodingError:
+        # Of a refusal the status says enough.
+        if response.is_success:
+            raise
     return gatherer.body()
 
 
@@ -133,7 +138,7 @@ class AsyncOpened(Generic[E, R]):
             except (*TransportError, TimeoutError) as exc:
                 raise transport_failure(running, exc, self._expired(), opened=True) from None
             raise rejection(running, exchange.received(running, response.status_code, headers, content))
-        reader = self.reader = exchange.reader(running, response.status_code, headers)
+        reader = self.reader = exchange.reader(running, response.status_code, headers, max_bytes(self._request))
         self._chunks = self._limits.iterate(_body(response, self._request))
         try:
             async for data in self._arriving():
@@ -226,16 +231,16 @@ def _body(response: Response, request: Request) -> AsyncIterator[bytes]:
     """The body's bytes as they arrive, decompressed where they need to be."""
     if response.is_stream_consumed:
         return _whole(response.content)
-    decoder = decoder_of(response, request)
     chunks: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
-    return chunks if decoder is None else _decoded(chunks, decoder)
+    return _decoded(chunks, response, request) if "content-encoding" in response.headers else chunks
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _decoded(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:
+async def _decoded(chunks: AsyncIterator[bytes], response: Response, request: Request) -> AsyncIterator[bytes]:
+    decoder = decoder_of(response, request)
     async for chunk in chunks:
         for piece in decoder.feed(chunk):
             yield piece

@@ -45,6 +45,7 @@ class Reader(Generic[E, R]):
         "_failure",
         "_held",
         "_late",
+        "_max_bytes",
         "_plain",
         "_size",
         "_undecided",
@@ -55,7 +56,11 @@ class Reader(Generic[E, R]):
     )
 
     def __init__(
-        self, running: RunningAttempt, accumulator: StreamAccumulator[E, R], clock: Callable[[], float]
+        self,
+        running: RunningAttempt,
+        accumulator: StreamAccumulator[E, R],
+        clock: Callable[[], float],
+        max_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
         self.running = running
         self.accumulator = accumulator
@@ -65,7 +70,8 @@ class Reader(Generic[E, R]):
         """Whether the attempt has been recorded."""
         self._failure: RequestyError | None = None
         self._clock = clock
-        self._decoder = SSEDecoder()
+        self._max_bytes = min(max_bytes, MAX_EVENT_BYTES)
+        self._decoder = SSEDecoder(self._max_bytes)
         self._done = False
         self._held: list[E] | None = []
         self._late: Sequence[E] = ()
@@ -201,9 +207,9 @@ class Reader(Generic[E, R]):
             self._plain = []
         self._plain.append(data)
         self._size += len(data)
-        if self._size > MAX_EVENT_BYTES:
+        if self._size > self._max_bytes:
             self._plain.clear()
-            raise MalformedResponseError(f"the body is no event stream and longer than {MAX_EVENT_BYTES} bytes")
+            raise MalformedResponseError(f"the body is no event stream and longer than {self._max_bytes} bytes")
         return True
 
     def _read_plain(self) -> Sequence[E]:

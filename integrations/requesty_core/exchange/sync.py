@@ -15,8 +15,8 @@ from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
-from requesty_core.network.decoding import Decoder, Gatherer
-from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
+from requesty_core.network.decoding import Gatherer
+from requesty_core.network.http import DecodingError, Request, Response, Transport, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
@@ -83,8 +83,13 @@ def _post(post: Post, request: Request, running: RunningAttempt, exchange: Excha
 def _content(response: Response, request: Request) -> bytes:
     """The complete body."""
     gatherer = Gatherer(max_bytes(request))
-    for piece in _body(response, request):
-        gatherer.add(piece)
+    try:
+        for piece in _body(response, request):
+            gatherer.add(piece)
+    except DecodingError:
+        # Of a refusal the status says enough.
+        if response.is_success:
+            raise
     return gatherer.body()
 
 
@@ -119,7 +124,7 @@ class Opened(Generic[E, R]):
             if not 200 <= response.status_code < 300:
                 content = self._read(response, running)
                 raise rejection(running, exchange.received(running, response.status_code, headers, content))
-            self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
+            self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers, max_bytes(request))
             self._chunks = _body(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()
@@ -228,12 +233,12 @@ def _body(response: Response, request: Request) -> Iterator[bytes]:
     """The body's bytes as they arrive, decompressed where they need to be."""
     if response.is_stream_consumed:
         return iter((response.content,))
-    decoder = decoder_of(response, request)
     chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]
-    return chunks if decoder is None else _decoded(chunks, decoder)
+    return _decoded(chunks, response, request) if "content-encoding" in response.headers else chunks
 
 
-def _decoded(chunks: Iterator[bytes], decoder: Decoder) -> Iterator[bytes]:
+def _decoded(chunks: Iterator[bytes], response: Response, request: Request) -> Iterator[bytes]:
+    decoder = decoder_of(response, request)
     for chunk in chunks:
         yield from decoder.feed(chunk)
     decoder.close()

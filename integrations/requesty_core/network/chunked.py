@@ -15,10 +15,11 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*
 class ChunkedBody:
     """Reads one chunked body, fed as it arrives."""
 
-    __slots__ = ("_buffer", "_seen", "_trailing", "done", "has_more", "left")
+    __slots__ = ("_buffer", "_excess", "_seen", "_trailing", "done", "has_more", "left")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._excess = 0
         self._seen = 0
         self._trailing = False
         self.left = 0
@@ -63,6 +64,8 @@ class ChunkedBody:
             if match is None or end - at > MAX_LINE_BYTES:
                 raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
             length = int(match[1], 16)
+            if end - at > 18 and self._bloat(end - at - 18 - length):
+                raise RemoteProtocolError("the chunk extensions are longer than the body")
             at = end + 2
             if length:
                 self.left = length + 2
@@ -76,6 +79,11 @@ class ChunkedBody:
             self._buffer = b""
             self.has_more = True
         return b"".join(parts)
+
+    def _bloat(self, count: int) -> bool:
+        """Whether extensions are so much longer than what they stand before that nothing else can be their purpose."""
+        self._excess = max(self._excess + count, 0)
+        return self._excess > MAX_HEAD_BYTES
 
     def _trailers(self, data: bytes, at: int) -> int:
         """Check and drop the trailers that are complete; returns where the rest begins."""
