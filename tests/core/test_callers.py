@@ -285,3 +285,21 @@ def test_a_response_that_comes_too_late_is_closed(serve: Any) -> None:
     with pytest.raises(RequestTimeoutError):
         ask("sync", transport, timeout=Timeouts(total=0.05))
     assert transport.closed.wait(5)
+
+
+@LIBRARIES
+@MODES
+def test_headers_of_a_client_cannot_frame_a_request_otherwise(library: Any, mode: str) -> None:
+    """Two lengths in one request are how one caller's bytes become another's request."""
+    seen: list[Any] = []
+
+    def handler(request: Any) -> Any:
+        seen.append((request.headers, request.content if mode == "sync" else None))
+        return library.Response(200, json=ANSWER)
+
+    framing = {"Content-Length": "3", "Transfer-Encoding": "chunked", "TE": "trailers", "Expect": "100-continue"}
+    own = made(library, mode, transport=library.MockTransport(handler), headers=framing)
+    assert ask(mode, own, extra_headers={"Keep-Alive": "1", "Proxy-Connection": "x", **framing}) == "ok"
+    headers, content = seen[0]
+    assert not headers.keys() & {"transfer-encoding", "te", "expect", "proxy-connection"}
+    assert headers["content-length"] == str(len(content)) if content else int(headers["content-length"]) > 3

@@ -138,7 +138,8 @@ class AsyncOpened(Generic[E, R]):
             except (*TransportError, TimeoutError) as exc:
                 raise transport_failure(running, exc, self._expired(), opened=True) from None
             raise rejection(running, exchange.received(running, response.status_code, headers, content))
-        reader = self.reader = exchange.reader(running, response.status_code, headers, max_bytes(self._request))
+        reader = self.reader = exchange.reader(running, response.status_code, headers)
+        self.reader.bound(max_bytes(self._request))
         self._chunks = self._limits.iterate(_body(response, self._request))
         try:
             async for data in self._arriving():

@@ -56,11 +56,7 @@ class Reader(Generic[E, R]):
     )
 
     def __init__(
-        self,
-        running: RunningAttempt,
-        accumulator: StreamAccumulator[E, R],
-        clock: Callable[[], float],
-        max_bytes: int = MAX_EVENT_BYTES,
+        self, running: RunningAttempt, accumulator: StreamAccumulator[E, R], clock: Callable[[], float]
     ) -> None:
         self.running = running
         self.accumulator = accumulator
@@ -70,14 +66,20 @@ class Reader(Generic[E, R]):
         """Whether the attempt has been recorded."""
         self._failure: RequestyError | None = None
         self._clock = clock
-        self._max_bytes = min(max_bytes, MAX_EVENT_BYTES)
-        self._decoder = SSEDecoder(self._max_bytes)
+        self._max_bytes = MAX_EVENT_BYTES
+        self._decoder = SSEDecoder()
         self._done = False
         self._held: list[E] | None = []
         self._late: Sequence[E] = ()
         self._plain: list[bytes] | None = None
         self._size = 0
         self._undecided = True
+
+    def bound(self, max_bytes: int) -> None:
+        """Keep nothing whole that is longer than this: no event, and no body that is no event stream."""
+        if max_bytes < self._max_bytes:
+            self._max_bytes = max_bytes
+            self._decoder = SSEDecoder(max_bytes)
 
     @property
     def has_failed(self) -> bool:

@@ -57,10 +57,10 @@ class StreamExchange(Exchange, Generic[E, R]):
         self.reply: R | None = None
         self.committed: Reader[E, R] | None = None
 
-    def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str], max_bytes: int) -> Reader[E, R]:
+    def reader(self, running: RunningAttempt, status: int, headers: Mapping[str, str]) -> Reader[E, R]:
         """A reader for the body of a response with a 2xx status."""
         running.received = self.received(running, status, headers)
-        reader = running.reader = Reader(running, self._accumulate(running.received), self.clock, max_bytes)
+        reader = running.reader = Reader(running, self._accumulate(running.received), self.clock)
         return reader
 
     def commit(self, reader: Reader[E, R]) -> Sequence[E]:

@@ -124,7 +124,8 @@ class Opened(Generic[E, R]):
             if not 200 <= response.status_code < 300:
                 content = self._read(response, running)
                 raise rejection(running, exchange.received(running, response.status_code, headers, content))
-            self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers, max_bytes(request))
+            self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
+            self.reader.bound(max_bytes(request))
             self._chunks = _body(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()

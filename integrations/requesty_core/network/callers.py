@@ -18,6 +18,7 @@ from requesty_core.settings.config import USER_AGENT, Timeouts
 
 from .bounded import within
 from .http import (
+    FRAMING,
     LIBRARY,
     AsyncByteStream,
     AsyncTransport,
@@ -32,6 +33,7 @@ from .settings import DEFAULT_NETWORK, NetworkSettings, check_library
 __all__ = ["as_async_transport", "as_transport"]
 
 _DEFAULTS = Timeouts()
+_CONNECTION = frozenset(("host", "connection", "keep-alive", "proxy-connection"))
 
 
 def as_transport(given: Any, network: NetworkSettings = DEFAULT_NETWORK, setting: str = "transport") -> Transport:
@@ -128,10 +130,20 @@ def _through(client: Any, library: Any, request: Request) -> tuple[Any, dict[str
         content=request.content or None,
         extensions={**request.extensions, "timeout": timeouts},
     )
+    _frame(built, len(request.content))
     options: dict[str, Any] = {"stream": True, "follow_redirects": False}
     if client.auth is None:
         options["auth"] = None
     return built, options
+
+
+def _frame(built: Any, length: int) -> None:
+    """Take back what headers of the client say of the request's framing; how its connection is used is its own."""
+    for name in FRAMING & built.headers.keys():
+        if name not in _CONNECTION:
+            del built.headers[name]
+    if length:
+        built.headers["content-length"] = str(length)
 
 
 class ClientTransport(Transport):
