@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from requesty_core.network import aio as http_async
+from requesty_core.network import idle
 from requesty_core.network import sync as http_sync
 from requesty_core.network.aio import LoopTransport
 from requesty_core.network.http11 import MAX_HEAD_BYTES, ResponseParser, encode_head
@@ -487,7 +488,7 @@ async def test_a_slow_reader_holds_the_server_back_and_loses_nothing(kind: type[
 async def test_idle_connections_are_kept_only_so_long_and_so_many(
     kind: type[Sync | Async], limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (http_sync, http_async):
+    for module in (idle if limit == "KEEP_SECONDS" else http_sync, http_async):
         monkeypatch.setattr(module, limit, -1.0 if limit == "KEEP_SECONDS" else 0)
     with Server(answer_all) as server:
         transport = kind()

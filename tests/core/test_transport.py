@@ -972,3 +972,76 @@ def test_paths_of_the_environment_are_named_by_their_variable(
     finally:
         shared._close()
         shared._tls.cache_clear()
+
+
+PACED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+
+
+@pytest.mark.parametrize("given", ["own", "httpx"])
+@MODES
+def test_the_time_that_the_caller_takes_is_no_silence_of_the_server(server: Any, mode: str, given: str) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(PACED)
+        for _ in range(3):
+            conn.sendall(CHUNK)
+            time.sleep(0.05)
+        conn.sendall(b"data: [DONE]\n\n")
+
+    settings = {"base_url": server(script).base_url, "api_key": "k", "timeout": Timeouts(silence=0.3)}
+    call = {"model": MODEL, "messages": MESSAGES}
+    texts: list[str] = []
+
+    async def main() -> None:
+        own = httpx.AsyncClient() if given == "httpx" else None
+        async for text in AsyncRequestyClient(transport=own, **settings).stream(**call).text_stream:
+            texts.append(text)
+            await asyncio.sleep(0.4)
+
+    if mode == "sync":
+        own = httpx.Client() if given == "httpx" else None
+        for text in RequestyClient(transport=own, **settings).stream(**call).text_stream:
+            texts.append(text)
+            time.sleep(0.4)
+    else:
+        run_on(mode, main)
+    assert texts == ["Hel"] * 3
+
+
+def test_idle_connections_that_ended_are_closed_although_no_request_comes(server: Any) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(whole())
+
+    transport = SocketTransport(shared._tls)
+    client = RequestyClient(api_key="k", base_url=server(script).base_url, transport=transport)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: client.chat(model=MODEL, messages=MESSAGES), range(4)))
+    for _ in range(100):
+        if not transport.idle:
+            break
+        time.sleep(0.1)
+    assert transport.idle == 0
+    assert client.chat(model=MODEL, messages=MESSAGES).text == "ok"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"timeout": Timeouts(total=3)},
+        {"fallback_policy": FallbackPolicy(deadline=3)},
+        {"fallbacks": ["b/2"], "fallback_policy": FallbackPolicy(hedge_after=0.1)},
+    ],
+    ids=["nothing set", "total", "deadline", "hedging"],
+)
+@pytest.mark.parametrize("what", ["chat", "stream", "embeddings"])
+def test_every_call_without_an_asyncio_loop_ends_in_that_one_line(settings: dict[str, Any], what: str) -> None:
+    client = AsyncRequestyClient(api_key="k", base_url="http://127.0.0.1:1/v1", **settings)
+    coroutine: Any = {
+        "chat": lambda: client.chat(model=MODEL, messages=MESSAGES),
+        "stream": lambda: client.stream(model=MODEL, messages=MESSAGES).__anext__(),
+        "embeddings": lambda: client.embeddings(model=MODEL, input=["a"]),
+    }[what]()
+    with pytest.raises(ConfigurationError, match="no asyncio event loop is running"):
+        coroutine.send(None)

@@ -141,8 +141,10 @@ class AsyncOpened(Generic[E, R]):
         reader = self.reader = exchange.reader(running, response.status_code, headers)
         self.reader.bound(max_bytes(self._request))
         self._chunks = self._limits.iterate(_body(response, self._request))
+        # One generator for the whole body: it knows when content came.
+        self._data = self._noticed() if self._deadlines.has_silence else self._chunks
         try:
-            async for data in self._arriving():
+            async for data in self._data:
                 if reader.feed(data) or reader.has_failed or reader.is_done:
                     break
             else:
@@ -168,9 +170,6 @@ class AsyncOpened(Generic[E, R]):
         self._deadlines.has_passed()
         return self._deadlines.expired
 
-    def _arriving(self) -> AsyncIterator[bytes]:
-        return self._noticed() if self._deadlines.has_silence else self._chunks
-
     async def _noticed(self) -> AsyncIterator[bytes]:
         fed = self.reader.fed
         async for data in self._chunks:
@@ -190,7 +189,7 @@ class AsyncOpened(Generic[E, R]):
             if unread:
                 feed = reader.feed
                 try:
-                    async for data in self._arriving():
+                    async for data in self._data:
                         for event in feed(data):
                             yield event
                         reader.check()

@@ -169,10 +169,14 @@ class Opened(Generic[E, R]):
     def _noticed(self) -> Iterator[bytes]:
         fed = self.reader.fed
         for data in self._chunks:
+            silence = self._deadlines.pause()
             yield data
             if self.reader.fed != fed:
                 fed = self.reader.fed
                 self._deadlines.content_came()
+            else:
+                self._deadlines.resume(silence)
+            self._watch.set()
 
     def _expired(self) -> Expired | None:
         self._deadlines.has_passed()

@@ -19,8 +19,6 @@ __all__ = ["EXTENSION", "NO_DEADLINES", "Deadlines", "Expired", "deadlines_of", 
 EXTENSION = "requesty_deadlines"
 """Key of a request's extensions under which the package's own transports find the attempt's deadlines."""
 
-NO_LOOP = "no asyncio event loop is running; async calls need asyncio or uvloop, under trio use the sync client"
-
 TOLERANCE_SECONDS = 0.005
 """So much earlier may a timer go off, by the grain of its clock."""
 
@@ -89,6 +87,22 @@ class Deadlines:
         """More of the answer than comments arrived."""
         if self._silence is not None:
             self._moments["silence"] = monotonic() + self._silence
+            self._choose()
+
+    def pause(self) -> float | None:
+        """The caller has the floor: while it does something of its own, silence is not the server's.
+
+        Returns what :meth:`resume` wants back if the caller took nothing.
+        """
+        silence = self._moments.pop("silence", None)
+        if silence is not None:
+            self._choose()
+        return silence
+
+    def resume(self, silence: float | None) -> None:
+        """No content had come, so the silence goes on."""
+        if silence is not None:
+            self._moments["silence"] = silence
             self._choose()
 
     @property

@@ -18,12 +18,11 @@ from collections.abc import AsyncGenerator, Callable
 from requesty_core.errors import ConfigurationError
 
 from .aio import LoopTransport
-from .deadlines import NO_LOOP
 from .http import AsyncTransport
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
 from .shared import make_async_transport
 
-__all__ = ["close_own", "loop_transport", "own_transport"]
+__all__ = ["close_own", "loop_transport", "own_transport", "running_loop"]
 
 _ATTRIBUTE = "_requesty_transports"
 _Key = tuple[str, NetworkSettings, Library | None]
@@ -66,6 +65,16 @@ _lock = threading.Lock()
 _states: weakref.WeakSet[_LoopState] = weakref.WeakSet()
 
 
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The running loop. Raises :class:`ConfigurationError` where none of ``asyncio``'s kind runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "no asyncio event loop is running; async calls need asyncio or uvloop, under trio use the sync client"
+        ) from None
+
+
 async def loop_transport(scheme: str, network: NetworkSettings = DEFAULT_NETWORK) -> AsyncTransport:
     """The running loop's transport for ``http`` or ``https`` and these settings, made on first use.
 
@@ -97,10 +106,7 @@ async def close_own(owner: object) -> None:
 
 
 async def _running() -> _LoopState:
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigurationError(NO_LOOP) from None
+    loop = running_loop()
     state: _LoopState | None = getattr(loop, _ATTRIBUTE, None)
     if state is None or state.pid != os.getpid():
         state = await _begin(loop)
