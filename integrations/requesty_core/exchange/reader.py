@@ -139,7 +139,7 @@ class Reader(Generic[E, R]):
                 if self._held is not None and self.running.received is not None:
                     # What names the answer is in its first chunks.
                     chunk = self.running.received.names(chunk)
-                events += feed(_chunk(event, chunk))
+                events += feed(chunk if event.event is None else _chunk(event, chunk))
         except RequestyError as error:
             self._failure = self._with_partial(error)
         if events:

@@ -10,6 +10,7 @@ from .http import RemoteProtocolError
 __all__ = ["ChunkedBody"]
 
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
 
 
 class ChunkedBody:
@@ -35,10 +36,15 @@ class ChunkedBody:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        at, size = 0, len(data)
+        at, size, is_first = 0, len(data), True
         while at < size:
             left = self.left
             if left > 2:
+                if size - at > left and is_first:
+                    # Once: trying again behind each chunk would look at the same bytes again and again.
+                    is_first = False
+                    at = self._whole_chunks(data, at, parts)
+                    left = self.left
                 end = min(at + left - 2, size)
                 parts.append(data[at:end])
                 self.left = left - (end - at)
@@ -79,6 +85,28 @@ class ChunkedBody:
             self._buffer = b""
             self.has_more = True
         return b"".join(parts)
+
+    def _whole_chunks(self, data: bytes, at: int, parts: list[bytes]) -> int:
+        """Take all chunks that are complete and follow each other; returns where the one begins that is not.
+
+        Cutting at whatever looks like the line between two chunks is right if every piece has the length that its line
+        said. If one has not, the bytes of a body looked like such a line, or something is wrong: one step at a time
+        then, as where there are extensions.
+        """
+        pieces = _BETWEEN.split(data[at:] if at else data)
+        lengths = [int(length, 16) for length in pieces[1::2]]
+        bodies = pieces[::2]
+        rest = bodies.pop()
+        if not bodies or list(map(len, bodies)) != [self.left - 2, *lengths[:-1]] or not all(lengths[:-1]):
+            return at
+        parts += bodies
+        at = len(data) - len(rest)
+        if lengths[-1]:
+            self.left = lengths[-1] + 2
+            return at
+        # The last chunk is not of this kind.
+        self.left = 2
+        return at - len(pieces[-2]) - 4
 
     def _bloat(self, count: int) -> bool:
         """Whether extensions are so much longer than what they stand before that nothing else can be their purpose."""
