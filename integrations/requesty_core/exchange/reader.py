@@ -136,8 +136,8 @@ class Reader(Generic[E, R]):
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
                     raise _malformed(payload, exc) from None
-                if self._held is not None and self.running.received is not None:
-                    # What names the answer is in its first chunks.
+                if self._held is not None and len(events) < 2 and self.running.received is not None:
+                    # What names the answer is in its first chunks, up to the first that shows something.
                     chunk = self.running.received.names(chunk)
                 events += feed(chunk if event.event is None else _chunk(event, chunk))
         except RequestyError as error:
