@@ -15,7 +15,7 @@ from requesty_core.errors import ConfigurationError
 
 from ._answers import AnswerParser, AnswerReader
 from ._errors import RequestyRefusalError
-from ._tools import ToolLike, response_format, sent_schema, tool_names, wire_tools
+from ._tools import ToolLike, answer_tool, is_traceable, response_format, sent_schema, tool_names, wire_tools
 
 __all__ = ["METHODS", "Asked", "Method", "ask_for", "bound", "with_parser"]
 
@@ -64,17 +64,17 @@ def ask_for(
         raise ConfigurationError(f"method: {method!r} is unknown; use one of {', '.join(METHODS)}")
     if schema is None and method != "json_mode":
         raise ConfigurationError(f"schema: method {method!r} needs one; give a class or a JSON schema")
-    traced = {
-        "ls_structured_output_format": {"kwargs": {"method": method, "strict": strict}, "schema": schema},
-        "strict": strict,
-    }
+    traced: dict[str, Any] = {"strict": strict}
+    if is_traceable(schema):
+        traced["ls_structured_output_format"] = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
     cls = schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
     if method == "function_calling":
-        (name,) = tool_names(wire_tools([schema]))
-        parser = AnswerParser(cls=cls, is_object=True, tool=name, others=bool(tools))
+        tool, compiled = answer_tool(schema)
+        (name,) = tool_names(wire_tools([tool]))
+        parser = AnswerParser(cls=cls, compiled=compiled, is_object=compiled is None, tool=name, others=bool(tools))
         # Some models refuse a forced call, ever or while they reason, or a single one; they are asked without.
         forced = {"tool_choice": name, "parallel_tool_calls": False, "added_fields": FORCED}
-        return Asked([cast("type", schema), *(tools or ())], {**forced, **traced}, parser)
+        return Asked([tool, *(tools or ())], {**forced, **traced}, parser)
     form = {"type": "json_object"} if method == "json_mode" else response_format(schema, strict)
     compiled = sent_schema(schema) if method == "json_schema" else None
     is_object = compiled.plain.get("type") == "object" and compiled.wrapper is None if compiled else True

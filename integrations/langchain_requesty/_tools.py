@@ -15,7 +15,9 @@ from requesty_core.schemas import CompiledSchema, compile_class, compile_schema,
 
 __all__ = [
     "ToolLike",
+    "answer_tool",
     "custom_names",
+    "is_traceable",
     "response_format",
     "sent_schema",
     "strict_schemas",
@@ -211,6 +213,30 @@ def _compiled(schema: Any) -> tuple[CompiledSchema, str, str | None]:
     function = {"name": made["title"], "description": made.get("description")}
     made = {key: value for key, value in made.items() if key not in ("title", "description")}
     return compile_schema(made), function["name"], function.get("description")
+
+
+def answer_tool(schema: Any) -> tuple[ToolLike, CompiledSchema | None]:
+    """The tool whose call is the answer. The arguments of a call are an object; a schema that is none (a list, say)
+    stands under a property of it, and the compiled schema takes that off again."""
+    is_class = isinstance(schema, type) and issubclass(schema, BaseModel)
+    if not is_class and not _is_json_schema(schema):
+        return schema, None
+    compiled, name, description = _compiled(schema)
+    if compiled.wrapper is None:
+        return schema, None
+    function = {"name": name, "description": description or "", "parameters": compiled.plain}
+    return {"type": "function", "function": function}, compiled
+
+
+def is_traceable(schema: Any) -> bool:
+    """Whether LangChain can write the schema into a trace: it trips over names such as "$ref", in every call."""
+    try:
+        convert_to_json_schema(schema)
+    except ValueError:
+        return True  # It leaves that out by itself.
+    except (TypeError, KeyError, AttributeError, RecursionError):
+        return False
+    return True
 
 
 def _is_json_schema(schema: Any) -> bool:

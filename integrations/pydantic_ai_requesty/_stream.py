@@ -37,6 +37,7 @@ from ._replies import (
     provider_details,
     request_usage,
 )
+from .provider import NamedStream
 
 __all__ = ["RequestyStreamedResponse"]
 
@@ -49,7 +50,7 @@ class RequestyStreamedResponse(StreamedResponse):
     """
 
     _model_name: str
-    _events: AsyncChatStream
+    _events: AsyncChatStream | NamedStream
     _first: StreamEvent
     _provider_url: str
     _thinking_tags: tuple[str, str]

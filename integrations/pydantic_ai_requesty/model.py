@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from openai import omit
@@ -11,6 +11,7 @@ from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.native_tools import WebSearchTool
+from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.profiles import DEFAULT_THINKING_TAGS, ModelProfile, ModelProfileSpec, merge_profile
 from pydantic_ai.settings import ModelSettings
 
@@ -18,6 +19,7 @@ from requesty_core import AsyncChatStream, ChatReply, FallbackPolicy, Step
 from requesty_core.adapters import check_model, mapping, steps_from
 from requesty_core.catalog import bundled
 from requesty_core.errors import ConfigurationError
+from requesty_core.schemas import legal_name
 
 from ._errors import known_arguments, pydantic_ai_errors
 from ._mapping import MessageMapping
@@ -25,7 +27,7 @@ from ._profile import facts_of, smallest_window
 from ._replies import response_from
 from ._settings import call_options
 from ._stream import RequestyStreamedResponse
-from .provider import CALL, MAPPED, RequestyProvider
+from .provider import CALL, MAPPED, NamedStream, RequestyProvider
 
 __all__ = ["RequestyModel"]
 
@@ -181,6 +183,10 @@ class RequestyModel(MessageMapping):
             tools = [*tools, cast("Any", {"type": "web_search"})]
         return tools, choice
 
+    def _map_json_schema(self, o: OutputObjectDefinition) -> Any:
+        # A generic class is called `Page[Item]`, which is no name on the wire.
+        return super()._map_json_schema(replace(o, name=legal_name(o.name)) if o.name else o)
+
     def _get_web_search_options(self, model_request_parameters: ModelRequestParameters) -> Any:
         # The gateway takes web search as a tool (documented under web search).
         return None
@@ -199,7 +205,7 @@ class RequestyModel(MessageMapping):
     async def _process_streamed_response(
         self, response: Any, model_request_parameters: ModelRequestParameters, model_settings: Any = None
     ) -> Any:
-        events = cast("AsyncChatStream", response)
+        events = cast("AsyncChatStream | NamedStream", response)
         # Until the first token nothing is committed: an error up to there is raised on opening.
         with pydantic_ai_errors(self.model_name):
             first = await anext(events)

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal
 
 from openai import NotGiven, Omit
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.providers import Provider
 
-from requesty_core import Budget, CallEvent, ChatReply, CostLedger, RequestyOptions, Step, Timeouts
-from requesty_core.adapters import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, ClientPair
+from requesty_core import (
+    AsyncChatStream,
+    Budget,
+    CallEvent,
+    ChatReply,
+    CostLedger,
+    RequestyOptions,
+    Step,
+    StreamEvent,
+    Timeouts,
+)
+from requesty_core.adapters import (
+    DEFAULT_MAX_RETRIES,
+    DEFAULT_TIMEOUT,
+    ClientPair,
+    Restorer,
+    legal_call,
+    original_names,
+)
 from requesty_core.errors import ConfigurationError
 
 from ._errors import known_arguments, pydantic_ai_errors
 from ._profile import profile_for
 from ._settings import timeouts_of
 
-__all__ = ["CALL", "MAPPED", "ChatClient", "RequestyProvider"]
+__all__ = ["CALL", "MAPPED", "ChatClient", "NamedStream", "RequestyProvider"]
 
 CALL = "requesty call"
 """Key under which :class:`RequestyModel` hands arguments of the core client through the ``extra_body`` of a call."""
@@ -176,8 +193,38 @@ class ChatClient:
                 return {**fields, "messages": messages, **body, **call}
             if timeout is not None and not isinstance(timeout, (Omit, NotGiven)):
                 fields["timeout"] = timeouts_of(timeout)
+            names = original_names(fields.get("tools"))
+            fields = legal_call({"messages": messages, **fields})
             fields |= {"extra_headers": extra_headers, "extra_body": body, **call}
+            if later := fields.get("fallback_params"):
+                fields["fallback_params"] = [params and legal_call(params) for params in later]
             first: str | Step = fields.pop("step", None) or model
+            restorer = Restorer({}, names=names)
             if stream:
-                return self._pair.aio.stream(model=first, messages=messages, **fields)
-            return await self._pair.aio.chat(model=first, messages=messages, **fields)
+                events = self._pair.aio.stream(model=first, **fields)
+                return NamedStream(events, restorer) if names else events
+            return restorer.reply(await self._pair.aio.chat(model=first, **fields))
+
+
+class NamedStream:
+    """The events of a stream, with the tools' own names where others had to be sent."""
+
+    def __init__(self, stream: AsyncChatStream, names: Restorer) -> None:
+        self._stream = stream
+        self._events = names.aevents(stream)
+
+    async def __aenter__(self) -> NamedStream:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        return await anext(self._events)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._stream.close()

@@ -61,3 +61,22 @@ def test_the_order_changes_from_call_to_call(http: httpx.Client) -> None:
     first, second = (http.get("/v1/models").json()["data"] for _ in range(2))
     assert first != second
     assert sorted(entry["id"] for entry in first) == sorted(entry["id"] for entry in second)
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+
+def test_a_model_that_is_known_to_see_nothing_refuses_pictures(http: httpx.Client, gw: GatewayEmulator) -> None:
+    gw.add_model("acme/blind", supports_vision=False)
+    gw.add_model("acme/sees")
+
+    def ask(model: str) -> httpx.Response:
+        turn = {"role": "user", "content": [{"type": "text", "text": "What is it?"}, PICTURE]}
+        return http.post("/v1/chat/completions", json={"model": model, "messages": [turn]})
+
+    refused = ask("acme/blind")
+    assert refused.status_code == 400
+    assert "image_url is not supported by this model" in refused.json()["error"]["message"]
+    assert ask("alibaba/qwen-max").status_code == 400
+    assert ask("acme/sees").status_code == 200
+    assert ask(MODEL).status_code == 200

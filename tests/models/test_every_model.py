@@ -16,7 +16,7 @@ from openai import OpenAIError
 from pydantic_ai.exceptions import AgentRunError
 from tests.models.calls import ADAPTERS, City, core
 
-from requesty_core import BadRequestError, RequestyError
+from requesty_core import BadRequestError, FallbackPolicy, RequestyClient, RequestyError
 from requesty_core.catalog import ModelInfo, bundled, supports_schema
 from requesty_core.catalog.rules import rules_for
 from requesty_emulator import GatewayEmulator
@@ -133,3 +133,59 @@ def test_a_chain_falls_through_its_makers_without_a_refusal(
         gateway.reset()
     assert statuses[:3] == [(first, 503), (second, 503), (third, 200)]
     assert 400 not in [status for _, status in statuses]
+
+
+# --- the other formats ------------------------------------------------------------------------------------------------
+
+MESSAGES_TOOLS = [{"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}]
+RESPONSES_TOOLS = [{"type": "function", "name": "weather", "parameters": MESSAGES_TOOLS[0]["input_schema"]}]
+ASKED = [{"role": "user", "content": "What is the weather in Oslo?"}]
+NATIVE: dict[str, dict[str, Any]] = {
+    "messages": {
+        "messages": ASKED,
+        "max_tokens": 5000,
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "tools": MESSAGES_TOOLS,
+        "tool_choice": {"type": "any"},
+        "thinking": {"type": "enabled", "budget_tokens": 2000},
+    },
+    "responses": {
+        "input": ASKED,
+        "max_output_tokens": 5000,
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "tools": RESPONSES_TOOLS,
+        "tool_choice": "required",
+        "reasoning": {"effort": "low"},
+    },
+}
+
+
+@pytest.mark.parametrize("route", NATIVE)
+def test_every_model_can_be_the_later_one_of_a_chain(route: str, gateway: GatewayEmulator) -> None:
+    failed, spared = {}, 0
+    first = "openai/gpt-4o-mini"
+    for info in chat_models():
+        gateway.fail_next(503, model=first)
+        client = RequestyClient(max_retries=0, fallbacks=[info.id], fallback_policy=FallbackPolicy(cooldown=0))
+        ask = client.messages if route == "messages" else client.responses
+        try:
+            reply: Any = ask(model=first, **NATIVE[route])
+        except RequestyError as error:
+            failed[info.id] = f"{type(error).__name__}: {error}"[:200]
+        else:
+            assert [attempt.model for attempt in reply.attempts] == [first, info.id]
+            spared += bool(reply.attempts[1].left_out)
+    gateway.clear()
+    assert failed == {}
+    assert spared > 100
+
+
+@pytest.mark.parametrize("route", NATIVE)
+@pytest.mark.parametrize("model", ["openai/gpt-5", "anthropic/claude-sonnet-4-5", "anthropic/claude-opus-4-7"])
+def test_the_emulator_refuses_there_what_the_makers_refuse(route: str, model: str, gateway: GatewayEmulator) -> None:
+    client = RequestyClient(max_retries=0)
+    ask: Any = client.messages if route == "messages" else client.responses
+    with pytest.raises(BadRequestError):
+        ask(model=model, **NATIVE[route])

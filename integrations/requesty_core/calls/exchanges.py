@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from requesty_core.errors import ConfigurationError
-from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import build_body, chat_body, declared_tools
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -42,6 +41,7 @@ __all__ = [
 ]
 
 ChatStreamExchange = StreamExchange[StreamEvent, ChatReply]
+NativePath = Literal["messages", "responses"]
 
 
 def chat_exchange(
@@ -56,7 +56,7 @@ def chat_exchange(
         return reply, reply.usage
 
     exchange = UnaryExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         read,
         finish=_with_attempts,
@@ -78,7 +78,7 @@ def chat_stream_exchange(
         return Accumulator(received.model, declared, received.context())
 
     exchange: ChatStreamExchange = StreamExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         accumulate,
         adaptation=settings.adaptation(call),
@@ -89,18 +89,18 @@ def chat_stream_exchange(
 
 
 def native_exchange(
-    settings: ClientSettings, path: str, model: str, fields: Mapping[str, Any], params: dict[str, Any]
+    settings: ClientSettings, path: NativePath, model: str, fields: Mapping[str, Any], params: dict[str, Any]
 ) -> tuple[UnaryExchange[NativeReply], Route, CallOptions]:
     """The exchange of a complete answer of ``/messages`` or ``/responses``."""
     from requesty_core.replies.native import read_native
 
     call, body = _native_body(settings, model, {**fields, **params}, stream=False)
     exchange = UnaryExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         read_native,
         finish=_native_attempts,
-        adaptation=_native_adaptation(settings, path, call),
+        adaptation=settings.adaptation(call, path),
         **watched(settings, call, "chat"),
     )
     return exchange, Route("POST", URL(f"{settings.config.base_url}/{path}"), JSON_HEADERS), call
@@ -108,7 +108,7 @@ def native_exchange(
 
 def native_stream_exchange(
     settings: ClientSettings,
-    path: str,
+    path: NativePath,
     model: str,
     fields: Mapping[str, Any],
     params: dict[str, Any],
@@ -117,19 +117,14 @@ def native_stream_exchange(
     """The exchange of a streamed answer of ``/messages`` or ``/responses``."""
     call, body = _native_body(settings, model, {**fields, **params}, stream=True)
     exchange: StreamExchange[NativeEvent, NativeReply] = StreamExchange(
-        settings.engine(call),
+        settings.engine(call, body),
         body,
         accumulate,
-        adaptation=_native_adaptation(settings, path, call),
+        adaptation=settings.adaptation(call, path),
         **watched(settings, call, "chat"),
     )
     route = Route("POST", URL(f"{settings.config.base_url}/{path}"), STREAM_HEADERS, streams=True)
     return exchange, route, call
-
-
-def _native_adaptation(settings: ClientSettings, path: str, call: CallOptions) -> Adaptation | None:
-    """On ``/responses`` what models refuse is named as on chat completions; on ``/messages`` it is not."""
-    return settings.adaptation(call) if path == "responses" else None
 
 
 def _native_body(

@@ -10,10 +10,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
+from requesty_core.catalog.abilities import may_take
 from requesty_core.catalog.cache import current
 from requesty_core.catalog.catalog import Catalog
+from requesty_core.catalog.media import media_of
 from requesty_core.catalog.model_id import check_model
-from requesty_core.catalog.prepare import Adapt, check_adapt
+from requesty_core.catalog.prepare import Adapt, Form, check_adapt
 from requesty_core.catalog.refusals import RefusalMemory
 from requesty_core.catalog.requirements import Requirements, check_requirements
 from requesty_core.catalog.retirement import warn_of_retirement
@@ -198,8 +200,9 @@ class ClientSettings:
         if self.require is not None and named:
             self.check_models([str(one) for one in (named if isinstance(named, (list, tuple)) else [named])])
 
-    def engine(self, call: CallOptions) -> FallbackEngine:
-        """The decisions of one call."""
+    def engine(self, call: CallOptions, body: Mapping[str, Any] | None = None) -> FallbackEngine:
+        """The decisions of one call; ``body`` tells what the models of a chain are to take."""
+        media = media_of(body) if body is not None and len(call.steps) > 1 else frozenset()
         return FallbackEngine(
             call.steps,
             policy=call.policy,
@@ -208,11 +211,12 @@ class ClientSettings:
             health=self.health,
             random=_random,
             window=self.window or self._known_window,
+            takes=partial(may_take, media=media, catalog=self.catalog) if media else None,
         )
 
-    def adaptation(self, call: CallOptions) -> Adaptation:
-        """How one chat call's body follows the rules of the models that it is sent to."""
-        return Adaptation(self.adapt, call.added_fields, self.refusals)
+    def adaptation(self, call: CallOptions, form: Form = "chat") -> Adaptation:
+        """How one call's body follows the rules of the models that it is sent to."""
+        return Adaptation(self.adapt, call.added_fields, self.refusals, form)
 
     def accounts(self, call: CallOptions) -> Accounts:
         """Where one call is booked."""

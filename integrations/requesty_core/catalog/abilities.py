@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ __all__ = [
     "context_window",
     "embedding_limits",
     "may_force_tools",
+    "may_take",
     "media_kinds",
     "structured_output_form",
     "supports_schema",
@@ -110,6 +111,12 @@ def media_kinds(model: str, catalog: Catalog | None = None) -> frozenset[str] | 
     if kinds is not None and identity is not None and identity.maker == "openai" and identity.route is None:
         return kinds - {"pdf"}
     return kinds
+
+
+def may_take(model: str, media: Set[str], catalog: Catalog | None = None) -> bool:
+    """Whether a prompt with these kinds of media may go to the model; what is not known counts as yes."""
+    kinds = media_kinds(model, catalog)
+    return kinds is None or media <= kinds
 
 
 def supports_web_search(model: str, catalog: Catalog | None = None) -> bool | None:

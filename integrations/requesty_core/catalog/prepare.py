@@ -18,6 +18,7 @@ from .rules import NO_RULES, ModelRules, rules_for
 
 __all__ = [
     "Adapt",
+    "Form",
     "LeftOut",
     "Prepared",
     "adapts",
@@ -30,6 +31,9 @@ __all__ = [
 
 Adapt = Literal["chain", "always", "never"]
 """When the fields that the caller set follow a model's rules: for the later models of a chain, always, or never."""
+
+Form = Literal["chat", "messages", "responses"]
+"""The format of a body: chat completions, Anthropic's Messages, or OpenAI's Responses."""
 
 _LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _EFFORT_WORDS = frozenset({"none", "min", "minimal", "low", "medium", "high", "xhigh", "max"})
@@ -77,10 +81,20 @@ def effort_of_budget(tokens: int) -> str:
     return "low" if tokens <= 1024 else "medium" if tokens <= 8192 else "high"
 
 
+def effort_of(body: Mapping[str, Any]) -> Any:
+    """The effort that a body asks for, in the place of its format; ``None`` if it names none."""
+    effort = body.get("reasoning_effort")
+    for outer in ("reasoning", "output_config"):
+        inner = body.get(outer)
+        if effort is None and isinstance(inner, Mapping):
+            effort = inner.get("effort")
+    return effort
+
+
 def reasons(body: Mapping[str, Any], model: str, rules: ModelRules | None = None) -> bool:
     """Whether the model will reason for this request, by what the body or the id's variant asks for, else by itself."""
     rules = rules_for(model) if rules is None else rules
-    effort = body.get("reasoning_effort")
+    effort = effort_of(body)
     if isinstance(effort, str) and effort:
         return effort != "none" or rules.none_reasons
     thinking = body.get("thinking")
@@ -102,6 +116,7 @@ def prepare(
     added: Set[str] = frozenset(),
     adapt: bool = False,
     learned: Set[str] = frozenset(),
+    form: Form = "chat",
 ) -> Prepared:
     """The body as this model takes it; the one given is never changed.
 
@@ -112,13 +127,16 @@ def prepare(
     rules = rules_for(model)
     if not learned and rules is NO_RULES and not adapt:
         return Prepared(body)
-    work = _Preparation(body, model, rules, added, adapt)
+    work = _PREPARATIONS[form](body, model, rules, added, adapt)
     work.run(learned)
     return Prepared(work.body if work.left_out else body, tuple(work.left_out), learned)
 
 
 class _Preparation:
     """One body on its way; it is copied before the first change."""
+
+    names: Mapping[str, str] = {}
+    """What the format calls fields that the rules know by chat completions' name."""
 
     def __init__(self, body: Mapping[str, Any], model: str, rules: ModelRules, added: Set[str], adapt: bool) -> None:
         self.body: dict[str, Any] = dict(body)
@@ -137,7 +155,8 @@ class _Preparation:
             self._drop(name, "was refused by this model before")
         reasoning = reasons(self.body, self.model, self.rules)
         self._tool_choice(reasoning)
-        for name in sorted(self.rules.refused.intersection(self.body) - _LIMITS):
+        refused = {self.names.get(name, name) for name in self.rules.refused}
+        for name in sorted(refused.intersection(self.body) - _LIMITS):
             self._drop(name, "is refused by this model")
         if reasoning:
             for name in sorted(self.rules.refused_while_reasoning.intersection(self.body)):
@@ -193,13 +212,16 @@ class _Preparation:
         return self.rules.thinking == "effort" and (thinking.get("type") == "enabled" or not budgets_only)
 
     def _tool_choice(self, reasoning: bool) -> None:
-        choice = self.body.get("tool_choice")
-        if choice != "required" and not isinstance(choice, Mapping):
+        if not self._forces_tool(self.body.get("tool_choice")):
             return
         if self.rules.forced_tool_choice == "refused":
             self._drop("tool_choice", "may not be forced with this model")
         elif self.rules.forced_tool_choice == "refused_while_reasoning" and reasoning:
             self._drop("tool_choice", "may not be forced while this model reasons")
+
+    @staticmethod
+    def _forces_tool(choice: object) -> bool:
+        return choice == "required" or isinstance(choice, Mapping)
 
     def _token_parameter(self, learned: Set[str]) -> None:
         """A limit is never left out, because answers cost money: it goes by the name that the model takes."""
@@ -229,6 +251,64 @@ class _Preparation:
                 {**m, "role": wanted} if isinstance(m, Mapping) and m.get("role") in refused else m for m in messages
             ]
             self.left_out.extend(LeftOut(f"role {role}", f"was sent as {wanted}") for role in sorted(found))
+
+
+class _Messages(_Preparation):
+    """A body in Anthropic's format: its own limit of tokens and place of the effort, and no roles to change."""
+
+    names: Mapping[str, str] = {"stop": "stop_sequences"}
+
+    def _effort(self) -> None:
+        effort = effort_of(self.body)
+        if effort is not None and effort in self.rules.refused_efforts:
+            self._drop("output_config", f"is refused by this model as {effort!r}")
+
+    def _thinking(self, learned: Set[str]) -> None:
+        thinking = self.body.get("thinking")
+        if not isinstance(thinking, Mapping) or not self._may("thinking"):
+            return
+        if not self._refuses_thinking(thinking, learned):
+            return
+        self._drop("thinking", "is refused by this model, which chooses its own budget")
+        budget, identity = thinking.get("budget_tokens"), identify(self.model)
+        if "thinking" in learned or identity is None or identity.maker != "anthropic":
+            return
+        # Newer Claude models think as much as the effort says (contract, section 6).
+        self.body["thinking"] = {"type": "adaptive"}
+        if _is_int(budget) and self.body.get("output_config") is None:
+            self.body["output_config"] = {"effort": effort_of_budget(budget)}
+
+    @staticmethod
+    def _forces_tool(choice: object) -> bool:
+        return isinstance(choice, Mapping) and choice.get("type") in ("any", "tool")
+
+    def _token_parameter(self, learned: Set[str]) -> None:
+        """``max_tokens`` is the format's own and required, whatever the model."""
+
+    def _roles(self) -> None:
+        """Instructions stand in ``system``, which the gateway gives the role that the model takes."""
+
+
+class _Responses(_Preparation):
+    """A body in the format of OpenAI's Responses: its own limit of tokens and place of the effort."""
+
+    def _effort(self) -> None:
+        effort = effort_of(self.body)
+        if effort is not None and effort in self.rules.refused_efforts:
+            self._drop("reasoning", f"is refused by this model as {effort!r}")
+
+    def _token_parameter(self, learned: Set[str]) -> None:
+        """``max_output_tokens`` is the format's own, whatever the model."""
+
+    def _roles(self) -> None:
+        """The format knows ``developer``, and the gateway gives the role that the model takes."""
+
+
+_PREPARATIONS: Mapping[Form, type[_Preparation]] = {
+    "chat": _Preparation,
+    "messages": _Messages,
+    "responses": _Responses,
+}
 
 
 def _functions(body: Mapping[str, Any]) -> bool:

@@ -22,6 +22,8 @@ DROPPABLE = frozenset(
         "strict",
         "thinking",
         "reasoning_effort",
+        "reasoning",
+        "output_config",
         "include_reasoning",
         "stream_options",
         "max_tokens",

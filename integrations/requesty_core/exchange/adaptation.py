@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
-from requesty_core.catalog.prepare import Adapt, Prepared, adapts, holds_strict, prepare
+from requesty_core.catalog.prepare import Adapt, Form, Prepared, adapts, holds_strict, prepare
 from requesty_core.catalog.refusals import RefusalMemory, refused_parameter
 from requesty_core.errors import RequestyError
 from requesty_core.retry.fallback import Send
@@ -14,21 +14,23 @@ __all__ = ["Adaptation"]
 
 
 class Adaptation:
-    """How one call's chat body becomes that of each attempt.
+    """How one call's body becomes that of each attempt.
 
     Args:
         adapt: when the fields that the caller set follow a model's rules.
         added: fields of the body that an adapter put there by itself; they always follow the rules. ``strict`` stands
             for the flag inside tools and schemas.
         refusals: what models refused before, shared by all calls of a client.
+        form: the format of the body.
     """
 
-    __slots__ = ("_adapt", "_added", "_refusals")
+    __slots__ = ("_adapt", "_added", "_form", "_refusals")
 
-    def __init__(self, adapt: Adapt, added: frozenset[str], refusals: RefusalMemory) -> None:
+    def __init__(self, adapt: Adapt, added: frozenset[str], refusals: RefusalMemory, form: Form = "chat") -> None:
         self._adapt = adapt
         self._added = added
         self._refusals = refusals
+        self._form = form
 
     def key(self, send: Send) -> object:
         """Attempts of equal keys send the same body."""
@@ -40,7 +42,8 @@ class Adaptation:
         model, whole = send.step.model, adapts(self._adapt, send.position)
         if not whole and not self._added:
             return Prepared(body)
-        return prepare(body, model, added=self._added, adapt=whole, learned=self._refusals.refused(model))
+        learned = self._refusals.refused(model)
+        return prepare(body, model, added=self._added, adapt=whole, learned=learned, form=self._form)
 
     def learn(self, error: RequestyError, prepared: Prepared, send: Send) -> bool:
         """Whether ``error`` refuses a field of the body that was sent, and the call can do without it.

@@ -110,7 +110,7 @@ def _responses(settings: ClientSettings, incoming: Incoming, body: dict[str, Any
     settings.check_candidates(fields)
     if streams:
         return _stream_call(
-            settings, incoming, options, fields, ResponsesChunkAccumulator, settings.adaptation(options)
+            settings, incoming, options, fields, ResponsesChunkAccumulator, settings.adaptation(options, "responses")
         )
     return _unary_call(
         settings,
@@ -118,7 +118,7 @@ def _responses(settings: ClientSettings, incoming: Incoming, body: dict[str, Any
         options,
         fields,
         lambda received, _: read_native(received)[0],
-        adaptation=settings.adaptation(options),
+        adaptation=settings.adaptation(options, "responses"),
     )
 
 
@@ -203,7 +203,7 @@ def _unary_call(
         return relayed, usage
 
     exchange = UnaryExchange(
-        settings.engine(options),
+        settings.engine(options, fields),
         fields,
         reader,
         accounts=settings.accounts(options) if billed else Accounts(),
@@ -232,7 +232,7 @@ def _stream_call(
     adaptation: Adaptation | None = None,
 ) -> RelayCall:
     exchange = RelayStream(
-        settings.engine(options),
+        settings.engine(options, fields),
         fields,
         accumulate,
         accounts=settings.accounts(options),

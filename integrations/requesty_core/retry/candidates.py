@@ -17,14 +17,21 @@ class Candidates:
         steps: the chain.
         health: the board shared between calls.
         window: context window of a model in tokens, ``None`` if unknown.
+        takes: whether a model may take what the call holds. One that does not is asked only if no other is left:
+            tables can be wrong. The first step is what the caller wanted, and comes first in any case.
     """
 
     def __init__(
-        self, steps: Sequence[Step], health: HealthBoard, window: Callable[[str], int | None] | None = None
+        self,
+        steps: Sequence[Step],
+        health: HealthBoard,
+        window: Callable[[str], int | None] | None = None,
+        takes: Callable[[str], bool] | None = None,
     ) -> None:
         self._steps = steps
         self._health = health
         self._window = window
+        self._takes = takes
         self._tried: set[int] = set()
         self._overflowed: set[str] = set()
         self._too_small: int | None = None
@@ -32,6 +39,9 @@ class Candidates:
     def first(self, now: float) -> int | None:
         """Index of the first step that fits; a cooling one only if every other is tried or cooling too."""
         left = [i for i in range(len(self._steps)) if i not in self._tried and self._fits(self._steps[i].model)]
+        if self._takes is not None:
+            takes = self._takes
+            left.sort(key=lambda i: i > 0 and not takes(self._steps[i].model))
         if len(self._steps) > 1:
             for i in left:
                 if self._health.admit(self._steps[i].model, now):

@@ -64,6 +64,7 @@ class FallbackEngine:
         health: the board shared between calls.
         random: source of jitter.
         window: context window of a model in tokens, ``None`` if unknown; decides where an overflow may go.
+        takes: whether a model may take what the call holds; those that do not are asked last.
 
     ``now`` is everywhere the current time of one monotonic clock in seconds. The deadline counts from the first
     :meth:`next`.
@@ -79,6 +80,7 @@ class FallbackEngine:
         health: HealthBoard,
         random: Random,
         window: Callable[[str], int | None] | None = None,
+        takes: Callable[[str], bool] | None = None,
     ) -> None:
         if not steps:
             raise ConfigurationError("model: no model to call")
@@ -91,7 +93,7 @@ class FallbackEngine:
         self._deadline: float | None = None
         self._index = -1
         self._moving = True
-        self._candidates = Candidates(steps, health, window)
+        self._candidates = Candidates(steps, health, window, takes)
         self._pending: list[str] = []
         self._failures = 0
         self._sent = 0

@@ -100,6 +100,14 @@ def _facts() -> dict[str, Model]:
     return {item["id"]: from_entry(item) for item in msgspec.json.decode(raw)["data"]}
 
 
+def _inputs(item: Mapping[str, Any]) -> frozenset[str] | None:
+    told = item.get("x_input_modalities")
+    if told is not None:
+        return frozenset(told)
+    seeing = item.get("supports_vision")
+    return None if seeing is None else frozenset(("image",) if seeing else ())
+
+
 def from_entry(item: Mapping[str, Any]) -> Model:
     """A model by its wire entry; keys with ``x_`` are facts of the upstream model."""
     tiers = [tier for tier in item.get("pricing") or () if tier.get("prompt_tokens_threshold")]
@@ -123,6 +131,7 @@ def from_entry(item: Mapping[str, Any]) -> Model:
         tools=item.get("supports_tool_calling"),
         schema=item.get("supports_output_json_schema"),
         temperature=item.get("x_accepts_temperature"),
+        inputs=_inputs(item),
         tiers=tuple(
             Tier(
                 int(tier["prompt_tokens_threshold"]),

@@ -56,6 +56,8 @@ class Model:
     retention_days: int = 0
     training: bool = False
     rules: Any = None
+    inputs: frozenset[str] | None = None
+    """Kinds of media that a prompt may hold beside text; ``None`` where the facts do not say."""
 
     @property
     def provider(self) -> str:

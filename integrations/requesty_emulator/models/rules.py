@@ -157,6 +157,10 @@ def check_upstream(body: Mapping[str, Any], model: Model, route: str = "chat") -
         raise say.refusal(f"`{first}` and `{second}` cannot both be specified for this model. Please use only one.")
     _effort(body, rules, say)
     _tools(body, rules, say, reasoning)
+    for kind in sorted(_media(body)):
+        # What the model hears is told for fewer models than what it sees, so only pictures are refused.
+        if kind == "image" and model.inputs is not None and kind not in model.inputs:
+            raise say.refusal("Invalid content type: image_url is not supported by this model.", "messages")
     form = body.get("response_format") or {}
     if rules.schema is False and form.get("type") == "json_schema":
         message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
@@ -164,6 +168,16 @@ def check_upstream(body: Mapping[str, Any], model: Model, route: str = "chat") -
     if not rules.system and any(m.get("role") in ("system", "developer") for m in body.get("messages") or ()):
         message = "Unsupported value: 'messages[0].role' does not support 'system' with this model."
         raise say.refusal(message, "messages[0].role")
+
+
+def _media(body: Mapping[str, Any]) -> set[str]:
+    parts = (part for turn in body.get("messages") or () for part in _parts(turn))
+    return {"image" for part in parts if isinstance(part, Mapping) and part.get("type") == "image_url"}
+
+
+def _parts(turn: Mapping[str, Any]) -> list[Any]:
+    content = turn.get("content")
+    return content if isinstance(content, list) else []
 
 
 def _means_something(name: str, value: object) -> bool:

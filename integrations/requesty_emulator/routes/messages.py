@@ -73,7 +73,9 @@ def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
         "messages": [],
         "stop": body.get("stop_sequences") or None,
         "thinking": body.get("thinking"),
+        "reasoning_effort": _effort(body),
         "requesty": body.get("requesty"),
+        **{name: body[name] for name in ("temperature", "top_p", "top_k") if body.get(name) is not None},
     }
     if body.get("system"):
         chat["messages"].append({"role": "system", "content": _text_blocks(body["system"], "system")})
@@ -84,6 +86,15 @@ def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
         raise bad_request(f"tool_use ids without tool_result: {', '.join(sorted(pending))}")
     _tools(body, chat)
     return chat
+
+
+def _effort(body: dict[str, Any]) -> str | None:
+    """The effort of ``output_config``, where newer Claude models take it."""
+    if body.get("output_config") is None:
+        return None
+    effort = checks.obj(body["output_config"], "output_config").get("effort")
+    words = ("low", "medium", "high", "xhigh", "max")
+    return None if effort is None else checks.one_of(effort, "output_config.effort", words)
 
 
 def _text_blocks(value: object, where: str) -> Any:

@@ -57,6 +57,7 @@ def to_chat(body: dict[str, Any], *, strict: bool = False) -> dict[str, Any]:
         "max_tokens": body.get("max_output_tokens"),
         "parallel_tool_calls": body.get("parallel_tool_calls"),
         "requesty": body.get("requesty"),
+        **{name: body[name] for name in ("temperature", "top_p", "top_logprobs") if body.get(name) is not None},
     }
     if not body.get("previous_response_id"):
         validate_messages(messages)

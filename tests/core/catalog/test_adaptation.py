@@ -201,6 +201,74 @@ def test_a_later_model_is_sent_what_it_takes_on_responses_too(unary: Any) -> Non
     assert [set(a.left_out) for a in reply.attempts] == [set(), {"temperature"}]
 
 
+@pytest.mark.parametrize(
+    ("model", "effort", "left"),
+    [("claude-opus-5-5", "none", {"reasoning"}), ("claude-opus-5-5", "low", set()), ("openai/gpt-5.4", "low", set())],
+)
+def test_an_effort_stands_where_the_format_has_it(unary: Any, model: str, effort: str, left: set[str]) -> None:
+    done = http(200, {"id": "r", "object": "response", "status": "completed", "model": "m", "output": []})
+    wire = Wire(http(503), done)
+    client = unary.client(wire, fallbacks=[model])
+    call = {"input": "x", "reasoning": {"effort": effort}, "tools": [{**TOOLS[0]["function"], "type": "function"}]}
+    reply = unary.run(client, lambda c: c.responses(model="acme/first", **call))
+    assert set(wire.body(0)) - set(wire.body(1)) == left
+    assert [set(a.left_out) for a in reply.attempts] == [set(), left]
+
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": "end_turn"}
+MESSAGES_TOOL = {"name": "tide", "input_schema": {"type": "object"}}
+MESSAGES: list[tuple[str, dict[str, Any], dict[str, Any], set[str]]] = [
+    ("openai/gpt-5", {"temperature": 0.2, "top_p": 0.5}, {}, {"temperature", "top_p"}),
+    ("anthropic/claude-sonnet-4-5", {"temperature": 0.2, "top_p": 0.5}, {"temperature": 0.2}, {"top_p"}),
+    (
+        "anthropic/claude-sonnet-4-5",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "tool_choice": {"type": "any"}, "temperature": 1.0},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        {"tool_choice", "temperature"},
+    ),
+    (
+        "anthropic/claude-sonnet-4-5",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "tool_choice": {"type": "auto"}},
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "tool_choice": {"type": "auto"}},
+        set(),
+    ),
+    (
+        "anthropic/claude-opus-4-7",
+        {"thinking": {"type": "enabled", "budget_tokens": 2000}, "top_k": 5},
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}},
+        {"thinking", "top_k"},
+    ),
+    (
+        "anthropic/claude-opus-4-7",
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+        {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+        set(),
+    ),
+    ("claude-opus-5-5", {"tool_choice": {"type": "tool", "name": "tide"}}, {}, {"tool_choice"}),
+    ("xai/grok-4", {"stop_sequences": ["x"]}, {}, {"stop_sequences"}),
+    ("openai/gpt-5.1", {"thinking": {"type": "enabled", "budget_tokens": 2000}}, {}, {"thinking"}),
+    (
+        "acme/new",
+        {"temperature": 0.2, "tool_choice": {"type": "any"}},
+        {"temperature": 0.2, "tool_choice": {"type": "any"}},
+        set(),
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "fields", "sent", "left"), MESSAGES)
+def test_a_later_model_is_sent_what_it_takes_on_messages_too(
+    unary: Any, model: str, fields: dict[str, Any], sent: dict[str, Any], left: set[str]
+) -> None:
+    wire = Wire(http(503), http(200, MESSAGE))
+    client = unary.client(wire, fallbacks=[model])
+    call = {"messages": [ASK], "max_tokens": 9, "tools": [MESSAGES_TOOL]}
+    reply = unary.run(client, lambda c: c.messages(model="acme/first", **call, **fields))
+    assert wire.body(0) == {"model": "acme/first", **call, **fields}
+    assert wire.body(1) == {"model": model, **call, **sent}
+    assert [set(a.left_out) for a in reply.attempts] == [set(), left]
+
+
 ENABLED, ADAPTIVE, DISABLED = {"type": "enabled", "budget_tokens": 2000}, {"type": "adaptive"}, {"type": "disabled"}
 
 
@@ -236,3 +304,47 @@ def test_a_refused_budget_becomes_an_effort(unary: Any) -> None:
 def test_adapt_is_one_of_three_words(value: Any, unary: Any) -> None:
     with pytest.raises(ValueError, match=r"^adapt: .* give 'chain', 'always' or 'never'$"):
         unary.client(Wire(), adapt=value)
+
+
+# --- media ------------------------------------------------------------------------------------------------------------
+
+SEES, BLIND, UNKNOWN = "openai/gpt-4o", "alibaba/qwen-max", "acme/unheard-of"
+PICTURE = {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}
+
+
+@pytest.mark.parametrize(
+    ("part", "chain", "order"),
+    [
+        (PICTURE, [BLIND, SEES], [SEES, BLIND]),
+        (PICTURE, [BLIND, UNKNOWN, SEES], [UNKNOWN, SEES, BLIND]),
+        (PICTURE, [SEES, BLIND], [SEES, BLIND]),
+        ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}, [SEES, UNKNOWN], [UNKNOWN, SEES]),
+        ({"type": "text", "text": "no picture"}, [BLIND, SEES], [BLIND, SEES]),
+        ({"type": "file", "file": {"file_data": "AA=="}}, [BLIND, SEES], [BLIND, SEES]),
+    ],
+)
+def test_models_that_cannot_see_a_picture_are_asked_last(
+    unary: Any, part: dict[str, Any], chain: list[str], order: list[str]
+) -> None:
+    wire = Wire(*[http(503)] * len(chain), answer())
+    messages = [{"role": "user", "content": [part]}]
+    unary(wire, {"fallbacks": chain}, model="acme/first", messages=messages)
+    assert [wire.body(at)["model"] for at in range(len(chain) + 1)] == ["acme/first", *order]
+
+
+@pytest.mark.parametrize("route", ["messages", "responses"])
+def test_and_so_are_they_in_the_other_formats(unary: Any, route: str) -> None:
+    kind = "image" if route == "messages" else "input_image"
+    turns = [{"role": "user", "content": [{"type": kind}]}]
+    call: dict[str, Any] = {"messages": turns, "max_tokens": 9} if route == "messages" else {"input": turns}
+    done = {"id": "r", "object": "response", "status": "completed", "model": "m", "output": []}
+    wire = Wire(http(503), http(200, MESSAGE if route == "messages" else done))
+    client = unary.client(wire, fallbacks=[BLIND, SEES])
+    unary.run(client, lambda c: getattr(c, route)(model="acme/first", **call))
+    assert wire.body(1)["model"] == SEES
+
+
+def test_the_model_that_was_named_is_asked_first_all_the_same(unary: Any) -> None:
+    wire = Wire(answer())
+    unary(wire, {"fallbacks": [SEES]}, model=BLIND, messages=[{"role": "user", "content": [PICTURE]}])
+    assert wire.body(0)["model"] == BLIND

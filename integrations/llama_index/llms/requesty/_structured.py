@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.bridge.pydantic import BaseModel, ValidationError
 from llama_index.core.output_parsers.pydantic import PydanticOutputParser
-from llama_index.core.program.function_program import get_function_tool
 from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
 
 from requesty_core.adapters import json_schema_format
 from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_class, read_answer
 
-from ._messages import wire_tools
 from ._streams import PartialJSON
 from ._tool_calls import INVALID_ARGUMENTS, tool_selections
 
@@ -87,12 +85,18 @@ class Structured:
         if self._mode == "json_schema":
             kwargs["response_format"] = self._response_format()
         elif self._mode == "tools":
-            tool = get_function_tool(self._output_cls)
-            wired = wire_tools([tool], strict=False)
+            wired = [self._tool()]
             # Some models refuse a forced call, ever or while they reason, or a single one; they are asked without.
             forced = {"tool_choice": "required", "parallel_tool_calls": False}
             kwargs.update(tools=wired, **forced, added_fields=tuple(forced))
         return {"messages": self._llm._extend_messages(messages), **kwargs}
+
+    def _tool(self) -> dict[str, Any]:
+        # Core's own helper loses a class that holds itself, and has no form for one whose root is no object.
+        schema, cls = self._compiled.inlined, self._output_cls
+        description = schema.pop("description", "") or cls.__doc__ or ""
+        name = cls.model_config.get("title") or cls.__name__
+        return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
     def _response_format(self) -> dict[str, Any]:
         strict = None if self._compiled.reason else True
@@ -148,6 +152,8 @@ class Structured:
             value = self._compiled.restore(read_answer(text))
         elif calls and INVALID_ARGUMENTS in calls[0].tool_kwargs:
             value = read_answer(calls[0].tool_kwargs[INVALID_ARGUMENTS])
+        elif calls and self._compiled.wrapper is not None:
+            value = self._compiled.restore(calls[0].tool_kwargs)
         elif calls:
             return self._output_cls.model_validate(calls[0].tool_kwargs)
         else:

@@ -6,12 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from haystack.dataclasses import ChatMessage, ChatRole, FileContent, ImageContent, TextContent, ToolCallResult
+from haystack.dataclasses import (
+    ChatMessage,
+    ChatRole,
+    FileContent,
+    ImageContent,
+    TextContent,
+    ToolCall,
+    ToolCallResult,
+)
 from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
 from haystack.tools.tool import Tool
 
-from requesty_core.adapters import audio_format, data_url, split_data_url, strict_function, wire_tool_call
+from requesty_core import ToolCall as CoreToolCall
+from requesty_core.adapters import audio_format, data_url, replayed_fields, split_data_url, strict_function
 from requesty_core.errors import ConfigurationError
+
+from ._replies import CALL_EXTRA
 
 __all__ = ["checked_messages", "flat_tools", "wire_messages", "wire_tools"]
 
@@ -29,14 +40,42 @@ def checked_messages(messages: Any) -> list[ChatMessage]:
 
 def wire_messages(messages: Sequence[ChatMessage]) -> list[Wire]:
     """The ``messages`` of a request. Raises :class:`ConfigurationError` naming what cannot be sent."""
-    return [wire for index, message in enumerate(messages) for wire in _wire(message, f"messages[{index}]")]
+    ids = _Ids()
+    return [wire for index, message in enumerate(messages) for wire in _wire(message, f"messages[{index}]", ids)]
 
 
-def _wire(message: ChatMessage, where: str) -> list[Wire]:
+class _Ids:
+    """The ids of calls; those that another provider left without one get one, and so do their results."""
+
+    def __init__(self) -> None:
+        self._open: list[tuple[ToolCall, str]] = []
+        self._count = 0
+
+    def of_call(self, call: ToolCall) -> str:
+        if call.id:
+            return call.id
+        made = f"call_{self._count}"
+        self._count += 1
+        self._open.append((call, made))
+        return made
+
+    def of_result(self, result: ToolCallResult, where: str) -> str:
+        origin = result.origin
+        if origin.id:
+            return origin.id
+        same = [item for item in self._open if item[0] == origin]
+        found = same or [item for item in self._open if item[0].tool_name == origin.tool_name]
+        if found:
+            self._open.remove(found[0])
+            return found[0][1]
+        raise ConfigurationError(f"{where}: no call of {origin.tool_name!r} stands before this result; give its id")
+
+
+def _wire(message: ChatMessage, where: str, ids: _Ids) -> list[Wire]:
     if message.tool_call_results:
-        return [_tool_result(result, message, where) for result in message.tool_call_results]
+        return [_tool_result(result, message, where, ids) for result in message.tool_call_results]
     if message.is_from(ChatRole.ASSISTANT):
-        return [_assistant(message)]
+        return [_assistant(message, where, ids)]
     if not (message.texts or message.images or message.files):
         raise ConfigurationError(f"{where}: a {message.role.value} message has no content; give it a text")
     if message.is_from(ChatRole.USER):
@@ -79,12 +118,10 @@ def _part(part: Wire) -> Wire:
     return {"type": "input_audio", "input_audio": {"data": data[1], "format": audio_format(data[0])}}
 
 
-def _tool_result(result: ToolCallResult, message: ChatMessage, where: str) -> Wire:
-    if result.origin.id is None:
-        raise ConfigurationError(f"{where}: the tool call {result.origin.tool_name!r} has no id; give it one")
+def _tool_result(result: ToolCallResult, message: ChatMessage, where: str, ids: _Ids) -> Wire:
     given: Any = result.result
     content: Any = given if isinstance(given, str) else [_result_part(part, where) for part in given]
-    return {"role": "tool", "tool_call_id": result.origin.id, "content": _marked(content, message)}
+    return {"role": "tool", "tool_call_id": ids.of_result(result, where), "content": _marked(content, message)}
 
 
 def _result_part(part: Any, where: str) -> Wire:
@@ -99,15 +136,10 @@ def _result_part(part: Any, where: str) -> Wire:
     raise ConfigurationError(f"{where}: a tool result cannot hold {type(part).__name__}; give text, image or file")
 
 
-def _assistant(message: ChatMessage) -> Wire:
-    texts = message.texts
-    wire: Wire = {"role": "assistant", "content": texts[0] if len(texts) == 1 else [_text(t) for t in texts] or ""}
-    wire = _named({**wire, "content": _marked(wire["content"], message) if texts else ""}, message)
+def _assistant(message: ChatMessage, where: str, ids: _Ids) -> Wire:
+    wire = _named({"role": "assistant", "content": _said(message, where)}, message)
     if message.tool_calls:
-        wire["tool_calls"] = [
-            wire_tool_call(call.id or f"call_{number}", call.tool_name, json.dumps(call.arguments, ensure_ascii=False))
-            for number, call in enumerate(message.tool_calls)
-        ]
+        wire["tool_calls"] = [_call(call, ids.of_call(call)) for call in message.tool_calls]
         wire["content"] = wire["content"] or None
     reasoning = "".join(item.reasoning_text for item in message.reasonings)
     signatures = [item.extra["signature"] for item in message.reasonings if item.extra.get("signature")]
@@ -119,7 +151,30 @@ def _assistant(message: ChatMessage) -> Wire:
     if isinstance(refusal, str) and refusal:
         wire["refusal"] = refusal
         wire["content"] = wire["content"] or None
-    return wire
+    extra = message.meta.get("message_extra")
+    return {**wire, **replayed_fields(extra)} if isinstance(extra, Mapping) else wire
+
+
+def _said(message: ChatMessage, where: str) -> Any:
+    """What a model said and drew. Its pictures stand in ``meta["images"]``, others' in the message itself."""
+    texts = message.texts
+    shown = [_result_part(part, where) for part in (*message.images, *message.files)]
+    own = message.meta.get("images")
+    if isinstance(own, list):
+        shown += [dict(part) for part in own if isinstance(part, Mapping) and part.get("type") == "image_url"]
+    if not (texts or shown):
+        return ""
+    content = texts[0] if len(texts) == 1 and not shown else [*map(_text, texts), *shown]
+    return _marked(content, message)
+
+
+def _call(call: ToolCall, call_id: str) -> Wire:
+    own = (call.extra or {}).get(CALL_EXTRA)
+    kept: Mapping[str, Any] = own if isinstance(own, Mapping) else {}
+    is_custom = kept.get("type") == "custom"
+    arguments = call.arguments.get("input", "") if is_custom else json.dumps(call.arguments, ensure_ascii=False)
+    kind = "custom" if is_custom else "function"
+    return CoreToolCall(call.tool_name, arguments, call_id, kind, kept.get("fields") or {}).to_wire()
 
 
 def flat_tools(tools: ToolsType | None) -> list[Tool]:

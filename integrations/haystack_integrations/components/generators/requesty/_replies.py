@@ -19,10 +19,14 @@ from requesty_core import (
     TextDelta,
     Usage,
 )
+from requesty_core import ToolCall as CoreToolCall
 from requesty_core import ToolCallDelta as CoreToolCallDelta
 from requesty_core.adapters import call_summary, cost_of, read_call, reply_metadata
 
-__all__ = ["Chunks", "replies_of", "usage_of"]
+__all__ = ["CALL_EXTRA", "Chunks", "replies_of", "usage_of"]
+
+CALL_EXTRA = "requesty"
+"""The key of ``ToolCall.extra`` under which the gateway's own fields of a call are kept."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +93,16 @@ def _tool_calls(choice: Message) -> tuple[list[ToolCall], list[dict[str, Any]]]:
         if arguments is None:
             invalid.append(call_summary(call))
             continue
-        calls.append(ToolCall(tool_name=call.name, arguments=arguments, id=call.id))
+        calls.append(ToolCall(tool_name=call.name, arguments=arguments, id=call.id, extra=_call_extra(call)))
     return calls, invalid
+
+
+def _call_extra(call: CoreToolCall) -> dict[str, Any] | None:
+    """What goes back with the call in the next turn: the kind of a custom tool, a signature."""
+    own: dict[str, Any] = {"fields": dict(call.extra)} if call.extra else {}
+    if call.type != "function":
+        own["type"] = call.type
+    return {CALL_EXTRA: own} if own else None
 
 
 def usage_of(usage: Usage | None) -> dict[str, Any]:
