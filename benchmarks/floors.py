@@ -49,7 +49,9 @@ def langchain(url: str) -> dict[str, Ways]:
 
         def _stream(self, *args: Any, run_manager: Any = None, **more: Any) -> Iterator[ChatGenerationChunk]:
             for word in WORDS:
-                chunk = ChatGenerationChunk(message=AIMessageChunk(content=word))
+                chunk = ChatGenerationChunk(
+                    message=AIMessageChunk(content=word, response_metadata={"model_provider": "floor"})
+                )
                 if run_manager is not None:
                     run_manager.on_llm_new_token(word, chunk=chunk)
                 yield chunk
@@ -58,7 +60,9 @@ def langchain(url: str) -> dict[str, Ways]:
             self, *args: Any, run_manager: Any = None, **more: Any
         ) -> AsyncIterator[ChatGenerationChunk]:
             for word in WORDS:
-                chunk = ChatGenerationChunk(message=AIMessageChunk(content=word))
+                chunk = ChatGenerationChunk(
+                    message=AIMessageChunk(content=word, response_metadata={"model_provider": "floor"})
+                )
                 if run_manager is not None:
                     await run_manager.on_llm_new_token(word, chunk=chunk)
                 yield chunk
@@ -143,13 +147,17 @@ def haystack(url: str) -> dict[str, Ways]:
     """``run`` and ``run_async`` of a generator with a callback."""
     from haystack import component
     from haystack.components.generators.chat import OpenAIChatGenerator
-    from haystack.dataclasses import ChatMessage, StreamingChunk
+    from haystack.dataclasses import ChatMessage, ComponentInfo, StreamingChunk
     from haystack.utils import Secret
 
     from haystack_integrations.components.generators.requesty import RequestyChatGenerator
 
+    info = ComponentInfo(type="floor")
+
     def chunk_of(word: str, place: int) -> Any:
-        return StreamingChunk(content=word, meta={"model": MODEL, "index": 0}, index=0, start=place == 1)
+        # As Haystack's own generators make them: with the moment and the component.
+        meta = {"model": MODEL, "received_at": datetime.now(UTC).isoformat()}
+        return StreamingChunk(content=word, meta=meta, component_info=info, index=0, start=place == 1)
 
     @component
     class Floor:

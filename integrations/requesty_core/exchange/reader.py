@@ -126,12 +126,14 @@ class Reader(Generic[E, R]):
             if self._held is not None and self._is_plain(data):
                 return ()
             for event in self._decoder.feed(data):
-                payload = event.data.strip()
-                if payload == b"[DONE]":
-                    self._done = True
-                    break
-                if not payload:
-                    continue
+                payload = event.data
+                if payload[:1] != b"{":
+                    payload = payload.strip()
+                    if payload == b"[DONE]":
+                        self._done = True
+                        break
+                    if not payload:
+                        continue
                 try:
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
