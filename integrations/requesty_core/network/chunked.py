@@ -66,12 +66,7 @@ class ChunkedBody:
                 if size - at > MAX_LINE_BYTES:
                     raise RemoteProtocolError("a chunk size is not a number")
                 break
-            match = _CHUNK_SIZE.fullmatch(data, at, end)
-            if match is None or end - at > MAX_LINE_BYTES:
-                raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
-            length = int(match[1], 16)
-            if end - at > 18 and self._bloat(end - at - 18 - length):
-                raise RemoteProtocolError("the chunk extensions are longer than the body")
+            length = self._length(data, at, end)
             at = end + 2
             if length:
                 self.left = length + 2
@@ -108,10 +103,18 @@ class ChunkedBody:
         self.left = 2
         return at - len(pieces[-2]) - 4
 
-    def _bloat(self, count: int) -> bool:
-        """Whether extensions are so much longer than what they stand before that nothing else can be their purpose."""
-        self._excess = max(self._excess + count, 0)
-        return self._excess > MAX_HEAD_BYTES
+    def _length(self, data: bytes, at: int, end: int) -> int:
+        """What the line before a chunk says of its length."""
+        match = _CHUNK_SIZE.fullmatch(data, at, end)
+        if match is None or end - at > MAX_LINE_BYTES:
+            raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
+        length = int(match[1], 16)
+        if end - at > 18:
+            # Extensions that outweigh the body have no other purpose.
+            self._excess = max(self._excess + end - at - 18 - length, 0)
+            if self._excess > MAX_HEAD_BYTES:
+                raise RemoteProtocolError("the chunk extensions are longer than the body")
+        return length
 
     def _trailers(self, data: bytes, at: int) -> int:
         """Check and drop the trailers that are complete; returns where the rest begins."""
