@@ -23,6 +23,7 @@ import trustme
 
 from requesty_core import (
     AsyncRequestyClient,
+    BadRequestError,
     ConfigurationError,
     FallbackPolicy,
     MalformedResponseError,
@@ -1045,3 +1046,18 @@ def test_every_call_without_an_asyncio_loop_ends_in_that_one_line(settings: dict
     }[what]()
     with pytest.raises(ConfigurationError, match="no asyncio event loop is running"):
         coroutine.send(None)
+
+
+@MODES
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("framing", [b"Content-Length: 500\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_refusal_that_is_cut_off_is_still_a_refusal(server: Any, mode: str, streams: bool, framing: bytes) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 413 Too Large\r\n" + framing + b"\r\n")
+
+    one = server(script)
+    with pytest.raises(BadRequestError) as caught:
+        ask(mode, {"base_url": one.base_url, "max_retries": 2}, streams=streams)
+    assert caught.value.status == 413
+    assert one.connections == 1

@@ -14,11 +14,11 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
-from requesty_core.network.http import DecodingError, Request, Response, TransportError, headers_of
+from requesty_core.network.http import Request, Response, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import decoder_of, distrust, max_bytes
+from .bodies import BROKEN_BODY, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .limits import Limits
 from .race_aio import AsyncClosable, AsyncPrepare, race
@@ -79,7 +79,7 @@ async def _content(response: Response, request: Request) -> bytes:
     try:
         async for piece in _body(response, request):
             gatherer.add(piece)
-    except DecodingError:
+    except BROKEN_BODY:
         # Of a refusal the status says enough.
         if response.is_success:
             raise

@@ -6,10 +6,13 @@ import contextlib
 import socket
 
 from requesty_core.network.decoding import MAX_RESPONSE_BYTES, Decoder, Plain, decoder_for
-from requesty_core.network.http import Request, Response
+from requesty_core.network.http import DecodingError, ReadError, RemoteProtocolError, Request, Response
 from requesty_core.network.settings import network_of
 
-__all__ = ["break_off", "decoder_of", "distrust", "max_bytes"]
+__all__ = ["BROKEN_BODY", "break_off", "decoder_of", "distrust", "max_bytes"]
+
+BROKEN_BODY = (DecodingError, ReadError, RemoteProtocolError)
+"""What a body raises that cannot be read to its end, however long one waits."""
 
 
 def max_bytes(request: Request) -> int:

@@ -16,11 +16,11 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
-from requesty_core.network.http import DecodingError, Request, Response, Transport, TransportError, headers_of
+from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import break_off, decoder_of, distrust, max_bytes
+from .bodies import BROKEN_BODY, break_off, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .interrupt import Interrupt
 from .race import Closable, Post, Prepare, race
@@ -86,7 +86,7 @@ def _content(response: Response, request: Request) -> bytes:
     try:
         for piece in _body(response, request):
             gatherer.add(piece)
-    except DecodingError:
+    except BROKEN_BODY:
         # Of a refusal the status says enough.
         if response.is_success:
             raise
