@@ -36,13 +36,20 @@ def wire_tools(tools: Sequence[ToolLike], strict: bool | None = None) -> list[di
 
     Raises :class:`ConfigurationError` for ``strict=True`` and parameters without a strict form.
     """
-    return [_tool(tool, strict) for tool in tools]
+    return [_tool(tool, strict, f"tools[{number}]") for number, tool in enumerate(tools)]
 
 
-def _tool(tool: Any, strict: bool | None) -> dict[str, Any]:
+def _tool(tool: Any, strict: bool | None, where: str) -> dict[str, Any]:
     if _is_foreign(tool):
         return _nested_custom(tool) if tool["type"] == "custom" else dict(tool)
-    wire = _loose(tool, None if strict else strict, inlined=not strict)
+    try:
+        wire = _loose(tool, None if strict else strict, inlined=not strict)
+    except ConfigurationError:
+        raise
+    except (ValueError, TypeError, KeyError) as error:
+        # LangChain's converter says what it takes in several lines, or trips.
+        advice = "give a tool, a class, a function with a docstring, or a mapping in wire form"
+        raise ConfigurationError(f"{where}: {_said(tool)} is no tool; {advice}") from error
     if strict:
         wire = {**wire, "function": strict_function(wire["function"])}
     return wire
@@ -209,10 +216,31 @@ def _compiled(schema: Any) -> tuple[CompiledSchema, str, str | None]:
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         # The root is no object, which the compiler knows how to send and to read.
         return compile_class(schema, _class_schema), schema.__name__, schema.__doc__
-    made = dict(schema) if _is_json_schema(schema) else convert_to_json_schema(schema)
+    made = dict(schema) if _is_json_schema(schema) else _converted(schema)
     function = {"name": made["title"], "description": made.get("description")}
     made = {key: value for key, value in made.items() if key not in ("title", "description")}
     return compile_schema(made), function["name"], function.get("description")
+
+
+def _converted(schema: Any) -> dict[str, Any]:
+    try:
+        return convert_to_json_schema(schema)
+    except (ValueError, TypeError, KeyError) as error:
+        raise _no_schema(schema) from error
+
+
+def _no_schema(schema: Any) -> ConfigurationError:
+    advice = "give a class, a JSON schema with a title, or a complete response format"
+    return ConfigurationError(f"schema: {_said(schema)} is no schema; {advice}")
+
+
+def _said(value: Any) -> str:
+    """What was given, in a few words."""
+    if isinstance(value, type):
+        return f"the type {value.__name__}"
+    if isinstance(value, Mapping):
+        return f"a mapping of {', '.join(map(str, value))}" if value else "an empty mapping"
+    return f"{value!r}"[:80] if isinstance(value, (str, int)) else f"an object of type {type(value).__name__}"
 
 
 def answer_tool(schema: Any) -> tuple[ToolLike, CompiledSchema | None]:
@@ -220,6 +248,12 @@ def answer_tool(schema: Any) -> tuple[ToolLike, CompiledSchema | None]:
     stands under a property of it, and the compiled schema takes that off again."""
     is_class = isinstance(schema, type) and issubclass(schema, BaseModel)
     if not is_class and not _is_json_schema(schema):
+        if _is_foreign(schema):
+            raise _no_schema(schema)
+        try:
+            wire_tools([schema])
+        except ConfigurationError as error:
+            raise _no_schema(schema) from error
         return schema, None
     compiled, name, description = _compiled(schema)
     if compiled.wrapper is None:

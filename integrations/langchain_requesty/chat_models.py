@@ -11,12 +11,13 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
 from requesty_core import ChatReply, Step
-from requesty_core.adapters import Restorer, legal_call, mapping, original_names, strict_format
+from requesty_core.adapters import Restorer, cost_of, legal_call, mapping, original_names, strict_format
 from requesty_core.errors import ConfigurationError
 
 from ._blocks import register_blocks
 from ._chat_settings import ChatSettings
 from ._errors import langchain_errors
+from ._langsmith import tell_cost
 from ._messages import wire_messages
 from ._parameters import MAPPED
 from ._replies import ChunkMaker, chat_result, combined_outputs
@@ -110,6 +111,7 @@ class ChatRequesty(ChatSettings):
     ) -> ChatResult:
         with langchain_errors():
             reply = self._pair().sync.chat(**self._call(messages, stop, kwargs, stream=False))
+            tell_cost(run_manager, cost_of(reply.usage))
             return self._result(reply, kwargs)
 
     async def _agenerate(
@@ -121,6 +123,7 @@ class ChatRequesty(ChatSettings):
     ) -> ChatResult:
         with langchain_errors():
             reply = await self._pair().aio.chat(**self._call(messages, stop, kwargs, stream=False))
+            tell_cost(run_manager, cost_of(reply.usage))
             return self._result(reply, kwargs)
 
     def _result(self, reply: ChatReply, kwargs: Mapping[str, Any]) -> ChatResult:

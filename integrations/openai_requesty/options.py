@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypedDict
 
+from openai import Timeout
 from openai._types import NotGiven
 
 from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
-from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
+from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, TimeoutConfig, Transport
 
 __all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "chosen_timeout", "core_settings", "given", "merged"]
+
+
+class SecretLike(Protocol):
+    """What pydantic's ``SecretStr`` and others like it have."""
+
+    def get_secret_value(self) -> str:
+        """The key."""
 
 
 class ClientOptions(TypedDict, total=False):
@@ -44,12 +52,12 @@ class ClientOptions(TypedDict, total=False):
         organization, project, webhook_secret, websocket_base_url: as in the SDK, but never from the environment.
     """
 
-    api_key: Any
+    api_key: str | SecretLike | Callable[[], str] | Callable[[], Awaitable[str]] | None
     base_url: Any
-    region: str | None
+    region: Literal["global", "eu", "us", "ap"] | None
     management_url: str | None
     feedback_url: str | None
-    timeout: Any
+    timeout: float | Timeouts | Timeout | TimeoutConfig | NotGiven | None
     max_retries: int
     fallbacks: Sequence[str | Step | dict[str, Any]]
     fallback_policy: FallbackPolicy | None

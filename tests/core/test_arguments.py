@@ -28,6 +28,16 @@ REFUSED = [
     ({"openai_api_key": "sk-x"}, r"^openai_api_key: is named like a secret"),
     ({"authorization": "Bearer x"}, r"^authorization: is named like a secret"),
     ({"extra_body": {"api_key": "sk-x"}}, r"^extra_body\.api_key: is named like a secret"),
+    ({"headers": {}}, r"^headers: .* did you mean extra_headers\?"),
+    ({"request_timeout": 5}, r"^request_timeout: .* did you mean timeout\?"),
+    ({"num_retries": 5}, r"^num_retries: .* did you mean max_retries\?"),
+    ({"organization": "org"}, r"^organization: is a setting of the client"),
+    ({"verify": False}, r"^verify: is a setting of the client"),
+    ({"extra_query": {"a": 1}}, r"^extra_query: is a setting of the client"),
+    ({"proxies": {}}, r"^proxies: is a setting of the client"),
+    ({"chunk_size": 5}, r"^chunk_size: is a setting of the client"),
+    ({"additional_kwargs": {}}, r"^additional_kwargs: is a setting of the client"),
+    ({"endpoint": "https://x.test"}, r"^endpoint: is no option of a call; base_url is a setting of the client"),
 ]
 SENT = {"models": ["a/c"], "top_a": 0.5, "plugins": [], "guardrail_config": {}, "max_output_tokens": 5, "new_field": 1}
 
@@ -58,6 +68,14 @@ def test_refused_in_one_line_before_anything_is_sent(params: dict[str, Any], say
     assert sent == []
     assert "\n" not in str(caught.value)
     assert "sk-" not in str(caught.value)
+
+
+def test_settings_of_other_clients_that_are_not_set_are_left_out() -> None:
+    """Saved calls of other packages have them as null."""
+    sent: list[httpx.Request] = []
+    with pytest.raises(Exception, match="seen"):
+        client(sent).chat(model="a/b", messages=MESSAGES, organization=None, project=None)
+    assert httpx.Response(200, content=sent[0].content).json().keys() == {"model", "messages"}
 
 
 def test_what_no_list_knows_is_sent() -> None:

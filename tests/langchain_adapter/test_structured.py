@@ -191,3 +191,17 @@ def test_partial_objects_stream(gateway: GatewayEmulator, settings: dict[str, An
 def test_wrong_use(settings: dict[str, Any], arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(RequestyConfigurationError, match=match):
         ChatRequesty(model=MODEL, **settings).with_structured_output(None, **arguments)
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("schema", ["json", 5, [], {}, {"type": "object"}, int, list[int]], ids=repr)
+def test_what_is_no_schema_is_one_line(schema: Any, method: Any) -> None:
+    llm = ChatRequesty(model=MODEL, api_key="k")
+    with pytest.raises(RequestyConfigurationError, match=r"^schema: .* is no schema; give a class, .*$"):
+        llm.with_structured_output(schema, method=method)
+
+
+@pytest.mark.parametrize("given", ["x", 5, {}, None, int], ids=repr)
+def test_what_is_no_tool_is_one_line(given: Any) -> None:
+    with pytest.raises(RequestyConfigurationError, match=r"^tools\[1\]: .* is no tool; give a tool, .*$"):
+        ChatRequesty(model=MODEL, api_key="k").bind_tools([PERSON_SCHEMA, given])

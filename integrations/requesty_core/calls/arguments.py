@@ -8,7 +8,6 @@ and no error.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -32,9 +31,19 @@ CLIENT_SETTINGS = frozenset(
         *("app_url", "app_title", "ledger", "budget", "on_event", "window", "tracing", "settings"),
         *("transport", "async_transport", "http_client", "http_async_client", "http_client_kwargs", "default_headers"),
         *("adapt", "require", "ca_bundle", "client_cert", "proxy", "max_connections", "max_response_bytes"),
+        *("context_window", "is_chat_model", "is_function_calling_model", "model_kwargs", "additional_kwargs"),
+        *("generation_kwargs", "batch_size", "chunk_size", "embed_batch_size", "num_workers", "max_in_flight"),
     )
 )
-"""Settings of a client under any name that an adapter gives them."""
+"""Settings of a client, or of a model class, under any name that an adapter gives them."""
+
+_OTHER_CLIENTS = frozenset(
+    (
+        *("organization", "project", "default_query", "extra_query", "http2", "verify", "cert", "proxies", "mounts"),
+        *("trust_env", "limits", "follow_redirects", "verify_ssl", "ssl_context", "client", "async_client"),
+    )
+)
+"""Settings of the OpenAI client and of httpx. ``None`` is what saved calls of other packages have there."""
 
 _FIELDS = frozenset(
     (
@@ -82,12 +91,16 @@ def take_options(params: dict[str, Any], more: Collection[str] = ()) -> dict[str
 def check_fields(fields: Mapping[str, Any], *, more: Collection[str] = ()) -> None:
     """Refuse, with the name and what to do, fields that are settings, secrets, or slips of the pen for either."""
     check_secrets(fields, "")
-    ours = sorted(CALL_OPTIONS | CLIENT_SETTINGS | set(more))
+    options = sorted(CALL_OPTIONS | set(more))
     for name in sorted(fields.keys() - _FIELDS):
-        near = difflib.get_close_matches(name, ours, 1, 0.8) or difflib.get_close_matches(name, sorted(_FIELDS), 1, 0.9)
+        if name in _OTHER_CLIENTS:
+            continue
+        near = meant(name, options, 0.8) or meant(name, sorted(_FIELDS), 0.9)
+        if near is None and (client := meant(name, sorted(CLIENT_SETTINGS), 0.8)):
+            raise ConfigurationError(f"{name}: is no option of a call; {client} is a setting of the client")
         if near:
             raise ConfigurationError(
-                f"{name}: is no option of a call and no known field of a request; did you mean {near[0]}? "
+                f"{name}: is no option of a call and no known field of a request; did you mean {near}? "
                 "(give it in extra_body to send it as it is)"
             )
 
@@ -124,7 +137,8 @@ def check_secrets(fields: Any, where: str) -> None:
     if not isinstance(fields, Mapping):
         return
     for name in fields:
-        if name in CLIENT_SETTINGS and not where:
+        of_client = name in CLIENT_SETTINGS or (name in _OTHER_CLIENTS and fields[name] is not None)
+        if of_client and not where:
             raise ConfigurationError(f"{name}: is a setting of the client, not of a call; make a client with it")
         if isinstance(name, str) and _SECRET.search(name):
             raise ConfigurationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import ConfigDict, Field, field_validator
@@ -18,6 +18,9 @@ from requesty_core.adapters import check_model, cost_of
 from requesty_core.errors import ConfigurationError
 
 from ._cache import ScopedCache, scoped
+
+if TYPE_CHECKING:
+    from ._typed import EmbeddingArguments
 
 __all__ = ["RequestyEmbedding", "RequestyEmbeddingUsageEvent"]
 
@@ -76,13 +79,19 @@ class RequestyEmbedding(Connection, BaseEmbedding):
         default_factory=dict, description="Request parameters this class has no field for."
     )
 
-    def __init__(self, model: str | None = None, **kwargs: Any) -> None:
-        name = kwargs.pop("model_name", None) if model is None else model
-        if kwargs.get("model_name") not in (None, name):
-            raise ConfigurationError("model: differs from model_name; give only one of them")
-        if not name:
-            raise ConfigurationError("model: missing; give a model id such as 'openai/text-embedding-3-small'")
-        super().__init__(**{**kwargs, "model_name": name})
+    if TYPE_CHECKING:
+
+        def __init__(self, model: str | None = None, **kwargs: Unpack[EmbeddingArguments]) -> None: ...
+
+    else:
+
+        def __init__(self, model: str | None = None, **kwargs: Any) -> None:
+            name = kwargs.pop("model_name", None) if model is None else model
+            if kwargs.get("model_name") not in (None, name):
+                raise ConfigurationError("model: differs from model_name; give only one of them")
+            if not name:
+                raise ConfigurationError("model: missing; give a model id such as 'openai/text-embedding-3-small'")
+            super().__init__(**{**kwargs, "model_name": name})
 
     @field_validator("embeddings_cache", mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -29,6 +29,9 @@ from ._messages import own_parameters, tool_choice_for, wire_tools
 from ._replies import chat_response, completion_response
 from ._streams import ResponseStream
 from ._tool_calls import single_call, taking_anything, tool_selections
+
+if TYPE_CHECKING:
+    from ._typed import ChatArguments
 
 __all__ = ["Requesty"]
 
@@ -59,12 +62,18 @@ class Requesty(CallingLLM):
 
     model_config = ConfigDict(defer_build=False)
 
-    def __init__(self, model: str | None = None, **kwargs: Any) -> None:
-        if model is not None:
-            kwargs["model"] = model
-        if not kwargs.get("model"):
-            raise ConfigurationError("model: missing; give a model id such as 'openai/gpt-4o-mini'")
-        super().__init__(**kwargs)
+    if TYPE_CHECKING:
+
+        def __init__(self, model: str | None = None, **kwargs: Unpack[ChatArguments]) -> None: ...
+
+    else:
+
+        def __init__(self, model: str | None = None, **kwargs: Any) -> None:
+            if model is not None:
+                kwargs["model"] = model
+            if not kwargs.get("model"):
+                raise ConfigurationError("model: missing; give a model id such as 'openai/gpt-4o-mini'")
+            super().__init__(**kwargs)
 
     @classmethod
     def class_name(cls) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from llama_index.core.bridge.pydantic import Field
 
@@ -12,6 +12,9 @@ from requesty_core.adapters import plain_steps, steps_from
 from requesty_core.errors import ConfigurationError
 
 from .base import Requesty
+
+if TYPE_CHECKING:
+    from ._typed import ChainArguments
 
 __all__ = ["RequestyFallback"]
 
@@ -54,12 +57,24 @@ class RequestyFallback(Requesty):
 
     models: list[str | dict[str, Any]] = Field(default_factory=list, description="The chain, in order.")
 
-    def __init__(self, models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None, **kwargs: Any) -> None:
-        chain = _chain(models)
-        members = [item for item in models or () if isinstance(item, Requesty)]
-        kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
-        settings = {**_shared_settings(members, kwargs), **kwargs}
-        super().__init__(**settings, **chain)
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None,
+            **kwargs: Unpack[ChainArguments],
+        ) -> None: ...
+
+    else:
+
+        def __init__(
+            self, models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None, **kwargs: Any
+        ) -> None:
+            chain = _chain(models)
+            members = [item for item in models or () if isinstance(item, Requesty)]
+            kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
+            settings = {**_shared_settings(members, kwargs), **kwargs}
+            super().__init__(**settings, **chain)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _DERIVED:

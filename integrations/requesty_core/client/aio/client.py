@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from requesty_core.calls.embedding import EmbeddingsCall, embeddings_call
 from requesty_core.calls.exchanges import (
@@ -35,6 +35,10 @@ from .embeddings import AsyncEmbeddingsStream
 from .streams import AsyncChatStream, AsyncStream
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from requesty_core.calls.typed import ClientArguments
+
     # Imported by the methods that need them, to keep the import of a client light.
     from requesty_core.replies.native import NativeEvent, NativeReply
     from requesty_core.routes.aio.feedback import AsyncFeedback
@@ -84,7 +88,10 @@ class AsyncRequestyClient(BaseClient):
     """
 
     def __init__(
-        self, *, transport: AsyncTransport | AsyncHTTPClient | Literal["httpx"] | None = None, **settings: Any
+        self,
+        *,
+        transport: AsyncTransport | AsyncHTTPClient | Literal["httpx"] | None = None,
+        **settings: Unpack[ClientArguments],
     ) -> None:
         super().__init__(**settings)
         self._sender = AsyncSender(transport, self._settings.network)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from requesty_core.calls.embedding import EmbeddingsCall, embeddings_call
 from requesty_core.calls.exchanges import (
@@ -36,6 +36,10 @@ from .embeddings import EmbeddingsStream
 from .streams import ChatStream, Stream
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from requesty_core.calls.typed import ClientArguments
+
     # Imported by the methods that need them, to keep the import of a client light.
     from requesty_core.replies.native import NativeEvent, NativeReply
     from requesty_core.routes.sync.feedback import Feedback
@@ -84,7 +88,12 @@ class RequestyClient(BaseClient):
         ConfigurationError: a setting is unusable; the message names it.
     """
 
-    def __init__(self, *, transport: Transport | HTTPClient | Literal["httpx"] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        transport: Transport | HTTPClient | Literal["httpx"] | None = None,
+        **settings: Unpack[ClientArguments],
+    ) -> None:
         super().__init__(**settings)
         self._sender = Sender(transport, self._settings.network)
 
