@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench-quick bench-embeddings vectors tracers peers frameworks soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -105,6 +105,10 @@ soak: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Core, adapters, their frameworks' floors and the peers' classes, in one run; about two minutes.
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 # Core against httpx and json by hand, as ratios from one run.
 bench-quick: $(VENV)/.dev

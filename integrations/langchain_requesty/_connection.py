@@ -148,7 +148,8 @@ class Connection(BaseModel):
     def _client_settings(self) -> dict[str, Any]:
         """Arguments of the clients."""
         settings = {name: getattr(self, _FIELDS.get(name, name)) for name in CONNECTION_SETTINGS}
-        return {**settings, "transport": self.http_client, "async_transport": self.http_async_client}
+        given = {"transport": self.http_client, "async_transport": self.http_async_client}
+        return {**settings, **given, "names": ("http_client", "http_async_client")}
 
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""

@@ -113,6 +113,7 @@ class RequestyProvider(Provider["ChatClient"]):
                 adapt=adapt,
                 require=require,
                 async_transport=http_client,
+                names=("http_client", "http_client"),
             )
         self._client = ChatClient(self._pair)
 

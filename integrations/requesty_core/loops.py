@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .network.loops import loop_transport
+from .network.loops import loop_transport, running_loop
 
-__all__ = ["loop_transport"]
+__all__ = ["loop_transport", "running_loop"]

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from requesty_core.network import aio as http_async
+from requesty_core.network import idle
 from requesty_core.network import sync as http_sync
 from requesty_core.network.aio import LoopTransport
 from requesty_core.network.http11 import MAX_HEAD_BYTES, ResponseParser, encode_head
@@ -487,7 +488,7 @@ async def test_a_slow_reader_holds_the_server_back_and_loses_nothing(kind: type[
 async def test_idle_connections_are_kept_only_so_long_and_so_many(
     kind: type[Sync | Async], limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (http_sync, http_async):
+    for module in (idle if limit == "KEEP_SECONDS" else http_sync, http_async):
         monkeypatch.setattr(module, limit, -1.0 if limit == "KEEP_SECONDS" else 0)
     with Server(answer_all) as server:
         transport = kind()
@@ -519,3 +520,35 @@ async def test_a_later_request_with_a_shorter_limit_does_not_wait_for_the_longer
             await anext(aiter(response.stream))  # type: ignore[arg-type]
         await response.aclose()
         assert transport.in_flight == 0
+
+
+BETWEEN = [b"a", b"\r\n1\r\n", b"\r\n0\r\n", b"x\r\nff\r\ny", b"\r\n", b"data: {}\n\n", b"\r\n3\r\nabc\r\n"]
+"""Bodies that look like what stands between chunks."""
+
+
+@given(
+    st.lists(st.sampled_from(BETWEEN), max_size=20),
+    st.lists(st.integers(0, 400), max_size=6),
+    st.sampled_from([b"", b";a=b", b"  "]),
+)
+def test_bodies_that_look_like_chunks_are_bodies(chunks: list[bytes], places: list[int], extension: bytes) -> None:
+    data = b"".join(b"%x%b\r\n%b\r\n" % (len(chunk), extension, chunk) for chunk in chunks) + b"0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    for pieces in ([head + data], [head, data], cut(head + data, places)):
+        status, _, body, done, alive = parse(pieces)
+        assert (status, body, done, alive) == (200, b"".join(chunks), True, True)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"3\r\nabc\r\n2\r\nabc\r\n1\r\na\r\n",
+        b"3\r\nabc\r\n4\r\nabc\r\n1\r\na\r\n",
+        b"3\r\nabc\r\n3\r\nabc\n\n1\r\na\r\n",
+        b"3\r\nabc\r\n-1\r\nabc\r\n1\r\na\r\n",
+    ],
+)
+def test_a_wrong_length_among_many_chunks_is_refused_and_never_guessed(chunks: bytes) -> None:
+    data = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    with pytest.raises(httpx.RemoteProtocolError):
+        parse([data], ends=True)

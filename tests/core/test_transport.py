@@ -23,6 +23,7 @@ import trustme
 
 from requesty_core import (
     AsyncRequestyClient,
+    BadRequestError,
     ConfigurationError,
     FallbackPolicy,
     MalformedResponseError,
@@ -37,6 +38,7 @@ from requesty_core.network import alarm, shared
 from requesty_core.network.aio import LoopTransport
 from requesty_core.network.alarm import set_alarm
 from requesty_core.network.connecting import connect, connect_on_loop
+from requesty_core.network.decoding import Decoder
 from requesty_core.network.http11 import ResponseParser, encode_head
 from requesty_core.network.pool import Pool, default_limit
 from requesty_core.network.shared import shared_transport
@@ -878,3 +880,184 @@ def test_an_answer_nobody_asked_for_does_not_shift_the_answers_that_follow(serve
         assert ask(mode, settings, streams=True, **asking("second")) == "second"
     else:
         assert run_on(mode, main) == "second"
+
+
+@MODES
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip"])
+def test_a_coding_that_was_not_asked_for_is_a_typed_error(server: Any, mode: str, streams: bool, coding: bytes) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding + b"\r\nContent-Length: 2\r\n\r\n{}")
+
+    with pytest.raises(MalformedResponseError, match="was not asked for"):
+        ask(mode, {"base_url": server(script).base_url}, streams=streams)
+
+
+@MODES
+@pytest.mark.parametrize("head", [b"", b"Content-Encoding: br\r\n"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_refusal_with_a_body_that_cannot_be_read_is_still_a_refusal(
+    server: Any, mode: str, head: bytes, streams: bool
+) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        while read_request(conn):
+            conn.sendall(b"HTTP/1.1 429 No\r\n" + head + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000)
+
+    one = server(script)
+    for _ in range(2):
+        with pytest.raises(RateLimitError):
+            ask(mode, {"base_url": one.base_url, "max_response_bytes": 1000}, streams=streams)
+    assert one.connections == 2, "what is left of the body is not read as the next answer"
+
+
+@MODES
+@pytest.mark.parametrize("body", [b'{"a": "' + b"x" * 3_000_000 + b'"}', b"data: " + b"x" * 3_000_000 + b"\n\n"])
+def test_what_a_stream_must_keep_whole_is_bounded(server: Any, mode: str, body: bytes) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+
+    with pytest.raises(MalformedResponseError, match="longer than 1000000 bytes"):
+        ask(mode, {"base_url": server(script).base_url, "max_response_bytes": 1_000_000}, streams=True)
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+def test_a_gzip_file_of_several_members_is_read_whole(step: int) -> None:
+    decoder = Decoder("gzip", 1000)
+    data = gzip.compress(b"one") + gzip.compress(b"") + gzip.compress(b"two") + b"\0\0"
+    assert b"".join(b"".join(decoder.feed(data[i : i + step])) for i in range(0, len(data), step)) == b"onetwo"
+    decoder.close()
+    short = Decoder("gzip", 1000)
+    list(short.feed(data[: len(data) - 8]))
+    with pytest.raises(httpx.DecodingError):
+        short.close()
+
+
+def test_chunk_extensions_cannot_outweigh_the_body() -> None:
+    parser = ResponseParser()
+    with pytest.raises(httpx.RemoteProtocolError, match="extensions"):
+        parser.feed(CHUNKED + (b"1;" + b"e" * 3000 + b"\r\nx\r\n") * 200)
+    assert ResponseParser().feed(CHUNKED + (b"1;name=value\r\nx\r\n") * 5000) == b"x" * 5000
+
+
+@pytest.mark.parametrize("value", ["http://", "http://[::1", "http://proxy:99999", "   ", "proxy:x"])
+@MODES
+def test_a_proxy_of_the_environment_that_is_none_is_a_configuration_error(
+    mode: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", value)
+    shared._close()
+    try:
+        with pytest.raises(ConfigurationError, match=r"^http_proxy: not the URL of a proxy"):
+            ask(mode, {"base_url": "http://127.0.0.1:1/v1"})
+        with pytest.raises(ConfigurationError, match=r"^proxy: not the URL of a proxy"):
+            ask(mode, {"proxy": value})
+    finally:
+        shared._close()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("SSL_CERT_DIR", "no folder of this name"), ("SSLKEYLOGFILE", "cannot be written to")]
+)
+def test_paths_of_the_environment_are_named_by_their_variable(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(name, "/none/such")
+    shared._close()
+    shared._tls.cache_clear()
+    try:
+        with pytest.raises(ConfigurationError, match=f"^{name}: {words}"):
+            ask("sync", {"base_url": "https://127.0.0.1:1/v1"})
+    finally:
+        shared._close()
+        shared._tls.cache_clear()
+
+
+PACED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+
+
+@pytest.mark.parametrize("given", ["own", "httpx"])
+@MODES
+def test_the_time_that_the_caller_takes_is_no_silence_of_the_server(server: Any, mode: str, given: str) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(PACED)
+        for _ in range(3):
+            conn.sendall(CHUNK)
+            time.sleep(0.05)
+        conn.sendall(b"data: [DONE]\n\n")
+
+    settings = {"base_url": server(script).base_url, "api_key": "k", "timeout": Timeouts(silence=0.3)}
+    call = {"model": MODEL, "messages": MESSAGES}
+    texts: list[str] = []
+
+    async def main() -> None:
+        own = httpx.AsyncClient() if given == "httpx" else None
+        async for text in AsyncRequestyClient(transport=own, **settings).stream(**call).text_stream:
+            texts.append(text)
+            await asyncio.sleep(0.4)
+
+    if mode == "sync":
+        own = httpx.Client() if given == "httpx" else None
+        for text in RequestyClient(transport=own, **settings).stream(**call).text_stream:
+            texts.append(text)
+            time.sleep(0.4)
+    else:
+        run_on(mode, main)
+    assert texts == ["Hel"] * 3
+
+
+def test_idle_connections_that_ended_are_closed_although_no_request_comes(server: Any) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(whole())
+
+    transport = SocketTransport(shared._tls)
+    client = RequestyClient(api_key="k", base_url=server(script).base_url, transport=transport)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: client.chat(model=MODEL, messages=MESSAGES), range(4)))
+    for _ in range(100):
+        if not transport.idle:
+            break
+        time.sleep(0.1)
+    assert transport.idle == 0
+    assert client.chat(model=MODEL, messages=MESSAGES).text == "ok"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"timeout": Timeouts(total=3)},
+        {"fallback_policy": FallbackPolicy(deadline=3)},
+        {"fallbacks": ["b/2"], "fallback_policy": FallbackPolicy(hedge_after=0.1)},
+    ],
+    ids=["nothing set", "total", "deadline", "hedging"],
+)
+@pytest.mark.parametrize("what", ["chat", "stream", "embeddings"])
+def test_every_call_without_an_asyncio_loop_ends_in_that_one_line(settings: dict[str, Any], what: str) -> None:
+    client = AsyncRequestyClient(api_key="k", base_url="http://127.0.0.1:1/v1", **settings)
+    coroutine: Any = {
+        "chat": lambda: client.chat(model=MODEL, messages=MESSAGES),
+        "stream": lambda: client.stream(model=MODEL, messages=MESSAGES).__anext__(),
+        "embeddings": lambda: client.embeddings(model=MODEL, input=["a"]),
+    }[what]()
+    with pytest.raises(ConfigurationError, match="no asyncio event loop is running"):
+        coroutine.send(None)
+
+
+@MODES
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("framing", [b"Content-Length: 500\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_refusal_that_is_cut_off_is_still_a_refusal(server: Any, mode: str, streams: bool, framing: bytes) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 413 Too Large\r\n" + framing + b"\r\n")
+
+    one = server(script)
+    with pytest.raises(BadRequestError) as caught:
+        ask(mode, {"base_url": one.base_url, "max_retries": 2}, streams=streams)
+    assert caught.value.status == 413
+    assert one.connections == 1

@@ -5,6 +5,9 @@ come all responses that stand in its tests as literals; what h11 itself makes of
 From httptools comes the table of responses of the C parser it brings along, with status, body and keep-alive as that
 table has them. Every response is also fed byte by byte.
 
+After them comes what our transport and ``httpx`` make of the same answers, which is also a test of every run
+(``tests/core/test_httpx_reference.py``).
+
 Refusing is allowed where the reason is listed below; reading another body or another status never is.
 """
 
@@ -21,6 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h11
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.core.test_httpx_reference import ANSWERS, outcome, own_transport
 
 from requesty_core.network.http import RemoteProtocolError
 from requesty_core.network.http11 import ResponseParser
@@ -144,6 +151,19 @@ def compare(name: str, data: bytes, wanted: Read) -> str:
     return ""
 
 
+def beside_httpx() -> bool:
+    """Print what we make of answers otherwise than ``httpx``; whether any of it is not in the table."""
+    unknown = False
+    print(f"\n{'answer':38}{'httpx':>12}{'ours':>12}   difference")
+    with httpx.Client(trust_env=False) as plain, httpx.Client(transport=own_transport(), trust_env=False) as ours:
+        for name, (answer, reason) in ANSWERS.items():
+            theirs, own = outcome(plain, answer), outcome(ours, answer)
+            unknown |= (theirs == own) is bool(reason)
+            words = [made if isinstance(made, str) else str(made[0]) for made in (theirs, own)]
+            print(f"{name:38}{words[0]:>12}{words[1]:>12}   {reason or ('' if theirs == own else 'NOT EXPECTED')}")
+    return unknown
+
+
 def main() -> int:
     """Print the figures; 1 if any reading is wrong."""
     problems: list[str] = []
@@ -167,7 +187,8 @@ def main() -> int:
     print(f"{sum(counts.values())} responses ({counts}), {refused} refused, {len(problems)} read wrongly")
     for problem in problems:
         print(" ", problem)
-    return bool(problems) or len(counts) < len(SOURCES)
+    apart = beside_httpx()
+    return bool(problems) or apart or len(counts) < len(SOURCES)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from requesty_core.histories.turns import AssistantTurn as AssistantTurn
 from requesty_core.histories.turns import assistant_turn as assistant_turn
 from requesty_core.histories.turns import content_parts as content_parts
 from requesty_core.histories.turns import user_content as user_content
+from requesty_core.network.made import made_transports as made_transports
 from requesty_core.retry.chain import classified as classified
 from requesty_core.retry.health import HealthBoard as HealthBoard
 from requesty_core.retry.steps import steps_from as steps_from
@@ -123,6 +124,7 @@ __all__ = [
     "json_schema_format",
     "known_arguments",
     "legal_call",
+    "made_transports",
     "mapping",
     "media_part",
     "original_names",

@@ -6,6 +6,7 @@ from typing import Any
 
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.client import AsyncRequestyClient, RequestyClient
+from requesty_core.network.callers import as_async_transport, as_transport
 from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, HTTPClient, Transport
 
 __all__ = ["ClientPair"]
@@ -16,6 +17,7 @@ class ClientPair:
 
     Args:
         transport, async_transport: passed to the clients; ``None`` uses the shared ones.
+        names: what the adapter calls these two.
         built: settings that were checked before, instead of ``settings``.
         settings: arguments of :class:`RequestyClient`.
     """
@@ -25,13 +27,17 @@ class ClientPair:
         *,
         transport: Transport | HTTPClient | None = None,
         async_transport: AsyncTransport | AsyncHTTPClient | None = None,
+        names: tuple[str, str] = ("transport", "async_transport"),
         built: ClientSettings | None = None,
         **settings: Any,
     ) -> None:
         shared = ClientSettings.build(**settings) if built is None else built
         self.settings = shared
-        self.sync = RequestyClient(settings=shared, transport=transport)
-        self.aio = AsyncRequestyClient(settings=shared, transport=async_transport)
+        network = shared.network
+        sync = None if transport is None else as_transport(transport, network, names[0])
+        aio = None if async_transport is None else as_async_transport(async_transport, network, names[1])
+        self.sync = RequestyClient(settings=shared, transport=sync)
+        self.aio = AsyncRequestyClient(settings=shared, transport=aio)
 
     def close(self) -> None:
         """Close the sync transport, if one was given."""

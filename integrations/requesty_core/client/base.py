@@ -64,9 +64,7 @@ class BaseClient:
     def _request(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
         """The HTTP request of one attempt, still without the key."""
         timeouts = send.timeouts
-        limits = [
-            t for t in (timeouts.read, timeouts.total, timeouts.first_token if route.streams else None) if t is not None
-        ]
+        first_token = timeouts.first_token if route.streams else None
         headers = self._settings.headers_for(route, options)
         traced = exchange.telemetry.headers(send.number, send.step.model)
         if traced:
@@ -79,8 +77,8 @@ class BaseClient:
             route.content if route.content is not None else exchange.content(send),
             {
                 "timeout": {
-                    "connect": _least(timeouts.connect, timeouts.total),
-                    "read": min(limits) if limits else None,
+                    "connect": _least(timeouts.connect, timeouts.total, timeouts.first_byte, first_token),
+                    "read": _least(timeouts.read, timeouts.total, first_token),
                     "write": timeouts.write,
                     "pool": timeouts.pool,
                 },
@@ -89,8 +87,8 @@ class BaseClient:
         )
 
 
-def _least(left: float | None, right: float | None) -> float | None:
-    return left if right is None else right if left is None else min(left, right)
+def _least(*limits: float | None) -> float | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def finished(exchange: StreamExchange[Any, R]) -> R:

@@ -12,6 +12,7 @@ from requesty_core.embeddings.line import Line
 from requesty_core.embeddings.run import EmbeddingsRun
 from requesty_core.embeddings.vectors import BatchResult
 from requesty_core.errors import RequestyError
+from requesty_core.loops import running_loop
 
 from .batches_sync import BatchExchange, _closed
 
@@ -42,7 +43,7 @@ class BatchTasks:
     async def steps(self) -> AsyncGenerator[None]:
         """Perform the run; yields whenever something has come of it. Closing and cancelling end it."""
         run, seen = self._run, 0
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._under_way.add(self)
         try:
             while True:

@@ -13,12 +13,12 @@ from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
-from requesty_core.network.decoding import Decoder, Gatherer
+from requesty_core.network.decoding import Gatherer
 from requesty_core.network.http import Request, Response, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import decoder_of, distrust, max_bytes
+from .bodies import BROKEN_BODY, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .limits import Limits
 from .race_aio import AsyncClosable, AsyncPrepare, race
@@ -76,8 +76,13 @@ async def _post(post: AsyncPost, request: Request, running: RunningAttempt, exch
 async def _content(response: Response, request: Request) -> bytes:
     """The complete body."""
     gatherer = Gatherer(max_bytes(request))
-    async for piece in _body(response, request):
-        gatherer.add(piece)
+    try:
+        async for piece in _body(response, request):
+            gatherer.add(piece)
+    except BROKEN_BODY:
+        # Of a refusal the status says enough.
+        if response.is_success:
+            raise
     return gatherer.body()
 
 
@@ -134,9 +139,12 @@ class AsyncOpened(Generic[E, R]):
                 raise transport_failure(running, exc, self._expired(), opened=True) from None
             raise rejection(running, exchange.received(running, response.status_code, headers, content))
         reader = self.reader = exchange.reader(running, response.status_code, headers)
+        self.reader.bound(max_bytes(self._request))
         self._chunks = self._limits.iterate(_body(response, self._request))
+        # One generator for the whole body: it knows when content came.
+        self._data = self._noticed() if self._deadlines.has_silence else self._chunks
         try:
-            async for data in self._arriving():
+            async for data in self._data:
                 if reader.feed(data) or reader.has_failed or reader.is_done:
                     break
             else:
@@ -162,9 +170,6 @@ class AsyncOpened(Generic[E, R]):
         self._deadlines.has_passed()
         return self._deadlines.expired
 
-    def _arriving(self) -> AsyncIterator[bytes]:
-        return self._noticed() if self._deadlines.has_silence else self._chunks
-
     async def _noticed(self) -> AsyncIterator[bytes]:
         fed = self.reader.fed
         async for data in self._chunks:
@@ -184,7 +189,7 @@ class AsyncOpened(Generic[E, R]):
             if unread:
                 feed = reader.feed
                 try:
-                    async for data in self._arriving():
+                    async for data in self._data:
                         for event in feed(data):
                             yield event
                         reader.check()
@@ -226,16 +231,16 @@ def _body(response: Response, request: Request) -> AsyncIterator[bytes]:
     """The body's bytes as they arrive, decompressed where they need to be."""
     if response.is_stream_consumed:
         return _whole(response.content)
-    decoder = decoder_of(response, request)
     chunks: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
-    return chunks if decoder is None else _decoded(chunks, decoder)
+    return _decoded(chunks, response, request) if "content-encoding" in response.headers else chunks
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _decoded(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[bytes]:
+async def _decoded(chunks: AsyncIterator[bytes], response: Response, request: Request) -> AsyncIterator[bytes]:
+    decoder = decoder_of(response, request)
     async for chunk in chunks:
         for piece in decoder.feed(chunk):
             yield piece

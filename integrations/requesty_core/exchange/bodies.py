@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 
-from requesty_core.network.decoding import MAX_RESPONSE_BYTES, Decoder, decoder_for
-from requesty_core.network.http import Request, Response
+from requesty_core.network.decoding import MAX_RESPONSE_BYTES, Decoder, Plain, decoder_for
+from requesty_core.network.http import DecodingError, ReadError, RemoteProtocolError, Request, Response
 from requesty_core.network.settings import network_of
 
-__all__ = ["break_off", "decoder_of", "distrust", "max_bytes"]
+__all__ = ["BROKEN_BODY", "break_off", "decoder_of", "distrust", "max_bytes"]
+
+BROKEN_BODY = (DecodingError, ReadError, RemoteProtocolError)
+"""What a body raises that cannot be read to its end, however long one waits."""
 
 
 def max_bytes(request: Request) -> int:
@@ -17,10 +20,9 @@ def max_bytes(request: Request) -> int:
     return network_of(request.extensions).max_response_bytes or MAX_RESPONSE_BYTES
 
 
-def decoder_of(response: Response, request: Request) -> Decoder | None:
-    """What decompresses the body; ``None`` if it is not compressed."""
-    encoding = response.headers.get("content-encoding")
-    return None if encoding is None else decoder_for(encoding, max_bytes(request))
+def decoder_of(response: Response, request: Request) -> Decoder | Plain:
+    """What decompresses the body. Raises ``DecodingError`` for a coding that was not asked for."""
+    return decoder_for(response.headers.get("content-encoding", ""), max_bytes(request)) or Plain()
 
 
 def distrust(response: Response) -> None:

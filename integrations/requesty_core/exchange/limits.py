@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from requesty_core.network.deadlines import EXTENSION, Deadlines
 from requesty_core.network.http import Request
+from requesty_core.network.loops import running_loop
 
 __all__ = ["Limits"]
 
@@ -24,6 +25,8 @@ class Limits:
     def __init__(self, request: Request, deadlines: Deadlines) -> None:
         self.deadlines = deadlines
         request.extensions[EXTENSION] = deadlines
+        if deadlines.next != math.inf or deadlines.has_silence:
+            running_loop()
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Await within the deadlines. Raises ``TimeoutError``; the deadlines then know which one passed."""

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import Request
+from requesty_core.network.loops import running_loop
 from requesty_core.retry.fallback import Send
 
 from .attempt import RunningAttempt
@@ -37,6 +38,7 @@ async def race(
     exchange: Exchange, first: Send, prepare: AsyncPrepare, attempt: Callable[[Request, RunningAttempt], Awaitable[H]]
 ) -> H | None:
     """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cancel the others."""
+    running_loop()
     running: dict[asyncio.Task[H], RunningAttempt] = {}
 
     async def start(send: Send) -> None:

@@ -45,6 +45,7 @@ class Reader(Generic[E, R]):
         "_failure",
         "_held",
         "_late",
+        "_max_bytes",
         "_plain",
         "_size",
         "_undecided",
@@ -65,6 +66,7 @@ class Reader(Generic[E, R]):
         """Whether the attempt has been recorded."""
         self._failure: RequestyError | None = None
         self._clock = clock
+        self._max_bytes = MAX_EVENT_BYTES
         self._decoder = SSEDecoder()
         self._done = False
         self._held: list[E] | None = []
@@ -72,6 +74,12 @@ class Reader(Generic[E, R]):
         self._plain: list[bytes] | None = None
         self._size = 0
         self._undecided = True
+
+    def bound(self, max_bytes: int) -> None:
+        """Keep nothing whole that is longer than this: no event, and no body that is no event stream."""
+        if max_bytes < self._max_bytes:
+            self._max_bytes = max_bytes
+            self._decoder = SSEDecoder(max_bytes)
 
     @property
     def has_failed(self) -> bool:
@@ -118,20 +126,22 @@ class Reader(Generic[E, R]):
             if self._held is not None and self._is_plain(data):
                 return ()
             for event in self._decoder.feed(data):
-                payload = event.data.strip()
-                if payload == b"[DONE]":
-                    self._done = True
-                    break
-                if not payload:
-                    continue
+                payload = event.data
+                if payload[:1] != b"{":
+                    payload = payload.strip()
+                    if payload == b"[DONE]":
+                        self._done = True
+                        break
+                    if not payload:
+                        continue
                 try:
                     chunk = decode_json(payload)
                 except JSONDecodeError as exc:
                     raise _malformed(payload, exc) from None
-                if self._held is not None and self.running.received is not None:
-                    # What names the answer is in its first chunks.
+                if self._held is not None and len(events) < 2 and self.running.received is not None:
+                    # What names the answer is in its first chunks, up to the first that shows something.
                     chunk = self.running.received.names(chunk)
-                events += feed(_chunk(event, chunk))
+                events += feed(chunk if event.event is None else _chunk(event, chunk))
         except RequestyError as error:
             self._failure = self._with_partial(error)
         if events:
@@ -201,9 +211,9 @@ class Reader(Generic[E, R]):
             self._plain = []
         self._plain.append(data)
         self._size += len(data)
-        if self._size > MAX_EVENT_BYTES:
+        if self._size > self._max_bytes:
             self._plain.clear()
-            raise MalformedResponseError(f"the body is no event stream and longer than {MAX_EVENT_BYTES} bytes")
+            raise MalformedResponseError(f"the body is no event stream and longer than {self._max_bytes} bytes")
         return True
 
     def _read_plain(self) -> Sequence[E]:

@@ -15,12 +15,12 @@ from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
-from requesty_core.network.decoding import Decoder, Gatherer
+from requesty_core.network.decoding import Gatherer
 from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import break_off, decoder_of, distrust, max_bytes
+from .bodies import BROKEN_BODY, break_off, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .interrupt import Interrupt
 from .race import Closable, Post, Prepare, race
@@ -83,8 +83,13 @@ def _post(post: Post, request: Request, running: RunningAttempt, exchange: Excha
 def _content(response: Response, request: Request) -> bytes:
     """The complete body."""
     gatherer = Gatherer(max_bytes(request))
-    for piece in _body(response, request):
-        gatherer.add(piece)
+    try:
+        for piece in _body(response, request):
+            gatherer.add(piece)
+    except BROKEN_BODY:
+        # Of a refusal the status says enough.
+        if response.is_success:
+            raise
     return gatherer.body()
 
 
@@ -120,6 +125,7 @@ class Opened(Generic[E, R]):
                 content = self._read(response, running)
                 raise rejection(running, exchange.received(running, response.status_code, headers, content))
             self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
+            self.reader.bound(max_bytes(request))
             self._chunks = _body(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()
@@ -143,9 +149,12 @@ class Opened(Generic[E, R]):
 
     def _read(self, response: Response, running: RunningAttempt) -> bytes:
         try:
-            return _content(response, self._request)
+            content = _content(response, self._request)
         except TransportError as exc:
             raise transport_failure(running, exc, self._expired(), opened=True) from None
+        if self._watch.has_cut:
+            raise transport_failure(running, EOFError(), self._expired(), opened=True)
+        return content
 
     def _arriving(self) -> Iterator[bytes]:
         try:
@@ -160,10 +169,14 @@ class Opened(Generic[E, R]):
     def _noticed(self) -> Iterator[bytes]:
         fed = self.reader.fed
         for data in self._chunks:
+            silence = self._deadlines.pause()
             yield data
             if self.reader.fed != fed:
                 fed = self.reader.fed
                 self._deadlines.content_came()
+            else:
+                self._deadlines.resume(silence)
+            self._watch.set()
 
     def _expired(self) -> Expired | None:
         self._deadlines.has_passed()
@@ -225,12 +238,12 @@ def _body(response: Response, request: Request) -> Iterator[bytes]:
     """The body's bytes as they arrive, decompressed where they need to be."""
     if response.is_stream_consumed:
         return iter((response.content,))
-    decoder = decoder_of(response, request)
     chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]
-    return chunks if decoder is None else _decoded(chunks, decoder)
+    return _decoded(chunks, response, request) if "content-encoding" in response.headers else chunks
 
 
-def _decoded(chunks: Iterator[bytes], decoder: Decoder) -> Iterator[bytes]:
+def _decoded(chunks: Iterator[bytes], response: Response, request: Request) -> Iterator[bytes]:
+    decoder = decoder_of(response, request)
     for chunk in chunks:
         yield from decoder.feed(chunk)
     decoder.close()

@@ -14,9 +14,11 @@ from types import ModuleType
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
-from requesty_core.settings.config import Timeouts
+from requesty_core.settings.config import USER_AGENT, Timeouts
 
+from .bounded import within
 from .http import (
+    FRAMING,
     LIBRARY,
     AsyncByteStream,
     AsyncTransport,
@@ -31,6 +33,7 @@ from .settings import DEFAULT_NETWORK, NetworkSettings, check_library
 __all__ = ["as_async_transport", "as_transport"]
 
 _DEFAULTS = Timeouts()
+_CONNECTION = frozenset(("host", "connection", "keep-alive", "proxy-connection"))
 
 
 def as_transport(given: Any, network: NetworkSettings = DEFAULT_NETWORK, setting: str = "transport") -> Transport:
@@ -45,7 +48,9 @@ def as_transport(given: Any, network: NetworkSettings = DEFAULT_NETWORK, setting
         if isinstance(given, library.Client):
             return ClientTransport(given, library)
         if isinstance(given, library.BaseTransport):
-            return given if library is LIBRARY else _ForeignTransport(given, library)
+            if library is not LIBRARY:
+                return _ForeignTransport(given, library)
+            return given if getattr(given, "keeps_deadlines", False) else _PlainTransport(given)
     raise _wrong_kind(given, setting, "sync", "httpx.Client or httpx.BaseTransport")
 
 
@@ -77,7 +82,9 @@ def _library_of(given: Any) -> Any:
 
 def _wrong_kind(given: Any, setting: str, mode: str, wanted: str) -> ConfigurationError:
     kind = given.__name__ + " itself" if isinstance(given, type) else f"a {type(given).__name__}"
-    return ConfigurationError(f"{setting}: {kind} cannot carry {mode} calls; give an {wanted}, or 'httpx'")
+    if kind[2] in "AEIOUaeiou" and kind.startswith("a "):
+        kind = f"an {kind[2:]}"
+    return ConfigurationError(f"{setting}: {kind} cannot carry {mode} calls; give {wanted}, or 'httpx'")
 
 
 def _timeouts(request: Request, client: Any, library: Any) -> dict[str, float | None]:
@@ -100,6 +107,15 @@ def _timeouts(request: Request, client: Any, library: Any) -> dict[str, float | 
     return joined
 
 
+def _headers(request: Request, client: Any) -> list[tuple[bytes, bytes]]:
+    """The request's headers; the name of the client's program, where the caller gave it one, instead of ours."""
+    theirs, ours = (headers.get("user-agent", "") for headers in (client.headers, request.headers))
+    is_chosen = theirs and not theirs.startswith("python-httpx")
+    if not (is_chosen and ours == USER_AGENT):
+        return request.headers.raw
+    return [(name, value) for name, value in request.headers.raw if name.lower() != b"user-agent"]
+
+
 def _through(client: Any, library: Any, request: Request) -> tuple[Any, dict[str, Any]]:
     """The request as the client would have built it, and the arguments to send it with."""
     if client.is_closed:
@@ -110,18 +126,30 @@ def _through(client: Any, library: Any, request: Request) -> tuple[Any, dict[str
     built = client.build_request(
         request.method,
         str(request.url),
-        headers=request.headers.raw,
+        headers=_headers(request, client),
         content=request.content or None,
         extensions={**request.extensions, "timeout": timeouts},
     )
+    _frame(built, len(request.content))
     options: dict[str, Any] = {"stream": True, "follow_redirects": False}
     if client.auth is None:
         options["auth"] = None
     return built, options
 
 
+def _frame(built: Any, length: int) -> None:
+    """Take back what headers of the client say of the request's framing; how its connection is used is its own."""
+    for name in FRAMING & built.headers.keys():
+        if name not in _CONNECTION:
+            del built.headers[name]
+    if length:
+        built.headers["content-length"] = str(length)
+
+
 class ClientTransport(Transport):
     """A caller's own ``Client``."""
+
+    keeps_deadlines = True
 
     def __init__(self, client: Any, library: Any = LIBRARY) -> None:
         self._client = client
@@ -132,8 +160,10 @@ class ClientTransport(Transport):
         request.read()
         built, options = _through(self._client, self._library, request)
         try:
-            response = self._client.send(built, **options)
-        except self._library.HTTPError as exc:
+            response = within(request.extensions, lambda: self._client.send(built, **options))
+        except self._library.HTTPStatusError as exc:
+            return _judged(exc.response)
+        except _failures(self._library) as exc:
             raise library_error(exc) from exc
         return response if self._library is LIBRARY else _response(response, _Stream(response, self._library))
 
@@ -154,7 +184,9 @@ class AsyncClientTransport(AsyncTransport):
         built, options = _through(self._client, self._library, request)
         try:
             response = await self._client.send(built, **options)
-        except self._library.HTTPError as exc:
+        except self._library.HTTPStatusError as exc:
+            return _judged(exc.response)
+        except _failures(self._library) as exc:
             raise library_error(exc) from exc
         return response if self._library is LIBRARY else _response(response, _AsyncStream(response, self._library))
 
@@ -164,6 +196,8 @@ class AsyncClientTransport(AsyncTransport):
 
 class _NamedTransport(Transport):
     """The process's transport of the library that was named."""
+
+    keeps_deadlines = True
 
     def __init__(self, network: NetworkSettings) -> None:
         self._network = network
@@ -200,6 +234,8 @@ def _foreign_request(library: Any, request: Request) -> Any:
 class _ForeignTransport(Transport):
     """A transport of the other library."""
 
+    keeps_deadlines = True
+
     def __init__(self, transport: Any, library: Any) -> None:
         self._transport = transport
         self._library = library
@@ -207,10 +243,26 @@ class _ForeignTransport(Transport):
     def handle_request(self, request: Request) -> Response:
         request.read()
         try:
-            response = self._transport.handle_request(_foreign_request(self._library, request))
-        except self._library.HTTPError as exc:
+            foreign = _foreign_request(self._library, request)
+            response = within(request.extensions, lambda: self._transport.handle_request(foreign))
+        except _failures(self._library) as exc:
             raise library_error(exc) from exc
         return _response(response, _Stream(response, self._library))
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class _PlainTransport(Transport):
+    """A transport of the caller's own, which knows no deadlines."""
+
+    keeps_deadlines = True
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: Request) -> Response:
+        return within(request.extensions, lambda: self._transport.handle_request(request))
 
     def close(self) -> None:
         self._transport.close()
@@ -227,7 +279,7 @@ class _AsyncForeignTransport(AsyncTransport):
         await request.aread()
         try:
             response = await self._transport.handle_async_request(_foreign_request(self._library, request))
-        except self._library.HTTPError as exc:
+        except _failures(self._library) as exc:
             raise library_error(exc) from exc
         return _response(response, _AsyncStream(response, self._library))
 
@@ -235,11 +287,24 @@ class _AsyncForeignTransport(AsyncTransport):
         await self._transport.aclose()
 
 
+def _failures(library: Any) -> tuple[type[Exception], ...]:
+    return (library.HTTPError, library.StreamError, library.InvalidURL)
+
+
+def _judged(response: Any) -> Response:
+    """What a hook of the caller's refused, usually with ``raise_for_status``: the status says more than the hook."""
+    read = response.is_stream_consumed
+    return Response(response.status_code, headers=_decoded_headers(response), content=response.content if read else b"")
+
+
+def _decoded_headers(response: Any) -> list[tuple[bytes, bytes]]:
+    framing = (b"content-encoding", b"content-length", b"transfer-encoding")
+    return [(k, v) for k, v in response.headers.raw if k.lower() not in framing]
+
+
 def _response(response: Any, stream: SyncByteStream | AsyncByteStream) -> Response:
-    headers = response.headers.raw
-    if response.is_stream_consumed:
-        # A hook has read, and so decoded, the body.
-        headers = [(k, v) for k, v in headers if k.lower() not in (b"content-encoding", b"content-length")]
+    # A hook that has read the body has decoded it.
+    headers = _decoded_headers(response) if response.is_stream_consumed else response.headers.raw
     return Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
 
 

@@ -10,15 +10,17 @@ from .http import RemoteProtocolError
 __all__ = ["ChunkedBody"]
 
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
 
 
 class ChunkedBody:
     """Reads one chunked body, fed as it arrives."""
 
-    __slots__ = ("_buffer", "_seen", "_trailing", "done", "has_more", "left")
+    __slots__ = ("_buffer", "_excess", "_seen", "_trailing", "done", "has_more", "left")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._excess = 0
         self._seen = 0
         self._trailing = False
         self.left = 0
@@ -34,10 +36,15 @@ class ChunkedBody:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        at, size = 0, len(data)
+        at, size, is_first = 0, len(data), True
         while at < size:
             left = self.left
             if left > 2:
+                if size - at > left and is_first:
+                    # Once: trying again behind each chunk would look at the same bytes again and again.
+                    is_first = False
+                    at = self._whole_chunks(data, at, parts)
+                    left = self.left
                 end = min(at + left - 2, size)
                 parts.append(data[at:end])
                 self.left = left - (end - at)
@@ -59,10 +66,7 @@ class ChunkedBody:
                 if size - at > MAX_LINE_BYTES:
                     raise RemoteProtocolError("a chunk size is not a number")
                 break
-            match = _CHUNK_SIZE.fullmatch(data, at, end)
-            if match is None or end - at > MAX_LINE_BYTES:
-                raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
-            length = int(match[1], 16)
+            length = self._length(data, at, end)
             at = end + 2
             if length:
                 self.left = length + 2
@@ -76,6 +80,41 @@ class ChunkedBody:
             self._buffer = b""
             self.has_more = True
         return b"".join(parts)
+
+    def _whole_chunks(self, data: bytes, at: int, parts: list[bytes]) -> int:
+        """Take all chunks that are complete and follow each other; returns where the one begins that is not.
+
+        Cutting at whatever looks like the line between two chunks is right if every piece has the length that its line
+        said. If one has not, the bytes of a body looked like such a line, or something is wrong: one step at a time
+        then, as where there are extensions.
+        """
+        pieces = _BETWEEN.split(data[at:] if at else data)
+        lengths = [int(length, 16) for length in pieces[1::2]]
+        bodies = pieces[::2]
+        rest = bodies.pop()
+        if not bodies or list(map(len, bodies)) != [self.left - 2, *lengths[:-1]] or not all(lengths[:-1]):
+            return at
+        parts += bodies
+        at = len(data) - len(rest)
+        if lengths[-1]:
+            self.left = lengths[-1] + 2
+            return at
+        # The last chunk is not of this kind.
+        self.left = 2
+        return at - len(pieces[-2]) - 4
+
+    def _length(self, data: bytes, at: int, end: int) -> int:
+        """What the line before a chunk says of its length."""
+        match = _CHUNK_SIZE.fullmatch(data, at, end)
+        if match is None or end - at > MAX_LINE_BYTES:
+            raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
+        length = int(match[1], 16)
+        if end - at > 18:
+            # Extensions that outweigh the body have no other purpose.
+            self._excess = max(self._excess + end - at - 18 - length, 0)
+            if self._excess > MAX_HEAD_BYTES:
+                raise RemoteProtocolError("the chunk extensions are longer than the body")
+        return length
 
     def _trailers(self, data: bytes, at: int) -> int:
         """Check and drop the trailers that are complete; returns where the rest begins."""

@@ -8,13 +8,13 @@ body. Whoever waits asks :meth:`Deadlines.cap` how long it may, and :meth:`Deadl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Literal
 
 from requesty_core.settings.config import Timeouts
 
-__all__ = ["EXTENSION", "NO_DEADLINES", "Deadlines", "Expired", "deadlines_of"]
+__all__ = ["EXTENSION", "NO_DEADLINES", "Deadlines", "Expired", "deadlines_of", "seconds_left"]
 
 EXTENSION = "requesty_deadlines"
 """Key of a request's extensions under which the package's own transports find the attempt's deadlines."""
@@ -89,6 +89,22 @@ class Deadlines:
             self._moments["silence"] = monotonic() + self._silence
             self._choose()
 
+    def pause(self) -> float | None:
+        """The caller has the floor: while it does something of its own, silence is not the server's.
+
+        Returns what :meth:`resume` wants back if the caller took nothing.
+        """
+        silence = self._moments.pop("silence", None)
+        if silence is not None:
+            self._choose()
+        return silence
+
+    def resume(self, silence: float | None) -> None:
+        """No content had come, so the silence goes on."""
+        if silence is not None:
+            self._moments["silence"] = silence
+            self._choose()
+
     @property
     def has_silence(self) -> bool:
         """Whether anyone needs to know when content came."""
@@ -127,3 +143,9 @@ def deadlines_of(extensions: dict[str, object]) -> Deadlines:
         return NO_DEADLINES
     found.observed = True
     return found
+
+
+def seconds_left(extensions: Mapping[str, object]) -> float | None:
+    """How long a request may take, by the deadlines that travel with it; ``None`` for any time."""
+    found = extensions.get(EXTENSION)
+    return found.cap(None) if isinstance(found, Deadlines) else None

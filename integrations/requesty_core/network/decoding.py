@@ -11,12 +11,13 @@ from typing import Any
 
 from .http import DecodingError
 
-__all__ = ["MAX_RESPONSE_BYTES", "BodyTooLargeError", "Decoder", "Gatherer", "decoder_for"]
+__all__ = ["MAX_RESPONSE_BYTES", "BodyTooLargeError", "Decoder", "Gatherer", "Plain", "decoder_for"]
 
 MAX_RESPONSE_BYTES = 128 * 1024 * 1024
 """Longest complete body, and most that a compressed one may become, unless set otherwise."""
 
 PIECE_BYTES = 256 * 1024
+_GZIP = b"\x1f\x8b"
 
 
 class BodyTooLargeError(DecodingError):
@@ -44,18 +45,32 @@ class Decoder:
         self._has_begun = False
         self._limit = limit
         self._size = 0
+        self._between = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take compressed bytes; yields what they become. Raises ``DecodingError``."""
-        while data and not self._zlib.eof:
+        while data:
+            if self._zlib.eof:
+                data = self._between + data
+                if not self._begin_member(data):
+                    return
             piece = self._decompress(data)
             self._has_begun = True
-            data = self._zlib.unconsumed_tail
+            data = self._zlib.unused_data if self._zlib.eof else self._zlib.unconsumed_tail
             self._size += len(piece)
             if self._size > self._limit:
                 raise BodyTooLargeError(self._limit)
             if piece:
                 yield piece
+
+    def _begin_member(self, data: bytes) -> bool:
+        """Whether another member of a gzip file begins (RFC 1952, section 2.2); other bytes behind it are padding."""
+        self._between = data[:2]
+        if self._is_deflate or data[:2] != _GZIP:
+            return False
+        self._between = b""
+        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        return True
 
     def _decompress(self, data: bytes) -> bytes:
         try:
@@ -72,6 +87,17 @@ class Decoder:
         """The body has ended. Raises ``DecodingError`` if it is not complete."""
         if self._has_begun and not self._zlib.eof:
             raise DecodingError("the compressed body is not complete")
+
+
+class Plain:
+    """Stands where a decoder would, for a body that is not compressed."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bytes themselves."""
+        yield data
+
+    def close(self) -> None:
+        """Nothing can be missing."""
 
 
 # Words that are no coding at all ("none", "utf-8") are passed over, as other clients do.
@@ -104,10 +130,9 @@ class Gatherer:
         """Take a piece. Raises :class:`BodyTooLargeError`."""
         self._size += len(piece)
         if self._size > self._limit:
-            self._pieces.clear()
             raise BodyTooLargeError(self._limit)
         self._pieces.append(piece)
 
     def body(self) -> bytes:
-        """Everything."""
+        """Everything that was taken."""
         return b"".join(self._pieces)

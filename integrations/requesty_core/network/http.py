@@ -23,6 +23,7 @@ from requesty_core.errors import (
 from requesty_core.wire.json import encode_json
 
 __all__ = [
+    "FRAMING",
     "LIBRARY",
     "URL",
     "AsyncByteStream",
@@ -128,16 +129,20 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
     return error
 
 
-_FRAMING = frozenset(
-    ("content-length", "transfer-encoding", "connection", "host", "te", "trailer", "upgrade", "expect")
+FRAMING = frozenset(
+    (
+        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection"),
+        *("te", "trailer", "upgrade", "expect"),
+    )
 )
+"""Headers that say how a message is framed and by whom it is received (RFC 9112, sections 3.2 and 6)."""
 
 
 def make_request(
     method: str, url: httpx.URL | str, headers: Mapping[str, str], content: bytes, extensions: dict[str, Any]
 ) -> httpx.Request:
     """A request with a complete body; headers that would frame it otherwise, or send it elsewhere, are left out."""
-    own = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
+    own = {name: value for name, value in headers.items() if name.lower() not in FRAMING}
     return httpx.Request(method, url, headers=own, content=content, extensions=extensions)
 
 
@@ -164,6 +169,6 @@ def library_error(exc: Any) -> httpx.HTTPError | httpx.StreamError:
     if isinstance(exc, (httpx.HTTPError, httpx.StreamError)):
         return exc
     own = getattr(httpx, type(exc).__name__, httpx.TransportError)
-    if not (isinstance(own, type) and issubclass(own, httpx.HTTPError)):
+    if not (isinstance(own, type) and issubclass(own, httpx.RequestError)):
         own = httpx.TransportError
     return own(str(exc))

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from .chunked import ChunkedBody
 from .fields import CONTROL, MAX_HEAD_BYTES, read_headers
-from .http import LocalProtocolError, RemoteProtocolError
+from .http import FRAMING, LocalProtocolError, RemoteProtocolError
 
 __all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_head"]
 
@@ -26,10 +26,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _NO_BODY = frozenset({204, 304})
 _NO_LENGTH = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
-# How a message is framed, and by whom it is received, is decided here alone (RFC 9112, sections 3.2 and 6).
-_OURS = frozenset(
-    b"host content-length transfer-encoding connection keep-alive proxy-connection te trailer upgrade expect".split()
-)
+# Decided here alone.
+_OURS = frozenset(name.encode() for name in FRAMING)
 
 
 def encode_head(

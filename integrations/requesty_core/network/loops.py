@@ -13,7 +13,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from requesty_core.errors import ConfigurationError
 
@@ -22,7 +22,7 @@ from .http import AsyncTransport
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
 from .shared import make_async_transport
 
-__all__ = ["loop_transport"]
+__all__ = ["close_own", "loop_transport", "own_transport", "running_loop"]
 
 _ATTRIBUTE = "_requesty_transports"
 _Key = tuple[str, NetworkSettings, Library | None]
@@ -35,16 +35,19 @@ class _LoopState:
         self.loop = weakref.ref(loop)
         self.pid = os.getpid()
         self.transports: dict[_Key, AsyncTransport] = {}
+        self.owned: weakref.WeakKeyDictionary[object, AsyncTransport] = weakref.WeakKeyDictionary()
+        """Transports that belong to an object, and go when it goes."""
         self.closer = self._close_with_loop()
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
-        transports = self.transports
+        transports, owned = self.transports, self.owned
         try:
             yield
         finally:
-            for transport in transports.values():
+            for transport in (*transports.values(), *owned.values()):
                 await transport.aclose()
             transports.clear()
+            owned.clear()
 
     def close_if_abandoned(self) -> None:
         """Close the connections of a loop that was closed without finalising its generators."""
@@ -55,10 +58,21 @@ class _LoopState:
             if isinstance(transport, LoopTransport):
                 transport.abandon()
         self.transports.clear()
+        self.owned.clear()
 
 
 _lock = threading.Lock()
 _states: weakref.WeakSet[_LoopState] = weakref.WeakSet()
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The running loop. Raises :class:`ConfigurationError` where none of ``asyncio``'s kind runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "no asyncio event loop is running; async calls need asyncio or uvloop, under trio use the sync client"
+        ) from None
 
 
 async def loop_transport(scheme: str, network: NetworkSettings = DEFAULT_NETWORK) -> AsyncTransport:
@@ -66,20 +80,37 @@ async def loop_transport(scheme: str, network: NetworkSettings = DEFAULT_NETWORK
 
     Raises :class:`ConfigurationError` if no asyncio loop is running.
     """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigurationError(
-            "no asyncio event loop is running; async calls need asyncio or uvloop, under trio use the sync client"
-        ) from None
-    state: _LoopState | None = getattr(loop, _ATTRIBUTE, None)
-    if state is None or state.pid != os.getpid():
-        state = await _begin(loop)
+    state = await _running()
     key = scheme, network, library_of_environment()
     transport = state.transports.get(key)
     if transport is None:
         transport = state.transports[key] = make_async_transport(scheme, network=network)
     return transport
+
+
+async def own_transport(owner: object, make: Callable[[], AsyncTransport]) -> AsyncTransport:
+    """The running loop's transport that belongs to ``owner``, made on first use. Raises as :func:`loop_transport`."""
+    state = await _running()
+    transport = state.owned.get(owner)
+    if transport is None:
+        transport = state.owned[owner] = make()
+    return transport
+
+
+async def close_own(owner: object) -> None:
+    """Close the running loop's transport that belongs to ``owner``, if there is one."""
+    state = await _running()
+    transport = state.owned.pop(owner, None)
+    if transport is not None:
+        await transport.aclose()
+
+
+async def _running() -> _LoopState:
+    loop = running_loop()
+    state: _LoopState | None = getattr(loop, _ATTRIBUTE, None)
+    if state is None or state.pid != os.getpid():
+        state = await _begin(loop)
+    return state
 
 
 async def _begin(loop: asyncio.AbstractEventLoop) -> _LoopState:

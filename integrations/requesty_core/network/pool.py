@@ -13,7 +13,16 @@ from typing import Generic, Protocol, TypeVar
 
 from requesty_core.errors import ConfigurationError
 
-__all__ = ["KEEP_CONNECTIONS", "KEEP_SECONDS", "Origin", "Pool", "Waiter", "check_limit", "default_limit"]
+__all__ = [
+    "KEEP_CONNECTIONS",
+    "KEEP_SECONDS",
+    "REAP_SECONDS",
+    "Origin",
+    "Pool",
+    "Waiter",
+    "check_limit",
+    "default_limit",
+]
 
 KEEP_SECONDS = 30.0
 """How long an idle connection is kept."""

@@ -20,6 +20,7 @@ __all__ = [
     "Library",
     "NetworkSettings",
     "check_library",
+    "check_proxy",
     "library_of_environment",
     "network_of",
 ]
@@ -28,6 +29,7 @@ Library = Literal["requesty", "httpx"]
 """Whose transport sends: this package's own, or ``httpx``'s, which tools know how to intercept."""
 
 ENVIRONMENT = "REQUESTY_TRANSPORT"
+_PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class NetworkSettings:
             library=None if library is None else check_library(library, "transport"),
             ca_bundle=None if ca_bundle is None else _path(ca_bundle, "ca_bundle"),
             client_cert=None if client_cert is None else _certificate(client_cert),
-            proxy=None if proxy is None else _proxy(proxy),
+            proxy=None if proxy is None else check_proxy(proxy, "proxy"),
             max_connections=None if max_connections is None else check_limit(max_connections),
             max_response_bytes=None
             if max_response_bytes is None
@@ -118,8 +120,17 @@ def _certificate(value: Any) -> str | tuple[str, ...]:
     return _path(value, "client_cert")
 
 
-def _proxy(value: Any) -> str:
-    schemes = ("http", "https", "socks5", "socks5h")
-    if not isinstance(value, str) or urlsplit(value).scheme not in schemes or not urlsplit(value).hostname:
-        raise ConfigurationError("proxy: not the URL of a proxy; give one such as 'http://proxy.example:3128'")
+def check_proxy(value: object, setting: str) -> str:
+    """The URL of a proxy, which is not repeated because it may hold a password. Raises :class:`ConfigurationError`."""
+    if not isinstance(value, str) or not _is_proxy(value):
+        raise ConfigurationError(f"{setting}: not the URL of a proxy; give one such as 'http://proxy.example:3128'")
     return value
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port checks it.
+        return parts.scheme in _PROXY_SCHEMES and bool((parts.hostname or "").strip()) and parts.port != 0
+    except ValueError:
+        return False

@@ -21,16 +21,18 @@ from .aio import LoopTransport
 from .callers import AsyncClientTransport, ClientTransport
 from .http import AsyncHTTPClient, AsyncTransport, HTTPClient, Limits, Transport, create_ssl_context
 from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit
-from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
+from .settings import DEFAULT_NETWORK, Library, NetworkSettings, check_proxy, library_of_environment
 from .sync import SocketTransport
 
-__all__ = ["make_async_transport", "make_transport", "shared_transport"]
+__all__ = ["make_async_transport", "make_transport", "shared_transport", "tls_context"]
 
 
 @functools.cache
 def _tls(network: NetworkSettings = DEFAULT_NETWORK) -> ssl.SSLContext:
     """The one TLS context of these settings; loading the certificate store takes about 30 ms."""
     certificate = network.client_cert
+    if network.ca_bundle is None:
+        _check_certificate_folder()
     try:
         if network.ca_bundle is None:
             context = create_ssl_context()
@@ -40,6 +42,8 @@ def _tls(network: NetworkSettings = DEFAULT_NETWORK) -> ssl.SSLContext:
                 cafile=None if folder else network.ca_bundle, capath=network.ca_bundle if folder else None
             )
     except (OSError, ValueError) as exc:
+        if isinstance(exc, OSError) and exc.filename is not None and exc.filename == os.environ.get("SSLKEYLOGFILE"):
+            raise ConfigurationError(f"SSLKEYLOGFILE: cannot be written to ({exc.strerror})") from None
         setting = "ca_bundle" if network.ca_bundle else _certificate_variable()
         raise ConfigurationError(f"{setting}: no certificates can be read from it ({exc})") from None
     if certificate is not None:
@@ -49,6 +53,18 @@ def _tls(network: NetworkSettings = DEFAULT_NETWORK) -> ssl.SSLContext:
             raise ConfigurationError(f"client_cert: cannot be used ({exc})") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def tls_context() -> ssl.SSLContext:
+    """The TLS context of a process that set nothing else. Raises :class:`ConfigurationError`."""
+    return _tls()
+
+
+def _check_certificate_folder() -> None:
+    folder = os.environ.get("SSL_CERT_DIR")
+    # The TLS library passes over a folder that is not there, and trusts nobody then.
+    if folder and not os.environ.get("SSL_CERT_FILE") and not any(map(os.path.isdir, folder.split(os.pathsep))):
+        raise ConfigurationError("SSL_CERT_DIR: no folder of this name exists; correct it or leave it out")
 
 
 def _certificate_variable() -> str:
@@ -73,6 +89,8 @@ def _client(make: Callable[..., Any], scheme: str, network: NetworkSettings, kee
         keepalive_expiry=KEEP_SECONDS,
     )
     arguments: dict[str, Any] = {"limits": limits}
+    if network.proxy is None:
+        _check_proxies(scheme)
     if scheme == "https" or network.ca_bundle or network.client_cert:
         arguments["verify"] = _tls(network)
     if network.proxy is not None:
@@ -82,6 +100,17 @@ def _client(make: Callable[..., Any], scheme: str, network: NetworkSettings, kee
     except (ValueError, ImportError, OSError) as exc:
         setting = "proxy" if network.proxy else _broken_variable(scheme)
         raise ConfigurationError(f"{setting}: cannot be used ({' '.join(str(exc).split())})") from None
+
+
+def _check_proxies(scheme: str) -> None:
+    for name in (scheme, "all"):
+        url = urllib.request.getproxies().get(name)
+        if url and url.partition("://")[0] in ("http", "https", url):
+            check_proxy(url if "://" in url else f"http://{url}", _variable(f"{name}_proxy"))
+
+
+def _variable(name: str) -> str:
+    return next((n for n in (name, name.upper()) if os.environ.get(n)), name)
 
 
 def _broken_variable(scheme: str) -> str:

@@ -29,6 +29,10 @@ class ServerSentEvent(NamedTuple):
     event: bytes | None = None
 
 
+# What the class itself would do, without a call of Python's for each event.
+_new_event = tuple.__new__
+
+
 class SSEDecoder:
     """Incremental decoder: any split of the same bytes gives the same events.
 
@@ -63,15 +67,20 @@ class SSEDecoder:
             data = b"".join(self._pieces)
             self._pieces.clear()
             self._size = 0
-        blocks = data.split(b"\n\n")
-        rest = blocks.pop()
+        end = data.rfind(b"\n\n")
+        rest, data = data[end + 2 :], data[:end]
         self._tail_newline = False
         if rest:
             self._keep(rest)
+        if data.startswith(b"data: "):
+            # Nothing but events of one line each, if there are no other line ends than those between them.
+            payloads = data[6:].split(b"\n\ndata: ")
+            if data.count(b"\n") == 2 * len(payloads) - 2:
+                return [_new_event(ServerSentEvent, (payload, None)) for payload in payloads]
         events = []
-        for block in blocks:
+        for block in data.split(b"\n\n"):
             if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(ServerSentEvent(block[6:]))
+                events.append(_new_event(ServerSentEvent, (block[6:], None)))
             elif (event := _parse_block(block)) is not None:
                 events.append(event)
         return events

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 from .cycle import Cycle, Outgoing
 from .http import ConnectError, PoolTimeout, Request, Response, SyncByteStream, Transport
-from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool, Waiter
+from .idle import Sweeper, is_good
+from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter
 from .sync_connection import Connection, converse, open_connection, read
 
 __all__ = ["SocketTransport"]
@@ -31,6 +32,9 @@ class SocketTransport(Transport):
         max_connections: connections at a time; further requests wait in line. Default: from the process's file limit.
     """
 
+    keeps_deadlines = True
+    """Whether every wait ends with the deadlines that travel with the request."""
+
     def __init__(
         self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None, max_connections: int | None = None
     ) -> None:
@@ -39,6 +43,7 @@ class SocketTransport(Transport):
         self._pool: Pool[Connection] = Pool(max_connections, KEEP_CONNECTIONS if keep is None else keep)
         self._idle = self._pool.idle
         self._in_flight = 0
+        self._sweeper = Sweeper(self._pool, self._lock)
 
     @property
     def in_flight(self) -> int:
@@ -95,7 +100,7 @@ class SocketTransport(Transport):
 
     def _acquire(self, origin: Origin, outgoing: Outgoing) -> tuple[Connection, bool]:
         """A connection, and whether it was used before."""
-        self._reap()
+        self._sweeper.sweep_if_due()
         while True:
             with self._lock:
                 connection = self._pool.take(origin)
@@ -107,7 +112,7 @@ class SocketTransport(Transport):
                         continue
                     return opened, False
                 connection = granted
-            if self._is_good(connection, time.monotonic()):
+            if is_good(connection, time.monotonic()):
                 return connection, True
             connection.close()
             self._drop()
@@ -163,20 +168,6 @@ class SocketTransport(Transport):
                 self._drop()
             raise
 
-    def _is_good(self, connection: Connection, now: float) -> bool:
-        """Whether an idle connection may carry another request."""
-        return now - connection.idle_since <= KEEP_SECONDS and connection.is_usable()
-
-    def _reap(self) -> None:
-        """Close the idle connections that are too old or were closed by the other side."""
-        now = time.monotonic()
-        with self._lock:
-            if not self._pool.is_due(now):
-                return
-            ended = self._pool.sift(lambda connection: self._is_good(connection, now))
-        for connection in ended:
-            connection.close()
-
     def release(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
         """A response is closed: keep its connection or close it."""
         if not reusable:
@@ -192,6 +183,8 @@ class SocketTransport(Transport):
             self._in_flight -= 1
         if unwanted is not None:
             unwanted.close()
+        else:
+            self._sweeper.watch()
 
     def abort(self, connection: Connection, is_in_use: Callable[[], bool]) -> None:
         """Break off a connection that is in use; one that goes back to the pool meanwhile is found ended there."""

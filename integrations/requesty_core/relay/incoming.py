@@ -44,10 +44,12 @@ def _path(settings: ClientSettings, url: URL) -> str:
     base = _parsed(settings.config.base_url)
     if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
         raise ConfigurationError(f"url: {url.scheme}://{url.host} is not the gateway ({base}); the key stays here")
-    prefix = base.path.rstrip("/")
-    if not url.path.startswith(f"{prefix}/"):
-        raise ConfigurationError(f"url: {url.path} is not below the base URL ({base})")
-    return url.path[len(prefix) :].rstrip("/")
+    # As they are on the wire: a slash within an id is none between segments.
+    prefix, path = (one.raw_path.partition(b"?")[0].decode("ascii") for one in (base, url))
+    prefix = prefix.rstrip("/")
+    if not path.startswith(f"{prefix}/"):
+        raise ConfigurationError(f"url: {path} is not below the base URL ({base})")
+    return path[len(prefix) :].rstrip("/")
 
 
 @functools.lru_cache(maxsize=32)

@@ -32,6 +32,7 @@ from .reply import (
     MessageStart,
     ReasoningDelta,
     StreamEvent,
+    TextDelta,
 )
 
 __all__ = ["Accumulator", "choice_index", "read_completion"]
@@ -39,6 +40,8 @@ __all__ = ["Accumulator", "choice_index", "read_completion"]
 KNOWN_FIELDS = frozenset(
     ("id", "object", "created", "model", "choices", "usage", "error", "system_fingerprint", "service_tier")
 )
+_TEXT_FIELDS = frozenset(("id", "object", "created", "model", "choices", "system_fingerprint"))
+_TEXT_DELTA = frozenset(("role", "content"))
 
 
 class Accumulator:
@@ -86,6 +89,8 @@ class Accumulator:
         """
         if type(chunk) is not dict:
             raise MalformedResponseError(f"a chunk is not an object but {type(chunk).__name__}", partial=self.partial())
+        if _TEXT_FIELDS.issuperset(chunk) and (text := self._only_text(chunk, part)) is not None:
+            return [text]
         events: list[StreamEvent] = []
         usage = chunk.get("usage")
         if type(usage) is dict and (self._usage is None or any(usage.values())):
@@ -109,6 +114,21 @@ class Accumulator:
         if not KNOWN_FIELDS.issuperset(chunk):
             self._extra.update({k: v for k, v in chunk.items() if k not in KNOWN_FIELDS})
         return events
+
+    def _only_text(self, chunk: dict[str, Any], part: str) -> TextDelta | None:
+        """The event of a chunk that brings text and nothing else, as nearly all do; ``None`` for any other."""
+        try:
+            (choice,) = chunk["choices"]
+            delta, index = choice[part], choice["index"]
+            text, state = delta.get("content"), self._choices[index]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        if not text or type(text) is not str or type(index) is not int or not _TEXT_DELTA.issuperset(delta):
+            return None
+        if choice.get("finish_reason") or choice.get("logprobs") or state.is_split or text[-1] >= "\ud800":
+            return None
+        state.texts.append(text)
+        return TextDelta(text, index)
 
     def _start(self, chunk: dict[str, Any], events: list[StreamEvent]) -> None:
         self._started = True

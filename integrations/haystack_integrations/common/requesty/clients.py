@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret
-from haystack.utils.http_client import init_http_client
 
 if TYPE_CHECKING:
     from requesty_core.adapters import ClientPair
@@ -19,6 +18,9 @@ KEY = Secret.from_env_var("REQUESTY_API_KEY")
 
 # One lock for all components: opening takes microseconds, and a lock per component could not be copied or pickled.
 _OPENING = threading.Lock()
+
+
+_HTTP = "http_client_kwargs"
 
 
 class Clients:
@@ -37,7 +39,7 @@ class Clients:
         self._settings = dict(settings)
         self._pair: ClientPair | None = None
         # The transport is loaded by the first component, not by the import of this package.
-        from requesty_core.adapters import ClientSettings
+        from requesty_core.adapters import ClientSettings, made_transports
         from requesty_core.errors import ConfigurationError
 
         try:
@@ -47,6 +49,7 @@ class Clients:
             if error.message.startswith("base_url:"):
                 raise ConfigurationError(f"api_{error.message}") from None
             raise
+        self._made = made_transports(http, _HTTP) if http is not None and http != {} else None
 
     def open(self) -> ClientPair:
         """The clients. Raises ``ValueError`` if the key's environment variable is not set, or is empty."""
@@ -56,13 +59,12 @@ class Clients:
         with _OPENING:
             if self._pair is None:
                 key = _resolved(self._api_key) if isinstance(self._api_key, Secret) else self._api_key
-                own: dict[str, Any] = {}
-                if self._http:
-                    own["transport"] = init_http_client(dict(self._http), async_client=False)
-                    own["async_transport"] = init_http_client(dict(self._http), async_client=True)
-                from requesty_core.adapters import ClientPair
+                from requesty_core.adapters import ClientPair, made_transports
 
-                self._pair = ClientPair(built=self._built.with_key(key), **own)
+                if self._made is None and self._http:
+                    self._made = made_transports(self._http, _HTTP)
+                sync, aio = self._made or (None, None)
+                self._pair = ClientPair(built=self._built.with_key(key), transport=sync, async_transport=aio)
             return self._pair
 
     def close(self) -> None:
@@ -81,12 +83,12 @@ class Clients:
         # Settings are immutable to the clients; ledger, budget and connections are shared on purpose.
         # A copy stays in this process and keeps the key, which a pickle leaves behind.
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, _pair=None)
+        twin.__dict__.update(self.__dict__, _pair=None, _made=None)
         memo[id(self)] = twin
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_api_key": without_key(self._api_key), "_pair": None}
+        return {**self.__dict__, "_api_key": without_key(self._api_key), "_pair": None, "_made": None}
 
 
 def _resolved(secret: Secret) -> str:

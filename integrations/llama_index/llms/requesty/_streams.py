@@ -18,6 +18,7 @@ from llama_index.core.llms.utils import parse_partial_json
 from requesty_core import MessageEnd, ReasoningDelta, RefusalDelta, StreamEvent, TextDelta, ToolCallDelta
 from requesty_core.adapters import wire_tool_call
 
+from ._made import made
 from ._replies import chat_response
 
 __all__ = ["PartialJSON", "ResponseStream"]
@@ -121,12 +122,12 @@ class ResponseStream:
                 )
             )
         if self._text or not self._calls:
-            blocks.append(TextBlock.model_construct(text=self._text))
+            blocks.append(made(TextBlock, text=self._text))
         blocks += [call.block for call in self._calls]
         kwargs: dict[str, Any] = {}
         if self._calls:
             kwargs["tool_calls"] = [call.wire for call in self._calls]
         if self._refusal:
             kwargs["refusal"] = self._refusal
-        message = ChatMessage.model_construct(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=kwargs)
-        return ChatResponse.model_construct(message=message, delta=delta, additional_kwargs=extras or {})
+        message = made(ChatMessage, role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=kwargs)
+        return made(ChatResponse, message=message, delta=delta, additional_kwargs=extras or {})

@@ -139,6 +139,7 @@ class Connection(BaseModel):
         settings = {name: getattr(self, name) for name in self._connected}
         settings["transport"] = settings.pop("http_client")
         settings["async_transport"] = settings.pop("async_http_client")
+        settings["names"] = ("http_client", "async_http_client")
         return settings
 
     def _pair(self) -> ClientPair:

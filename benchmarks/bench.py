@@ -1,0 +1,150 @@
+"""Everything beside everything, in one run: ``httpx`` and ``json`` by hand, the core, and for each framework its floor,
+our adapter and the peer's. Run: ``make bench``; conditions as in ``quick``.
+
+A framework's floor is a model class of it that does nothing but yield the same chunks (``floors``). What an adapter may
+cost is that floor and the core together, and a quarter more: the last column, which should not exceed 1.25.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
+
+import argparse
+import asyncio
+import gc
+import inspect
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from floors import CHUNKS, FRAMEWORKS, MODEL
+from quick import KEY, MESSAGES, adrain, cpu, drain, floor_astream, floor_stream, server
+from requesty_core import AsyncRequestyClient, RequestyClient
+
+REQUESTS = 100
+
+
+def measure(
+    loop: asyncio.AbstractEventLoop, ways: dict[str, Callable[[], Any] | None], rounds: int
+) -> dict[str, float]:
+    """Seconds of CPU of each way, the median of rounds in which all take turns."""
+
+    def run(way: Callable[[], Any]) -> None:
+        result = way()
+        if inspect.isawaitable(result):
+            loop.run_until_complete(result)
+
+    there = {name: way for name, way in ways.items() if way is not None}
+    taken: dict[str, list[float]] = {name: [] for name in there}
+    for turn in range(rounds + 1):
+        for name, way in there.items():
+            gc.collect()
+            seconds = cpu(lambda way=way: run(way))
+            if turn:
+                taken[name].append(seconds)
+    return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def core(url: str, loop: asyncio.AbstractEventLoop, rounds: int, name: str) -> tuple[float, float]:
+    """Print the rows of the core on a loop; returns the seconds that its stream costs, sync and async."""
+    by_hand, client = httpx.Client(), RequestyClient(api_key=KEY, base_url=url, max_retries=0)
+    aby_hand, aclient = httpx.AsyncClient(), AsyncRequestyClient(api_key=KEY, base_url=url, max_retries=0)
+    sync = measure(
+        loop,
+        {
+            "hand": lambda: floor_stream(by_hand, url, MODEL),
+            "ours": lambda: drain(client.stream(model=MODEL, messages=MESSAGES)),
+        },
+        rounds,
+    )
+    aio = measure(
+        loop,
+        {
+            "hand": lambda: floor_astream(aby_hand, url, MODEL),
+            "ours": lambda: adrain(aclient.stream(model=MODEL, messages=MESSAGES)),
+        },
+        rounds,
+    )
+    for title, found in (("core, sync", sync), (f"core, {name}", aio)):
+        hand, ours = (found[key] / CHUNKS * 1e6 for key in ("hand", "ours"))
+        print(f"{title:26}{hand:12.1f}{ours:10.2f}{ours / hand:10.2f}   <= 0.22", flush=True)
+    loop.run_until_complete(aby_hand.aclose())
+    return sync["ours"], aio["ours"]
+
+
+def adapters(url: str, loop: asyncio.AbstractEventLoop, rounds: int, costs: tuple[float, float]) -> None:
+    """Print the rows of the frameworks."""
+    print(
+        f"\n{'stream, us per chunk':26}{'floor':>8}{'+ core':>8}{'ours':>8}"
+        f"{'peer':>8}{'/ peer':>8}{'/ floor + core':>16}   <= 1.25"
+    )
+    for framework in FRAMEWORKS:
+        try:
+            rows = framework(url)
+        except ImportError as error:
+            print(f"{framework.__name__}: left out ({error})")
+            continue
+        for title, ways in rows.items():
+            found = {k: v / CHUNKS * 1e6 for k, v in measure(loop, ways, rounds).items()}
+            is_async = inspect.isawaitable(one := ways["floor"]()) if ways["floor"] else False  # type: ignore[truthy-function]
+            if is_async:
+                one.close()
+            least = found["floor"] + costs[is_async] / CHUNKS * 1e6
+            peer = (
+                f"{found['peer']:8.1f}{found['ours'] / found['peer']:8.2f}" if "peer" in found else f"{'-':>8}{'-':>8}"
+            )
+            print(
+                f"{title:26}{found['floor']:8.1f}{least:8.1f}{found['ours']:8.1f}{peer}{found['ours'] / least:16.2f}",
+                flush=True,
+            )
+
+
+def request(url: str, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+    """Print the row of the OpenAI adapter's plain request."""
+    import openai
+
+    from openai_requesty import RequestyOpenAI
+
+    def way(client: openai.OpenAI) -> Callable[[], Any]:
+        call: Any = {"model": "bench/unary", "messages": MESSAGES}
+        return lambda: [client.chat.completions.create(**call) for _ in range(REQUESTS)] and None
+
+    settings: Any = {"api_key": KEY, "base_url": url, "max_retries": 0}
+    ways = {"ours": way(RequestyOpenAI(**settings)), "peer": way(openai.OpenAI(**settings))}
+    found = {k: v / REQUESTS * 1e6 for k, v in measure(loop, ways, rounds).items()}
+    print(
+        f"\n{'OpenAI SDK, a request':26}{found['ours']:24.0f}{found['peer']:8.0f}"
+        f"{found['ours'] / found['peer']:8.2f}   <= 0.60"
+    )
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    loop = asyncio.new_event_loop()
+    with server() as url:
+        print(f"{'stream, us per chunk':26}{'httpx+json':>12}{'core':>10}{'ratio':>10}   target")
+        costs = core(url, loop, rounds, "asyncio")
+        try:
+            import uvloop
+        except ImportError:
+            print("uvloop is not installed; its row is left out")
+        else:
+            fast = uvloop.new_event_loop()
+            core(url, fast, rounds, "uvloop")
+            fast.run_until_complete(fast.shutdown_asyncgens())
+            fast.close()
+        adapters(url, loop, rounds, costs)
+        request(url, loop, rounds)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+if __name__ == "__main__":
+    main()

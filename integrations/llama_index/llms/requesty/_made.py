@@ -1,0 +1,45 @@
+"""Objects of LlamaIndex's types, made from values whose types are known: one of each for every streamed fragment."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from llama_index.core.bridge.pydantic import BaseModel
+
+__all__ = ["made"]
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@functools.cache
+def _defaults(cls: type[BaseModel]) -> tuple[Mapping[str, Any], Mapping[str, Callable[[], Any]]] | None:
+    """Default values and what makes them; ``None`` for a class that does more with its values than keep them."""
+    fields = cls.model_fields
+    has_more = cls.__pydantic_post_init__ or cls.__private_attributes__ or cls.model_config.get("extra") == "allow"
+    if has_more or any(field.alias or field.validation_alias for field in fields.values()):
+        return None
+    plain = {n: f.default for n, f in fields.items() if f.default_factory is None and not f.is_required()}
+    # Those that look at other values are not for here.
+    factories: Any = {n: f.default_factory for n, f in fields.items() if f.default_factory is not None}
+    return None if any(f.default_factory_takes_validated_data for f in fields.values()) else (plain, factories)
+
+
+def made(cls: type[M], **values: Any) -> M:
+    """As ``cls.model_construct(**values)``, in a third of its time."""
+    known = _defaults(cls)
+    if known is None:
+        return cls.model_construct(**values)
+    plain, factories = known
+    state = {**plain, **values}
+    for name, make in factories.items():
+        if name not in state:
+            state[name] = make()
+    one = cls.__new__(cls)
+    put = object.__setattr__
+    put(one, "__dict__", state)
+    put(one, "__pydantic_fields_set__", set(values))
+    put(one, "__pydantic_extra__", None)
+    put(one, "__pydantic_private__", None)
+    return one
