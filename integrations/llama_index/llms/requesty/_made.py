@@ -21,9 +21,11 @@ def _defaults(cls: type[BaseModel]) -> tuple[Mapping[str, Any], Mapping[str, Cal
     if has_more or any(field.alias or field.validation_alias for field in fields.values()):
         return None
     plain = {n: f.default for n, f in fields.items() if f.default_factory is None and not f.is_required()}
-    # Those that look at other values are not for here.
+    # Pydantic's later releases have factories that look at the other values.
+    if any(getattr(field, "default_factory_takes_validated_data", False) for field in fields.values()):
+        return None
     factories: Any = {n: f.default_factory for n, f in fields.items() if f.default_factory is not None}
-    return None if any(f.default_factory_takes_validated_data for f in fields.values()) else (plain, factories)
+    return plain, factories
 
 
 def made(cls: type[M], **values: Any) -> M:
