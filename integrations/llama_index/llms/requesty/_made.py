@@ -17,13 +17,15 @@ M = TypeVar("M", bound=BaseModel)
 def _defaults(
     cls: type[BaseModel],
 ) -> tuple[Mapping[str, Any], Mapping[str, Callable[[], Any]], tuple[str, ...]] | None:
-    """Default values, what makes others, and what has none; ``None`` for a class that does more with its values than keep them."""
+    """Default values, what makes others, and what has none; ``None`` for a class that does more than keep values."""
     fields = cls.model_fields
     has_more = cls.__pydantic_post_init__ or cls.__private_attributes__ or cls.model_config.get("extra") == "allow"
     if has_more or any(field.alias or field.validation_alias for field in fields.values()):
         return None
     # Every field, so that their order is the class's own.
     plain = {name: field.default for name, field in fields.items()}
+    if any(isinstance(default, (list, dict, set)) for default in plain.values()):
+        return None
     # Pydantic's later releases have factories that look at the other values.
     if any(getattr(field, "default_factory_takes_validated_data", False) for field in fields.values()):
         return None
@@ -32,7 +34,7 @@ def _defaults(
 
 
 def made(cls: type[M], **values: Any) -> M:
-    """As ``cls.model_construct(**values)``, in a third of its time."""
+    """As ``cls.model_construct(**values)``, in half of its time."""
     known = _defaults(cls)
     if known is None:
         return cls.model_construct(**values)
