@@ -79,19 +79,14 @@ class RequestyEmbedding(Connection, BaseEmbedding):
         default_factory=dict, description="Request parameters this class has no field for."
     )
 
-    if TYPE_CHECKING:
-
-        def __init__(self, model: str | None = None, **kwargs: Unpack[EmbeddingArguments]) -> None: ...
-
-    else:
-
-        def __init__(self, model: str | None = None, **kwargs: Any) -> None:
-            name = kwargs.pop("model_name", None) if model is None else model
-            if kwargs.get("model_name") not in (None, name):
-                raise ConfigurationError("model: differs from model_name; give only one of them")
-            if not name:
-                raise ConfigurationError("model: missing; give a model id such as 'openai/text-embedding-3-small'")
-            super().__init__(**{**kwargs, "model_name": name})
+    def __init__(self, model: str | None = None, **kwargs: Unpack[EmbeddingArguments]) -> None:
+        given: dict[str, Any] = {**kwargs}
+        name = given.pop("model_name", None) if model is None else model
+        if given.get("model_name") not in (None, name):
+            raise ConfigurationError("model: differs from model_name; give only one of them")
+        if not name:
+            raise ConfigurationError("model: missing; give a model id such as 'openai/text-embedding-3-small'")
+        super().__init__(**{**given, "model_name": name})
 
     @field_validator("embeddings_cache", mode="before")
     @classmethod

@@ -62,18 +62,13 @@ class Requesty(CallingLLM):
 
     model_config = ConfigDict(defer_build=False)
 
-    if TYPE_CHECKING:
-
-        def __init__(self, model: str | None = None, **kwargs: Unpack[ChatArguments]) -> None: ...
-
-    else:
-
-        def __init__(self, model: str | None = None, **kwargs: Any) -> None:
-            if model is not None:
-                kwargs["model"] = model
-            if not kwargs.get("model"):
-                raise ConfigurationError("model: missing; give a model id such as 'openai/gpt-4o-mini'")
-            super().__init__(**kwargs)
+    def __init__(self, model: str | None = None, **kwargs: Unpack[ChatArguments]) -> None:
+        given: dict[str, Any] = {**kwargs}
+        if model is not None:
+            given["model"] = model
+        if not given.get("model"):
+            raise ConfigurationError("model: missing; give a model id such as 'openai/gpt-4o-mini'")
+        super().__init__(**given)
 
     @classmethod
     def class_name(cls) -> str:

@@ -57,24 +57,16 @@ class RequestyFallback(Requesty):
 
     models: list[str | dict[str, Any]] = Field(default_factory=list, description="The chain, in order.")
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None,
-            **kwargs: Unpack[ChainArguments],
-        ) -> None: ...
-
-    else:
-
-        def __init__(
-            self, models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None, **kwargs: Any
-        ) -> None:
-            chain = _chain(models)
-            members = [item for item in models or () if isinstance(item, Requesty)]
-            kwargs = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
-            settings = {**_shared_settings(members, kwargs), **kwargs}
-            super().__init__(**settings, **chain)
+    def __init__(
+        self,
+        models: Sequence[str | Step | dict[str, Any] | Requesty] | None = None,
+        **kwargs: Unpack[ChainArguments],
+    ) -> None:
+        chain = _chain(models)
+        members = [item for item in models or () if isinstance(item, Requesty)]
+        given: dict[str, Any] = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
+        settings = {**_shared_settings(members, given), **given}
+        super().__init__(**settings, **chain)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _DERIVED:

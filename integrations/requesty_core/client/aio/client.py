@@ -35,8 +35,6 @@ from .embeddings import AsyncEmbeddingsStream
 from .streams import AsyncChatStream, AsyncStream
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from requesty_core.calls.typed import ClientArguments
 
     # Imported by the methods that need them, to keep the import of a client light.

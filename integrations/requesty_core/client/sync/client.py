@@ -36,8 +36,6 @@ from .embeddings import EmbeddingsStream
 from .streams import ChatStream, Stream
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from requesty_core.calls.typed import ClientArguments
 
     # Imported by the methods that need them, to keep the import of a client light.
