@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -554,3 +555,44 @@ def test_nulls_and_odd_types_of_side_fields_do_not_cost_the_answer(message: Any)
     reply = read_completion(json.loads(json.dumps(completion(message))), "a/b", F)
     assert reply.text == "x"
     assert reply.tool_calls == ()
+
+
+ODD_DELTAS: list[Any] = [
+    {"content": "a"},
+    {"content": ""},
+    {"content": None},
+    {"content": "half \ud83d"},
+    {"content": "\ude00 whole"},
+    {"role": "assistant", "content": "b"},
+    {"content": ["c"]},
+    {"content": [{"type": "text", "text": "d"}]},
+    {"content": "e", "refusal": None},
+    {"content": "f", "reasoning_content": "g"},
+    {"role": "assistant"},
+    {},
+    None,
+    "text",
+    7,
+]
+
+
+@pytest.mark.parametrize("finish", [None, "stop", ""])
+@pytest.mark.parametrize("logprobs", [None, {"content": [1]}, []])
+@pytest.mark.parametrize("index", [0, 1, True, 0.0, "0", None, -1])
+def test_the_short_way_for_text_says_what_the_long_one_says(finish: Any, logprobs: Any, index: Any) -> None:
+    """A field that nobody knows sends a chunk the long way."""
+
+    def read(delta: Any, more: dict[str, Any]) -> tuple[list[Any], Any]:
+        accumulator = Accumulator("m")
+        events: list[Any] = []
+        choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
+        start = {"index": 0, "delta": {"content": "start"}}
+        try:
+            for choices in ([start], [choice], [choice], [start], [choice, choice], [], {"0": choice}):
+                events += accumulator.feed({"id": "x", "choices": choices, **more})
+        except MalformedResponseError as error:
+            events.append(str(error))
+        return events, replace(accumulator.finish(done=True), extra={})
+
+    for delta in ODD_DELTAS:
+        assert read(delta, {}) == read(delta, {"unknown": 1}), delta
