@@ -89,7 +89,7 @@ RULES = (
         "pass\n        return phase, estimate",
     ),
     ("attempts are recorded", "exchange/exchange", "self.attempts.append(attempt)", "pass"),
-    ("a spent budget refuses the next call", "money/accounts", "else self.budget.reserve(estimate)", "pass"),
+    ("a spent budget refuses the next call", "money/accounts", "else self.budget.reserve(estimate)", "else None"),
     (
         "cost in text is read",
         "money/usage",
@@ -245,7 +245,7 @@ OTHER_RULES = (
         "what may be a key is not repeated",
         SETTINGS,
         f"{CORE}/settings/checks",
-        "return not _may_be_secret(value)",
+        "return not may_be_secret(value)",
         "return True",
     ),
     (

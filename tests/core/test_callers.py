@@ -157,7 +157,10 @@ def drips_headers(conn: socket.socket) -> None:
 
 def drips_after_an_answer(conn: socket.socket) -> None:
     """The second request comes over a connection that was used before."""
-    conn.recv(65536)
+    # The libraries send head and body apart, and what is left of the first request is not the second.
+    got = b""
+    while b"}" not in got.partition(b"\r\n\r\n")[2][-1:]:
+        got += conn.recv(65536)
     body = b'{"id":"x","model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"content":"ok"}}]}'
     conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     drips_headers(conn)
