@@ -15,7 +15,7 @@ from requesty_core.network.deadlines import Expired
 from requesty_core.network.sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
 from requesty_core.replies.protocols import StreamAccumulator, StreamReply
 from requesty_core.replies.reply import ChatReply
-from requesty_core.wire.json import JSONDecodeError, decode_json
+from requesty_core.wire.json import UNREADABLE, JSONDecodeError, decode_directly, decode_json
 
 from .attempt import RunningAttempt, transport_failure
 
@@ -135,9 +135,9 @@ class Reader(Generic[E, R]):
                     if not payload:
                         continue
                 try:
-                    chunk = decode_json(payload)
-                except JSONDecodeError as exc:
-                    raise _malformed(payload, exc) from None
+                    chunk = decode_directly(payload)
+                except UNREADABLE:
+                    chunk = _decoded(payload)
                 if self._held is not None and len(events) < 2 and self.running.received is not None:
                     # What names the answer is in its first chunks, up to the first that shows something.
                     chunk = self.running.received.names(chunk)
@@ -231,6 +231,14 @@ def _chunk(event: ServerSentEvent, chunk: object) -> object:
     if event.event == b"error" and type(chunk) is dict and "error" not in chunk:
         return {"error": chunk}
     return chunk
+
+
+def _decoded(payload: bytes) -> object:
+    """What does not come as msgspec reads it. Raises :class:`MalformedResponseError`."""
+    try:
+        return decode_json(payload)
+    except JSONDecodeError as exc:
+        raise _malformed(payload, exc) from None
 
 
 def _malformed(payload: bytes, exc: Exception) -> RequestyError:

@@ -13,11 +13,13 @@ from typing import Any, Literal, NoReturn, TypedDict
 import msgspec
 
 __all__ = [
+    "UNREADABLE",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ErrorObject",
     "JSONDecodeError",
     "WireUsage",
+    "decode_directly",
     "decode_json",
     "decode_strictly",
     "encode_json",
@@ -28,7 +30,11 @@ class JSONDecodeError(ValueError):
     """The bytes are not one JSON document in UTF-8."""
 
 
-_decoder = msgspec.json.Decoder()
+decode_directly = msgspec.json.Decoder().decode
+"""As :func:`decode_json` where each call counts; raises :data:`UNREADABLE`, also for what that one reads after all."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, ValueError)
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -39,8 +45,8 @@ def decode_json(data: bytes | bytearray | memoryview | str) -> Any:
     written in JavaScript send both.
     """
     try:
-        return _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, ValueError) as exc:
+        return decode_directly(data)
+    except UNREADABLE as exc:
         reason = str(exc)
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
     # msgspec reads neither; only what holds one of them is worth a second and slower look.
