@@ -49,7 +49,7 @@ def generator(url: str, given: Any) -> RequestyChatGenerator:
         3,
         "httpx",
     ],
-    ids=lambda given: next(iter(given)),
+    ids=lambda given: next(iter(given), "none") if isinstance(given, dict) else str(given),
 )
 @pytest.mark.parametrize("make", [RequestyChatGenerator, RequestyTextEmbedder, RequestyDocumentEmbedder])
 def test_nonsense_is_refused_in_one_line_where_it_is_given(make: Any, given: Any) -> None:
