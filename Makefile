@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -101,6 +101,10 @@ frameworks: $(VENV)/.dev
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 soak: $(VENV)/.dev
 	@$(BIN)/python tests/soak/run.py $(ARGS)
+
+# 1,000 jobs of every kind through every adapter, then 5,000 calls an adapter; less: ARGS="--jobs 100 --drivers core".
+serving: $(VENV)/.dev
+	@PYTHONPATH=integrations:. $(BIN)/python -m tests.serving.run $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -39,6 +39,7 @@ NAMES = {
         "content_parts",
         "user_content",
     ),
+    "requesty_core.lifetime": ("after_fork",),
     "requesty_core.network.made": ("made_transports",),
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),

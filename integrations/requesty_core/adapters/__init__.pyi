@@ -21,6 +21,7 @@ from requesty_core.histories.turns import AssistantTurn as AssistantTurn
 from requesty_core.histories.turns import assistant_turn as assistant_turn
 from requesty_core.histories.turns import content_parts as content_parts
 from requesty_core.histories.turns import user_content as user_content
+from requesty_core.lifetime import after_fork as after_fork
 from requesty_core.network.made import made_transports as made_transports
 from requesty_core.retry.chain import classified as classified
 from requesty_core.retry.health import HealthBoard as HealthBoard
@@ -98,6 +99,7 @@ __all__ = [
     "LeftOut",
     "Restorer",
     "URLCitation",
+    "after_fork",
     "answer_text",
     "arguments_text",
     "ask_in_turn",

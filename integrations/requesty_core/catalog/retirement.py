@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from requesty_core.lifetime import after_fork
+
 from .cache import live
 from .catalog import RETIRING_WITHIN
 
@@ -40,3 +42,9 @@ def _text(model: str, retires: datetime) -> str:
     left = retires - datetime.now(UTC)
     when = f"retires on {retires:%Y-%m-%d}" if left > timedelta(0) else f"was to retire on {retires:%Y-%m-%d}"
     return f"model: {model} {when}; move to another model (requesty-adapters models lists them)"
+
+
+@after_fork
+def _renew() -> None:
+    global _lock
+    _lock = threading.Lock()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from requesty_core.errors import BudgetExceededError, ConfigurationError
+from requesty_core.lifetime import renewed_after_fork
 
 from .ledger import CostLedger
 from .usage import Usage, money
@@ -35,6 +36,12 @@ class Budget:
         self._lock = threading.Lock()
         self._reserved = Decimal(0)
         self._dearest: Decimal | None = None
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # What is under way is the parent's.
+        self._lock = threading.Lock()
+        self._reserved = Decimal(0)
 
     @property
     def spent(self) -> Decimal:
@@ -102,3 +109,4 @@ class Budget:
         self.limit, self._ledger, self._dearest = state
         self._lock = threading.Lock()
         self._reserved = Decimal(0)
+        renewed_after_fork(self)

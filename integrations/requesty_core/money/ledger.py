@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from requesty_core.lifetime import renewed_after_fork
+
 from .usage import Usage
 
 __all__ = ["CostLedger", "LedgerEntry", "LedgerSnapshot"]
@@ -66,6 +68,10 @@ class CostLedger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clear()
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def _clear(self) -> None:
         self._total = LedgerEntry()
@@ -123,3 +129,4 @@ class CostLedger:
         self._lock = threading.Lock()
         self._total = state.total
         self._models, self._tags, self._traces = dict(state.by_model), dict(state.by_tag), dict(state.by_trace)
+        renewed_after_fork(self)

@@ -100,6 +100,10 @@ class Pool(Generic[C]):
         self.open = 0
         """Connections open or about to be opened, the idle ones included."""
 
+    def emptied(self) -> Pool[C]:
+        """A pool like this one, without its connections."""
+        return Pool(self._most, self._keep)
+
     @property
     def limit(self) -> int:
         """Connections allowed at the moment."""

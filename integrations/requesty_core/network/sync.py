@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from requesty_core.lifetime import renewed_after_fork
+
 from .cycle import Cycle, Outgoing
 from .http import ConnectError, PoolTimeout, Request, Response, SyncByteStream, Transport
 from .idle import Sweeper, is_good
@@ -41,6 +43,15 @@ class SocketTransport(Transport):
         self._tls = tls
         self._lock = threading.Lock()
         self._pool: Pool[Connection] = Pool(max_connections, KEEP_CONNECTIONS if keep is None else keep)
+        self._idle = self._pool.idle
+        self._in_flight = 0
+        self._sweeper = Sweeper(self._pool, self._lock)
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # The connections are the parent's; a child that closed them would end TLS for both.
+        self._lock = threading.Lock()
+        self._pool = self._pool.emptied()
         self._idle = self._pool.idle
         self._in_flight = 0
         self._sweeper = Sweeper(self._pool, self._lock)
@@ -220,6 +231,7 @@ class _Body(SyncByteStream):
         self._cycle = cycle
         self._first = first
         self._open = True
+        self._pool = transport._pool
 
     def __iter__(self) -> Iterator[bytes]:
         connection, cycle = self._connection, self._cycle
@@ -245,4 +257,8 @@ class _Body(SyncByteStream):
         """Give the connection back."""
         if self._open:
             self._open = False
+            if self._pool is not self._transport._pool:
+                # It was begun before a fork: the connection and its place are the parent's.
+                self._connection.close()
+                return
             self._transport.release(self._origin, self._connection, reusable=self._cycle.is_reusable)

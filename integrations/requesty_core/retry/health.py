@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from requesty_core.errors import RequestyError
+from requesty_core.lifetime import renewed_after_fork
 
 from .policy import FallbackPolicy
 
@@ -26,6 +27,13 @@ class HealthBoard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._models: dict[str, _Health] = {}
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # Whoever probes, probes for the parent.
+        self._lock = threading.Lock()
+        for health in self._models.values():
+            health.probing = False
 
     def state(self, model: str, now: float) -> str:
         """``closed``, ``open`` or ``half_open``."""

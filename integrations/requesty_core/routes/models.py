@@ -9,6 +9,7 @@ from typing import Any
 
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, read_models
 from requesty_core.errors import MalformedResponseError, RequestyError
+from requesty_core.lifetime import renewed_after_fork
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.telemetry.events import logger
 
@@ -44,6 +45,10 @@ class KeptCatalog:
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
         self._until = 0.0
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def fresh(self) -> Catalog | None:
         """The catalogue, if its time has not passed."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret
 
+from requesty_core.adapters import after_fork
+
 if TYPE_CHECKING:
     from requesty_core.adapters import ClientPair
 
@@ -18,6 +20,12 @@ KEY = Secret.from_env_var("REQUESTY_API_KEY")
 
 # One lock for all components: opening takes microseconds, and a lock per component could not be copied or pickled.
 _OPENING = threading.Lock()
+
+
+@after_fork
+def _renew() -> None:
+    global _OPENING
+    _OPENING = threading.Lock()
 
 
 _HTTP = "http_client_kwargs"
