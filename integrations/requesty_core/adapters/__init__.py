@@ -14,6 +14,7 @@ NAMES = {
     "requesty_core.calls.settings": ("ClientSettings",),
     "requesty_core.calls.tokens": ("estimate_tokens",),
     "requesty_core.catalog.model_id": ("check_model",),
+    "requesty_core.client.closing": ("AsyncClosableGenerator", "ClosableGenerator", "async_closable", "closable"),
     "requesty_core.embeddings.batches": ("DEFAULT_BATCH_SIZE",),
     "requesty_core.embeddings.run": ("DEFAULT_MAX_IN_FLIGHT",),
     "requesty_core.exchange.body": ("encode_body",),

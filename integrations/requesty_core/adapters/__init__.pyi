@@ -4,6 +4,10 @@ from requesty_core.calls.arguments import check_unknown as check_unknown
 from requesty_core.calls.settings import ClientSettings as ClientSettings
 from requesty_core.calls.tokens import estimate_tokens as estimate_tokens
 from requesty_core.catalog.model_id import check_model as check_model
+from requesty_core.client.closing import AsyncClosableGenerator as AsyncClosableGenerator
+from requesty_core.client.closing import ClosableGenerator as ClosableGenerator
+from requesty_core.client.closing import async_closable as async_closable
+from requesty_core.client.closing import closable as closable
 from requesty_core.embeddings.batches import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from requesty_core.embeddings.run import DEFAULT_MAX_IN_FLIGHT as DEFAULT_MAX_IN_FLIGHT
 from requesty_core.exchange.body import encode_body as encode_body
@@ -90,10 +94,12 @@ __all__ = [
     "Answered",
     "Asking",
     "AssistantTurn",
+    "AsyncClosableGenerator",
     "CallIds",
     "ChainSettings",
     "ClientPair",
     "ClientSettings",
+    "ClosableGenerator",
     "ConnectionSettings",
     "HealthBoard",
     "LeftOut",
@@ -104,6 +110,7 @@ __all__ = [
     "arguments_text",
     "ask_in_turn",
     "assistant_turn",
+    "async_closable",
     "attempts_of",
     "audio_format",
     "blotted",
@@ -114,6 +121,7 @@ __all__ = [
     "check_setting",
     "check_unknown",
     "classified",
+    "closable",
     "content_parts",
     "cost_of",
     "data_url",

@@ -41,7 +41,8 @@ class SocketTransport(Transport):
         self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None, max_connections: int | None = None
     ) -> None:
         self._tls = tls
-        self._lock = threading.Lock()
+        # A signal handler may close a stream in the thread that holds it.
+        self._lock = threading.RLock()
         self._pool: Pool[Connection] = Pool(max_connections, KEEP_CONNECTIONS if keep is None else keep)
         self._idle = self._pool.idle
         self._in_flight = 0
@@ -50,7 +51,7 @@ class SocketTransport(Transport):
 
     def _after_fork(self) -> None:
         # The connections are the parent's; a child that closed them would end TLS for both.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._pool = self._pool.emptied()
         self._idle = self._pool.idle
         self._in_flight = 0

@@ -25,13 +25,14 @@ class HealthBoard:
     """Recent failures per model, shared by all calls of one client. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A signal handler may end a call in the thread that holds it.
+        self._lock = threading.RLock()
         self._models: dict[str, _Health] = {}
         renewed_after_fork(self)
 
     def _after_fork(self) -> None:
         # Whoever probes, probes for the parent.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         for health in self._models.values():
             health.probing = False
 
