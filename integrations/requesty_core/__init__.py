@@ -30,6 +30,15 @@ NAMES = {
         "RequestyClient",
         "Stream",
     ),
+    ".client.operations": (
+        "CallUnderWay",
+        "ProcessSnapshot",
+        "adrain",
+        "awarm",
+        "drain",
+        "snapshot",
+        "warm",
+    ),
     ".embeddings.replies": (
         "EmbeddingsError",
         "EmbeddingsReply",
@@ -95,6 +104,7 @@ NAMES = {
         "ToolCallDelta",
     ),
     ".retry.backoff": ("RetryPolicy",),
+    ".retry.health": ("HealthBoard", "ModelHealth"),
     ".retry.policy": ("FallbackPolicy",),
     ".retry.steps": ("Step",),
     ".routes.aio.access_lists": ("AsyncAccessLists",),

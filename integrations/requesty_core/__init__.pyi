@@ -13,6 +13,13 @@ from .client import ChatStream as ChatStream
 from .client import EmbeddingsStream as EmbeddingsStream
 from .client import RequestyClient as RequestyClient
 from .client import Stream as Stream
+from .client.operations import CallUnderWay as CallUnderWay
+from .client.operations import ProcessSnapshot as ProcessSnapshot
+from .client.operations import adrain as adrain
+from .client.operations import awarm as awarm
+from .client.operations import drain as drain
+from .client.operations import snapshot as snapshot
+from .client.operations import warm as warm
 from .embeddings.replies import EmbeddingsError as EmbeddingsError
 from .embeddings.replies import EmbeddingsReply as EmbeddingsReply
 from .embeddings.replies import MalformedEmbeddingsError as MalformedEmbeddingsError
@@ -66,6 +73,8 @@ from .replies.reply import TextDelta as TextDelta
 from .replies.reply import ToolCall as ToolCall
 from .replies.reply import ToolCallDelta as ToolCallDelta
 from .retry.backoff import RetryPolicy as RetryPolicy
+from .retry.health import HealthBoard as HealthBoard
+from .retry.health import ModelHealth as ModelHealth
 from .retry.policy import FallbackPolicy as FallbackPolicy
 from .retry.steps import Step as Step
 from .routes.aio.access_lists import AsyncAccessLists as AsyncAccessLists
@@ -135,6 +144,7 @@ __all__ = [
     "CallCommitted",
     "CallDetails",
     "CallEvent",
+    "CallUnderWay",
     "Catalog",
     "ChatReply",
     "ChatStream",
@@ -157,6 +167,7 @@ __all__ = [
     "FellBack",
     "Group",
     "Groups",
+    "HealthBoard",
     "ImageDelta",
     "Images",
     "ImagesReply",
@@ -172,6 +183,7 @@ __all__ = [
     "MessageEnd",
     "MessageStart",
     "MissingKeyError",
+    "ModelHealth",
     "ModelId",
     "ModelInfo",
     "Models",
@@ -182,6 +194,7 @@ __all__ = [
     "Organization",
     "OverloadedError",
     "PermissionDeniedError",
+    "ProcessSnapshot",
     "RateLimitError",
     "ReasoningDelta",
     "RefusalDelta",
@@ -208,6 +221,11 @@ __all__ = [
     "Usage",
     "UsagePeriod",
     "__version__",
+    "adrain",
     "analytics_headers",
     "attempt_dict",
+    "awarm",
+    "drain",
+    "snapshot",
+    "warm",
 ]

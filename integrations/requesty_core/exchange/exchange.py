@@ -34,6 +34,7 @@ from .adaptation import Adaptation
 from .attempt import RunningAttempt, phase_of
 from .body import encode_body
 from .reader import usage_of
+from .under_way import noted, over
 
 __all__ = ["Exchange"]
 
@@ -87,6 +88,11 @@ class Exchange:
         self._is_abandoned = False
         self.telemetry = telemetry or CallTelemetry()
         self.telemetry.asked(body)
+
+    @property
+    def live(self) -> tuple[RunningAttempt, ...]:
+        """The attempts under way."""
+        return tuple(self._live)
 
     @property
     def hedge_after(self) -> float | None:
@@ -143,6 +149,8 @@ class Exchange:
         running.reserved = reserved
         if self._adaptation is not None and self._body is not None:
             running.prepared = self._content(self._body, send)[1]
+        if not self._live:
+            noted(self)
         self._live.append(running)
         return running
 
@@ -263,6 +271,7 @@ class Exchange:
                 self.cancel(running, None if running.reader is None else usage_of(running.reader))
         self.engine.close()
         self.telemetry.end()
+        over(self)
 
     def succeed(self, running: RunningAttempt, usage: Usage | None) -> None:
         """An attempt answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -56,6 +57,14 @@ class LedgerSnapshot:
     by_trace: Mapping[str, LedgerEntry]
 
 
+_ledgers: weakref.WeakSet[CostLedger] = weakref.WeakSet()
+
+
+def ledgers() -> tuple[CostLedger, ...]:
+    """Every ledger of this process that is in use."""
+    return tuple(_ledgers)
+
+
 class CostLedger:
     """Adds up usage and cost of every attempt of every client it is given to. Safe to share between threads.
 
@@ -69,6 +78,7 @@ class CostLedger:
         self._lock = threading.Lock()
         self._clear()
         renewed_after_fork(self)
+        _ledgers.add(self)
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
@@ -130,3 +140,4 @@ class CostLedger:
         self._total = state.total
         self._models, self._tags, self._traces = dict(state.by_model), dict(state.by_tag), dict(state.by_trace)
         renewed_after_fork(self)
+        _ledgers.add(self)

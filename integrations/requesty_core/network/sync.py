@@ -17,7 +17,7 @@ from requesty_core.lifetime import renewed_after_fork
 from .cycle import Cycle, Outgoing
 from .http import ConnectError, PoolTimeout, Request, Response, SyncByteStream, Transport
 from .idle import Sweeper, is_good
-from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter
+from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter, origin_of
 from .sync_connection import Connection, converse, open_connection, read
 
 __all__ = ["SocketTransport"]
@@ -69,11 +69,29 @@ class SocketTransport(Transport):
         with self._lock:
             return self._pool.idle_count
 
+    def warm(self, request: Request, connections: int) -> int:
+        """Have so many idle connections to where ``request`` would go; returns how many were opened for that.
+
+        Raises the HTTP library's own exceptions.
+        """
+        origin, outgoing, opened = origin_of(request), Outgoing(request, b""), 0
+        while len(self._idle.get(origin, ())) < connections:
+            with self._lock:
+                if not self._pool.reserve():
+                    break
+                self._in_flight += 1
+            try:
+                connection = self._open(origin, outgoing)
+            except BaseException:
+                self._done()
+                raise
+            self.release(origin, connection, reusable=True)
+            opened += 1
+        return opened
+
     def handle_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
-        url = request.url
-        tls = url.scheme == "https"
-        origin: Origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if tls else 80))
+        origin = origin_of(request)
         outgoing = Outgoing(request, request.read())
         with self._lock:
             self._in_flight += 1
