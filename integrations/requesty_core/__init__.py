@@ -64,12 +64,17 @@ NAMES = {
         "UnknownSettingError",
         "UpstreamFormatError",
     ),
-    ".money.budget": ("Budget",),
-    ".money.ledger": (
-        "CostLedger",
+    ".money.budget": (
+        "Budget",
+        "Budgets",
+    ),
+    ".money.entries": (
         "LedgerEntry",
         "LedgerSnapshot",
     ),
+    ".money.history": ("LedgerHistory",),
+    ".money.ledger": ("CostLedger",),
+    ".money.store.rows": ("LedgerRow",),
     ".money.usage": ("Usage",),
     ".relay.details": ("CallDetails",),
     ".replies.attempts": (
@@ -136,6 +141,7 @@ NAMES = {
         "Config",
         "Timeouts",
     ),
+    ".settings.fingerprint": ("key_fingerprint",),
     ".settings.options": (
         "RequestyOptions",
         "analytics_headers",
