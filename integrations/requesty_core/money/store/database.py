@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,8 @@ def _check_file(location: Location, *, make: bool) -> None:
     assert path is not None
     if path.is_dir():
         raise ConfigurationError(f"store: {location.shown} is a folder; give the path of a file in it")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise ConfigurationError(f"store: {location.shown} is read-only; make it writable")
     if not path.parent.is_dir():
         raise ConfigurationError(f"store: {location.shown}: its folder does not exist; make it first")
     if not make and not path.exists():
