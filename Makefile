@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -67,6 +67,10 @@ docs-serve: $(VENV)/.dev
 # Run every notebook top to bottom against the emulator and keep its outputs; ARGS="NAME …" for some.
 notebooks: $(VENV)/.dev
 	@$(BIN)/python notebooks/run.py $(ARGS)
+
+# The tests of ledgers on a PostgreSQL that is started for them on the loopback; skipped where there is none.
+postgres: $(VENV)/.dev
+	@$(BIN)/python tests/ledger/postgres.py $(ARGS)
 
 # What the frameworks' registries want, with the addresses filled in: ARGS="--repository URL --documentation URL".
 registries: $(VENV)/.dev

@@ -73,12 +73,17 @@ NAMES = {
         "UnknownSettingError",
         "UpstreamFormatError",
     ),
-    ".money.budget": ("Budget",),
-    ".money.ledger": (
-        "CostLedger",
+    ".money.budget": (
+        "Budget",
+        "Budgets",
+    ),
+    ".money.entries": (
         "LedgerEntry",
         "LedgerSnapshot",
     ),
+    ".money.history": ("LedgerHistory",),
+    ".money.ledger": ("CostLedger",),
+    ".money.store.rows": ("LedgerRow",),
     ".money.usage": ("Usage",),
     ".relay.details": ("CallDetails",),
     ".replies.attempts": (
@@ -146,6 +151,7 @@ NAMES = {
         "Config",
         "Timeouts",
     ),
+    ".settings.fingerprint": ("key_fingerprint",),
     ".settings.options": (
         "RequestyOptions",
         "analytics_headers",

@@ -51,9 +51,12 @@ from .errors.tree import TruncatedStreamError as TruncatedStreamError
 from .errors.tree import UnknownSettingError as UnknownSettingError
 from .errors.tree import UpstreamFormatError as UpstreamFormatError
 from .money.budget import Budget as Budget
+from .money.budget import Budgets as Budgets
+from .money.entries import LedgerEntry as LedgerEntry
+from .money.entries import LedgerSnapshot as LedgerSnapshot
+from .money.history import LedgerHistory as LedgerHistory
 from .money.ledger import CostLedger as CostLedger
-from .money.ledger import LedgerEntry as LedgerEntry
-from .money.ledger import LedgerSnapshot as LedgerSnapshot
+from .money.store.rows import LedgerRow as LedgerRow
 from .money.usage import Usage as Usage
 from .relay.details import CallDetails as CallDetails
 from .replies.attempts import Attempt as Attempt
@@ -106,6 +109,7 @@ from .routes.sync.models import Models as Models
 from .settings.config import ApiKey as ApiKey
 from .settings.config import Config as Config
 from .settings.config import Timeouts as Timeouts
+from .settings.fingerprint import key_fingerprint as key_fingerprint
 from .settings.options import RequestyOptions as RequestyOptions
 from .settings.options import analytics_headers as analytics_headers
 from .telemetry.events import AttemptFinished as AttemptFinished
@@ -141,6 +145,7 @@ __all__ = [
     "BadRequestError",
     "Budget",
     "BudgetExceededError",
+    "Budgets",
     "CallCommitted",
     "CallDetails",
     "CallEvent",
@@ -174,6 +179,8 @@ __all__ = [
     "InsufficientBalanceError",
     "Keys",
     "LedgerEntry",
+    "LedgerHistory",
+    "LedgerRow",
     "LedgerSnapshot",
     "MalformedEmbeddingsError",
     "MalformedResponseError",
@@ -226,6 +233,7 @@ __all__ = [
     "attempt_dict",
     "awarm",
     "drain",
+    "key_fingerprint",
     "snapshot",
     "warm",
 ]

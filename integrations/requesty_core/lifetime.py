@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Forked", "after_fork", "renewed_after_fork", "start_thread"]
+__all__ = ["Forked", "after_fork", "made_thread", "renewed_after_fork", "start_thread"]
 
 
 class Forked(Protocol):
@@ -61,9 +61,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-def start_thread(target: Callable[..., object], *args: object, name: str, serves_all: bool = False) -> threading.Thread:
-    """A started daemon thread that runs ``target(*args)`` in a copy of this context, or in an empty one."""
+def made_thread(target: Callable[..., object], *args: object, name: str, serves_all: bool = False) -> threading.Thread:
+    """A daemon thread that will run ``target(*args)`` in a copy of this context, or in an empty one."""
     context = contextvars.Context() if serves_all else contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(target, *args), name=name, daemon=True)
+    return threading.Thread(target=context.run, args=(target, *args), name=name, daemon=True)
+
+
+def start_thread(target: Callable[..., object], *args: object, name: str, serves_all: bool = False) -> threading.Thread:
+    """The same, started."""
+    thread = made_thread(target, *args, name=name, serves_all=serves_all)
     thread.start()
     return thread

@@ -133,7 +133,7 @@ class _Race(Generic[H]):
         request = self._prepare(send)
         racer = RacingAttempt(self._transport)
         post = racer.attach(request).handle_request
-        run = self._exchange.begin(send)
+        run = self._exchange.begin(send, request)
         self._running[send.number] = (run, racer)
 
         def work() -> None:

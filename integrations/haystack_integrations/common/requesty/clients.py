@@ -72,7 +72,8 @@ class Clients:
                 if self._made is None and self._http:
                     self._made = made_transports(self._http, _HTTP)
                 sync, aio = self._made or (None, None)
-                self._pair = ClientPair(built=self._built.with_key(key), transport=sync, async_transport=aio)
+                built = self._built.with_key(key)
+                self._pair = ClientPair(built=built, transport=sync, async_transport=aio, framework="haystack")
             return self._pair
 
     def close(self) -> None:

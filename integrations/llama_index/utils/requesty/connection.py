@@ -145,7 +145,7 @@ class Connection(BaseModel):
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""
         if self._clients is None:
-            self._clients = ClientPair(**self._client_settings())
+            self._clients = ClientPair(framework="llama_index", **self._client_settings())
         return self._clients
 
     def __setattr__(self, name: str, value: Any) -> None:
