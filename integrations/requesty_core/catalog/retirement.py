@@ -16,6 +16,7 @@ __all__ = ["warn_of_retirement"]
 
 _lock = threading.Lock()
 _warned: set[tuple[str, datetime]] = set()
+_MOST_WARNED = 10_000
 
 
 def warn_of_retirement(models: Iterable[str], base_url: str) -> None:
@@ -33,6 +34,8 @@ def warn_of_retirement(models: Iterable[str], base_url: str) -> None:
             continue
         with _lock:
             news = (model, info.retires) not in _warned
+            if len(_warned) >= _MOST_WARNED:
+                _warned.clear()
             _warned.add((model, info.retires))
         if news:
             warnings.warn(_text(model, info.retires), FutureWarning, stacklevel=2)

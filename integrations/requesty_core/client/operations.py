@@ -14,6 +14,7 @@ from typing import Any
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.under_way import calls_under_way
+from requesty_core.money.exact import total
 from requesty_core.money.ledger import ledgers
 from requesty_core.network.http import URL, Request, TransportError, transport_error
 from requesty_core.network.loops import loop_transport
@@ -103,8 +104,8 @@ def snapshot() -> ProcessSnapshot:
     return ProcessSnapshot(
         calls=tuple(calls),
         cooling=cooling,
-        cost=sum((total.cost for total in totals), Decimal(0)),
-        unknown=sum(total.unknown for total in totals),
+        cost=total(one.cost for one in totals),
+        unknown=sum(one.unknown for one in totals),
     )
 
 

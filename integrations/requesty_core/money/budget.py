@@ -18,6 +18,7 @@ from .usage import Usage, money
 
 if TYPE_CHECKING:
     from .shared import Shared
+from .exact import difference, total
 
 __all__ = ["Budget", "Budgets", "Reservation"]
 
@@ -215,7 +216,11 @@ class Budgets(Budget):
         return self._tightest().standing
 
     def _tightest(self) -> Budget:
-        return min(self.budgets, key=lambda one: one.limit - one.standing.spent - one.standing.reserved)
+        def left(one: Budget) -> Decimal:
+            now = one.standing
+            return difference(one.limit, total((now.spent, now.reserved)))
+
+        return min(self.budgets, key=left)
 
     def reserve(self, estimate: Decimal | None, spender: Spender | None = None) -> Reservation:
         """Set the amount aside in each that counts the attempt, or in none. Raises :class:`BudgetExceededError`."""
@@ -271,7 +276,8 @@ class Local:
             why = refusal(now, amount, limit, scope, period)
             if why is not None:
                 raise BudgetExceededError(why)
-            self._periods[period] = Standing(now.spent, now.reserved + amount, now.calls, now.unknown, now.dearest)
+            reserved = total((now.reserved, amount))
+            self._periods[period] = Standing(now.spent, reserved, now.calls, now.unknown, now.dearest)
             # Attempts of the last period may still be under way; older ones are over.
             for old in sorted(self._periods)[:-_KEPT]:
                 del self._periods[old]
@@ -283,8 +289,8 @@ class Local:
             now = self._periods.get(period, Standing())
             dearest = now.dearest if cost is None or not counted else max(now.dearest or cost, cost)
             self._periods[period] = Standing(
-                now.spent + (cost or 0 if counted else 0),
-                now.reserved - amount,
+                total((now.spent, cost)) if counted and cost is not None else now.spent,
+                difference(now.reserved, amount),
                 now.calls + counted,
                 now.unknown + (counted and cost is None),
                 dearest,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from .exact import total
 from .usage import Usage
 
 __all__ = ["LedgerEntry", "LedgerSnapshot"]
@@ -36,9 +37,9 @@ class LedgerEntry:
             calls=self.calls + 1,
             input_tokens=self.input_tokens + (usage.input_tokens if usage else 0),
             output_tokens=self.output_tokens + (usage.output_tokens if usage else 0),
-            cost=self.cost + (cost or 0),
+            cost=self.cost if cost is None else total((self.cost, cost)),
             unknown=self.unknown + (cost is None),
-            estimated=self.estimated + (estimate or 0 if cost is None else 0),
+            estimated=self.estimated if estimate is None or cost is not None else total((self.estimated, estimate)),
         )
 
     def joined(self, other: LedgerEntry) -> LedgerEntry:
@@ -47,15 +48,19 @@ class LedgerEntry:
             calls=self.calls + other.calls,
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
-            cost=self.cost + other.cost,
+            cost=total((self.cost, other.cost)),
             unknown=self.unknown + other.unknown,
-            estimated=self.estimated + other.estimated,
+            estimated=total((self.estimated, other.estimated)),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """What a ledger held at one moment: the total, and the same per requested model, tag and trace id."""
+    """What a ledger held at one moment: the total, and the same per requested model, tag and trace id.
+
+    After 10,000 models, or tags, further ones are added up as ``(others)``; of trace ids there are as many as the
+    ledger was told to keep, those used last.
+    """
 
     total: LedgerEntry
     by_model: Mapping[str, LedgerEntry]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.lifetime import renewed_after_fork
+from requesty_core.settings.config import check_count
 
 from .entries import LedgerEntry, LedgerSnapshot
 from .usage import Usage
@@ -31,6 +32,7 @@ class CostLedger:
         store: where every attempt is written down for good: the path of an SQLite file (made if there is none), or a
             URL, ``sqlite:///PATH`` or ``postgresql://USER@HOST/NAME``. Needs the extra ``[ledger]``. Any number of
             ledgers, threads and processes may have one store. Without one, everything is in this object.
+        traces: how many trace ids have totals of their own: those used last. 0 adds up none. A store keeps them all.
 
     ``total``, ``snapshot`` and ``reset`` are of what this object booked; ``history`` is of everything in the store.
     Raises :class:`ConfigurationError` in one line for a store that cannot be used, and
@@ -43,7 +45,8 @@ class CostLedger:
     Decimal('0.01')
     """
 
-    def __init__(self, store: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, store: str | os.PathLike[str] | None = None, *, traces: int = 1_000) -> None:
+        self._most_traces = check_count(traces, "ledger: traces")
         self._store = None if store is None else _opened(store)
         self._set_up()
         self._clear()
@@ -92,11 +95,14 @@ class CostLedger:
     ) -> None:
         with self._lock:
             self._total = self._total.plus(usage, estimate)
-            self._models[model] = self._models.get(model, LedgerEntry()).plus(usage, estimate)
+            _book(self._models, model, usage, estimate)
             for tag in tags:
-                self._tags[tag] = self._tags.get(tag, LedgerEntry()).plus(usage, estimate)
-            if trace is not None:
-                self._traces[trace] = self._traces.get(trace, LedgerEntry()).plus(usage, estimate)
+                _book(self._tags, tag, usage, estimate)
+            if trace is not None and self._most_traces:
+                # Out and in again: the order is that of their last use.
+                self._traces[trace] = self._traces.pop(trace, _NOTHING).plus(usage, estimate)
+                while len(self._traces) > self._most_traces:
+                    del self._traces[next(iter(self._traces))]
 
     @property
     def total(self) -> LedgerEntry:
@@ -167,15 +173,28 @@ class CostLedger:
         # A ledger is an account, not a value: copies of a model keep booking on the same account.
         return self
 
-    def __getstate__(self) -> tuple[LedgerSnapshot, str | None]:
-        return self.snapshot(), None if self._store is None else pickled(self._store)
+    def __getstate__(self) -> tuple[LedgerSnapshot, str | None, int]:
+        return self.snapshot(), None if self._store is None else pickled(self._store), self._most_traces
 
-    def __setstate__(self, state: tuple[LedgerSnapshot, str | None]) -> None:
-        held, place = state
+    def __setstate__(self, state: tuple[LedgerSnapshot, str | None, int]) -> None:
+        held, place, self._most_traces = state
         self._store = None if place is None else _opened(place)
         self._set_up()
         self._total = held.total
         self._models, self._tags, self._traces = dict(held.by_model), dict(held.by_tag), dict(held.by_trace)
+
+
+def _book(groups: dict[str, LedgerEntry], name: str, usage: Usage | None, estimate: Decimal | None) -> None:
+    """Add an attempt to its group, or to that of all others where there are too many."""
+    if name not in groups and len(groups) >= _MOST_GROUPS:
+        name = OTHERS
+    groups[name] = groups.get(name, _NOTHING).plus(usage, estimate)
+
+
+_NOTHING = LedgerEntry()
+_MOST_GROUPS = 10_000
+OTHERS = "(others)"
+"""The models, or tags, that a ledger met after its first 10,000."""
 
 
 def _opened(store: object) -> Store:

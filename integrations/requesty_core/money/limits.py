@@ -13,6 +13,8 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.settings.checks import refuse, shown
 from requesty_core.settings.fingerprint import is_fingerprint, key_fingerprint
 
+from .exact import hundredth, total
+
 __all__ = ["Scope", "Spender", "Standing", "Window", "check_window", "period_of", "refusal", "reservation"]
 
 Window = Literal["total", "day", "month"]
@@ -93,7 +95,7 @@ def period_of(window: Window, seconds: float) -> str:
 def reservation(estimate: Decimal | None, standing: Standing, limit: Decimal) -> Decimal:
     """What an attempt sets aside: its estimate, else the dearest one so far, else a hundredth of the limit."""
     amount = estimate if estimate is not None else standing.dearest
-    return limit / 100 if amount is None else amount
+    return hundredth(limit) if amount is None else amount
 
 
 def refusal(standing: Standing, amount: Decimal, limit: Decimal, scope: Scope, period: str) -> str | None:
@@ -106,7 +108,7 @@ def refusal(standing: Standing, amount: Decimal, limit: Decimal, scope: Scope, p
     if standing.spent >= limit:
         then = f"wait until {period} (UTC) is over or raise the limit" if period else _ADVICE
         return f"{name}: {standing.spent} of {limit} USD is spent; {then}"
-    if standing.reserved and standing.spent + standing.reserved + amount > limit:
+    if standing.reserved and total((standing.spent, standing.reserved, amount)) > limit:
         return (
             f"{name}: {standing.spent} of {limit} USD is spent and {standing.reserved} is reserved for calls under "
             f"way; wait for them, {_ADVICE}"

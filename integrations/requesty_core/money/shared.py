@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from .store.database import Database
+from .exact import difference, total
 
 __all__ = ["Shared"]
 
@@ -105,8 +106,8 @@ class Shared:
         self._store.put([one], now=True)
         with self._lock:
             now = self._known.get(period, Standing())
-            spent = now.spent + (cost or 0 if counted else 0)
-            self._known[period] = Standing(spent, max(now.reserved - amount, Decimal(0)), 0, 0, now.dearest)
+            spent = total((now.spent, cost)) if counted and cost is not None else now.spent
+            self._known[period] = Standing(spent, max(difference(now.reserved, amount), Decimal(0)), 0, 0, now.dearest)
 
 
 def _now() -> int:

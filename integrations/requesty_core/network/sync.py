@@ -70,24 +70,8 @@ class SocketTransport(Transport):
             return self._pool.idle_count
 
     def warm(self, request: Request, connections: int) -> int:
-        """Have so many idle connections to where ``request`` would go; returns how many were opened for that.
-
-        Raises the HTTP library's own exceptions.
-        """
-        origin, outgoing, opened = origin_of(request), Outgoing(request, b""), 0
-        while len(self._idle.get(origin, ())) < connections:
-            with self._lock:
-                if not self._pool.reserve():
-                    break
-                self._in_flight += 1
-            try:
-                connection = self._open(origin, outgoing)
-            except BaseException:
-                self._done()
-                raise
-            self.release(origin, connection, reusable=True)
-            opened += 1
-        return opened
+        """Have so many idle connections to where ``request`` would go; returns how many were opened for that."""
+        return _warmed(self, request, connections)
 
     def handle_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
@@ -281,3 +265,20 @@ class _Body(SyncByteStream):
                 self._connection.close()
                 return
             self._transport.release(self._origin, self._connection, reusable=self._cycle.is_reusable)
+
+
+def _warmed(transport: SocketTransport, request: Request, connections: int) -> int:
+    origin, outgoing, opened = origin_of(request), Outgoing(request, b""), 0
+    while len(transport._idle.get(origin, ())) < connections:
+        with transport._lock:
+            if not transport._pool.reserve():
+                break
+            transport._in_flight += 1
+        try:
+            connection = transport._open(origin, outgoing)
+        except BaseException:
+            transport._done()
+            raise
+        transport.release(origin, connection, reusable=True)
+        opened += 1
+    return opened

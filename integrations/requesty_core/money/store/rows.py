@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
 
+from requesty_core.money.exact import EXACT
 from requesty_core.money.usage import Usage
 
 __all__ = ["Entry", "LedgerRow", "Settlement", "decode", "encode", "from_units", "new_id", "plain", "row", "to_units"]
@@ -173,10 +174,12 @@ def to_units(amount: Decimal | None) -> int | None:
     """USD in units of 10⁻¹² USD, in which sums are exact; ``None`` for what is no possible cost of one attempt."""
     if amount is None or amount.adjusted() >= 6:
         return None
-    return int(amount.scaleb(_SCALE).to_integral_value()) if amount.adjusted() > -_SCALE - 2 else 0
+    if amount.adjusted() <= -_SCALE - 2:
+        return 0
+    return int(EXACT.scaleb(amount, Decimal(_SCALE)).to_integral_value(ROUND_HALF_EVEN))
 
 
 def from_units(units: int) -> Decimal:
     """USD of so many units, without zeros at its end."""
-    amount = Decimal(units).scaleb(-_SCALE).normalize()
-    return amount.quantize(_ONE) if amount == amount.to_integral_value() else amount
+    amount = EXACT.normalize(EXACT.scaleb(Decimal(units), Decimal(-_SCALE)))
+    return EXACT.quantize(amount, _ONE) if amount == amount.to_integral_value(ROUND_HALF_EVEN) else amount
