@@ -57,6 +57,7 @@ NAMES = {
         "DEFAULT_TIMEOUT",
         "check_count",
     ),
+    "requesty_core.telemetry.words": ("described",),
     ".chain": (
         "Answered",
         "Asking",

@@ -38,6 +38,7 @@ from requesty_core.settings.config import check_count as check_count
 from requesty_core.settings.names import known_arguments as known_arguments
 from requesty_core.settings.names import shown_name as shown_name
 from requesty_core.settings.names import unknown_setting as unknown_setting
+from requesty_core.telemetry.words import described as described
 
 from .chain import Answered as Answered
 from .chain import Asking as Asking
@@ -125,6 +126,7 @@ __all__ = [
     "content_parts",
     "cost_of",
     "data_url",
+    "described",
     "encode_body",
     "error_classes",
     "estimate_tokens",

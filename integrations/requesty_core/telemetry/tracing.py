@@ -24,6 +24,7 @@ from requesty_core.replies.attempts import Attempt, attempt_dict
 from .content import answer_content, request_content
 from .metrics import Metrics
 from .request import request_attributes
+from .words import plain_word
 
 __all__ = ["CallSpan", "wants_content"]
 
@@ -139,7 +140,7 @@ class CallSpan:
         message = getattr(reply, "message", None)
         finish = getattr(message, "finish_reason", None) or _native_finish(reply)
         if finish:
-            self._running().set_attribute("gen_ai.response.finish_reasons", [finish])
+            self._running().set_attribute("gen_ai.response.finish_reasons", [plain_word(finish)])
 
     def failed(self, error: RequestyError) -> None:
         """The call failed; what had arrived is recorded."""
