@@ -31,7 +31,7 @@ from requesty_core.errors import ConfigurationError
 __all__ = ["Connection"]
 
 # What a pickle leaves behind: secrets, connections, and what belongs to the process.
-_UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback_manager", "rate_limiter", "ledger"))
+_UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback_manager", "rate_limiter"))
 
 _OTHERWISE = "request parameters without a field of their own go into additional_kwargs"
 

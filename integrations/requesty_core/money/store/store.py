@@ -204,8 +204,12 @@ class Store:
         self.problem = problem
 
     def read(self, work: Callable[[Database], T]) -> T:
-        """What ``work`` finds in the database, with what is pending written first if that is possible."""
+        """What ``work`` finds in the database, with what is pending written first if that is possible.
+
+        Workers of a pool end without a word: what they left in their journals is carried over as well.
+        """
         self.flush()
+        _adopt(self.location, self.database)
         try:
             return work(self.database)
         except ConfigurationError:
