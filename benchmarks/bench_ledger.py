@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 
 from quick import KEY, MESSAGES, server
-
 from requesty_core import Budget, CostLedger, RequestyClient
 
-ROUNDS, CALLS = 15, 100
+ROUNDS, CALLS = 25, 100
 
 
 def main() -> None:

@@ -71,4 +71,4 @@ def _values(row: LedgerRow) -> tuple[Any, ...]:
 
 def tags_text(tags: Sequence[str]) -> str:
     """Tags as they stand in the column."""
-    return json.dumps(list(dict.fromkeys(tags)), ensure_ascii=False)
+    return "[]" if not tags else json.dumps(list(dict.fromkeys(tags)), ensure_ascii=False)
