@@ -66,6 +66,7 @@ def _values(row: LedgerRow) -> tuple[Any, ...]:
         row.latency,
         row.time_to_first_token,
         int(row.counted),
+        int(row.resent),
     )
 
 
