@@ -103,8 +103,10 @@ frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
+# Then the money of sixty seeds: what is booked and what is marked unknown is what the gateway worked for.
 soak: $(VENV)/.dev
 	@$(BIN)/python tests/soak/run.py $(ARGS)
+	@$(BIN)/python tests/soak/ledger.py --seeds 60
 
 # 1,000 jobs of every kind through every adapter, then 5,000 calls an adapter; less: ARGS="--jobs 100 --drivers core".
 serving: $(VENV)/.dev

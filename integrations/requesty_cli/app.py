@@ -14,6 +14,7 @@ from requesty_core import CostLedger, RequestyOptions, __version__
 from .models import CAPABILITIES, Sort
 from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
 from .problems import EXIT_CODES, ExtraMissingError, UsageProblemError, one_line_errors
+from .spend import spend
 
 __all__ = ["ApplicationName", "app"]
 
@@ -222,6 +223,9 @@ def usage(
 
     client = connect(base_url, region, management_url)
     show_usage(client, days=days, group_by=group_by or [], as_json=as_json)
+
+
+app.command(epilog=EPILOG)(one_line_errors(spend))
 
 
 @app.command(epilog=EPILOG)

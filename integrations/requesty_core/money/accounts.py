@@ -58,6 +58,10 @@ class Ended(Protocol):
         """Tokens and cost, as far as they were told."""
 
     @property
+    def resent_after(self) -> str | None:
+        """Why it was sent a second time."""
+
+    @property
     def estimate(self) -> Decimal | None:
         """What it probably cost, if that was not told."""
 
@@ -172,5 +176,6 @@ class Accounts:
                 latency=attempt.latency,
                 time_to_first_token=attempt.time_to_first_token,
                 counted=counted,
+                resent=attempt.resent_after is not None,
             )
         )

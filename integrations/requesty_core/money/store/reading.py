@@ -160,4 +160,5 @@ def _row(found: Any, tags: list[str]) -> LedgerRow:
         estimate=None if found["estimate"] is None else from_units(found["estimate"]),
         time_to_first_token=found["first_token"],
         counted=bool(found["counted"]),
+        resent=bool(found["resent"]),
     )

@@ -39,6 +39,8 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
         estimate: what an attempt of unknown cost probably cost in USD.
         latency, time_to_first_token: seconds.
         counted: whether it was, or may have been, billed.
+        resent: whether it was sent a second time on another connection, because a kept one had ended without a word;
+            should the first have been worked for, that is billed too, and nobody tells.
     """
 
     id: str
@@ -67,6 +69,7 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     latency: float = 0.0
     time_to_first_token: float | None = None
     counted: bool = True
+    resent: bool = False
 
     @property
     def time(self) -> datetime:

@@ -10,6 +10,7 @@ ATTEMPTS = (
     *("id", "at", "day", "model", "served_model", "provider", "framework", "key_id", "tags", "user_id", "trace_id"),
     *("request_id", "outcome", "phase", "status", "error", "input_tokens", "output_tokens", "total_tokens"),
     *("cached_tokens", "caching_tokens", "reasoning_tokens", "cost", "estimate", "latency", "first_token", "counted"),
+    "resent",
 )
 """Columns of ``requesty_attempts``. Money is in units of 10⁻¹² USD, time in microseconds, tags are a JSON list."""
 
@@ -22,7 +23,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, total_tokens BIGINT NOT NULL,
             cached_tokens BIGINT NOT NULL, caching_tokens BIGINT NOT NULL, reasoning_tokens BIGINT NOT NULL,
             cost BIGINT, estimate BIGINT, latency DOUBLE PRECISION NOT NULL, first_token DOUBLE PRECISION,
-            counted INTEGER NOT NULL)""",
+            counted INTEGER NOT NULL, resent INTEGER NOT NULL)""",
         "CREATE INDEX IF NOT EXISTS requesty_attempts_at ON requesty_attempts (at)",
     ),
     (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "open_store"]
 
-DELAY = 0.2
+DELAY = 0.5
 """Seconds for which the thread gathers entries before it writes them in one transaction."""
 
 LONGEST_PAUSE = 30.0

