@@ -260,6 +260,55 @@ OTHER_RULES = (
         "if value is not None and not callable(getattr(value, method, None)):",
         "if False:",
     ),
+    (
+        "a board given with the policy is the one that counts",
+        ("tests/core/test_operations.py",),
+        f"{CORE}/retry/fallback",
+        "self._health = health = policy.health or health",
+        "self._health = health",
+    ),
+    (
+        "a forked child gets fresh locks",
+        ("tests/core/test_fork.py", "-k", "what_is_under_way"),
+        f"{CORE}/lifetime",
+        "        owner._after_fork()\n",
+        "        pass\n",
+    ),
+    (
+        "threads of ours see the caller's context",
+        ("tests/serving/test_jobs.py", "-k", "langchain"),
+        f"{CORE}/lifetime",
+        "contextvars.Context() if serves_all else contextvars.copy_context()",
+        "contextvars.Context()",
+    ),
+    (
+        "logs do not quote what was answered",
+        ("tests/core/test_nothing_said.py",),
+        f"{CORE}/telemetry/words",
+        "if name in _OWN_WORDS and status is None:",
+        "if words:",
+    ),
+    (
+        "money has a context of its own",
+        ("tests/core/test_exact_money.py",),
+        f"{CORE}/money/exact",
+        "EXACT.add(found, amount)",
+        "found + amount",
+    ),
+    (
+        "a generator is closed while another thread reads it",
+        ("tests/conformance/test_closing.py",),
+        f"{CORE}/client/closing",
+        'if getattr(self._generator, "gi_running", False) and self._streams:',
+        "if False:",
+    ),
+    (
+        "a call is under way from its first attempt",
+        ("tests/core/test_operations.py",),
+        f"{CORE}/exchange/exchange",
+        "            noted(self)\n",
+        "            pass\n",
+    ),
 )
 
 

@@ -31,7 +31,7 @@ from requesty_emulator import GatewayEmulator
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "concepts" / "production.md").read_text(encoding="utf-8")
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these servers need POSIX")
 

@@ -171,7 +171,9 @@ class Connection(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         """State for pickling, without the key, connections and handlers. Core's own would edit the live object."""
-        kept = {name: value for name, value in self.__dict__.items() if name not in _UNPICKLED}
+        # A ledger of its own would make a pickle change with every call; one that was given goes along.
+        left = _UNPICKLED if "ledger" in self.model_fields_set else _UNPICKLED | {"ledger"}
+        kept = {name: value for name, value in self.__dict__.items() if name not in left}
         return {"__dict__": kept}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
