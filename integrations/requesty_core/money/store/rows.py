@@ -153,12 +153,12 @@ def row(
         tags=tuple(map(plain, tags)),
         user=None if user is None else plain(user),
         trace=None if trace is None else plain(trace),
-        input_tokens=min(used.input_tokens, _MOST),
-        output_tokens=min(used.output_tokens, _MOST),
-        total_tokens=min(used.total_tokens, _MOST),
-        cached_tokens=min(used.cached_tokens, _MOST),
-        caching_tokens=min(used.caching_tokens, _MOST),
-        reasoning_tokens=min(used.reasoning_tokens, _MOST),
+        input_tokens=min(int(used.input_tokens), _MOST),
+        output_tokens=min(int(used.output_tokens), _MOST),
+        total_tokens=min(int(used.total_tokens), _MOST),
+        cached_tokens=min(int(used.cached_tokens), _MOST),
+        caching_tokens=min(int(used.caching_tokens), _MOST),
+        reasoning_tokens=min(int(used.reasoning_tokens), _MOST),
         cost=used.cost,
         estimate=estimate if used.cost is None else None,
         **others,
@@ -174,7 +174,7 @@ def plain(text: str) -> str:
 
 def to_units(amount: Decimal | None) -> int | None:
     """USD in units of 10⁻¹² USD, in which sums are exact; ``None`` for what is no possible cost of one attempt."""
-    if amount is None or amount.adjusted() >= 6:
+    if amount is None or not amount.is_finite() or amount.adjusted() >= 6:
         return None
     return int(amount.scaleb(_SCALE).to_integral_value()) if amount.adjusted() > -_SCALE - 2 else 0
 

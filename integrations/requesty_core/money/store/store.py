@@ -90,7 +90,7 @@ class Store:
                 self._keep(line)
         # While the database is away, no call waits for it.
         if now and not self._is_away:
-            self._attempt()
+            self._attempt(BUSY_SECONDS)
         self._wake()
 
     def _keep(self, line: bytes) -> None:
@@ -249,15 +249,22 @@ def _write(database: Database, lines: list[bytes]) -> int:
     """Write the entries of lines; returns how many the database will never take."""
     from sqlalchemy.exc import DataError, IntegrityError
 
-    entries = [entry for entry in map(decode, lines) if entry is not None]
+    entries, rejected = [], 0
+    for line in lines:
+        entry = decode(line)
+        if entry is not None:
+            entries.append(entry)
+        elif line.endswith(b"\n"):
+            # Half a line was being written when its process ended; a whole one should have been readable.
+            rejected += 1
+            _log.error("ledger: a line of the journal cannot be read: %r", line[:200])
     if not entries:
-        return 0
+        return rejected
     never = (DataError, IntegrityError, OverflowError)
     try:
         with database.writing() as connection:
             write(connection, entries)
     except never:
-        rejected = 0
         for entry in entries:
             try:
                 with database.writing() as connection:
@@ -265,8 +272,7 @@ def _write(database: Database, lines: list[bytes]) -> int:
             except never as error:
                 rejected += 1
                 _log.error("ledger: an entry is not taken (%s): %r", failure(error), entry)
-        return rejected
-    return 0
+    return rejected
 
 
 def _adopt(location: Location, database: Database) -> None:
