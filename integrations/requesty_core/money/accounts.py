@@ -178,5 +178,6 @@ class Accounts:
                 time_to_first_token=attempt.time_to_first_token,
                 counted=counted,
                 resent=attempt.resent_after is not None,
-            )
+            ),
+            attempt.usage,
         )

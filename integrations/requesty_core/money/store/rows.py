@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -129,7 +129,7 @@ def decode(line: bytes) -> LedgerRow | Settlement | None:
 
 def new_id() -> str:
     """An id that no other process makes."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def row(
