@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from requesty_core.errors import ConfigurationError
 
 from .database import BUSY_SECONDS, Database, failure
-from .journal import Journal, orphans
+from .journal import Journal, discard, orphans
 from .location import Location
 from .rows import Entry, decode, encode
 from .writing import write
@@ -282,7 +282,7 @@ def _adopt(location: Location, database: Database) -> None:
             with os.fdopen(file, "rb", closefd=False) as stream:
                 lines = stream.read().splitlines(keepends=True)
             _write(database, lines)
-            path.unlink(missing_ok=True)
+            discard(path, file)
         except Exception as error:  # noqa: BLE001 -- it stays where it is, for the next who opens the store
             _log.warning("ledger: %s could not be carried over: %s", path.name, failure(error))
         finally:
