@@ -17,7 +17,7 @@ from pathlib import Path
 from quick import KEY, MESSAGES, server
 from requesty_core import Budget, CostLedger, RequestyClient
 
-ROUNDS, CALLS = 25, 100
+ROUNDS, CALLS = 9, 100
 
 
 def main() -> None:

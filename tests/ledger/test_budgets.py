@@ -23,6 +23,7 @@ from requesty_core import (
     Budgets,
     ConfigurationError,
     CostLedger,
+    FallbackPolicy,
     RequestyClient,
     Usage,
     key_fingerprint,
@@ -381,3 +382,74 @@ def test_periods_and_scopes() -> None:
     assert scope.matches(Spender("x/y", ("a",)))
     assert not scope.matches(Spender("y/x", ("a",)))
     assert not scope.matches(Spender("x/y"))
+
+
+# --- where budgets meet the rest --------------------------------------------------------------------------------------
+
+
+class Purse:
+    """What has the methods of a budget, and is none of this package's."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def reserve(self, estimate: Decimal | None) -> Decimal:
+        self.told.append("reserve")
+        return CENT
+
+    def release(self, amount: Decimal) -> None:
+        self.told.append(("release", amount))
+
+    def record(self, usage: Usage | None) -> None:
+        self.told.append(("record", None if usage is None else usage.cost))
+
+    def check(self) -> None:
+        self.told.append("check")
+
+
+def test_whatever_has_the_methods_of_a_budget_is_one() -> None:
+    purse = Purse()
+    client, _ = answering(budget=purse)
+    client.chat(**CALL)
+    assert purse.told == ["reserve", ("release", CENT), ("record", CENT)]
+
+
+@pytest.mark.parametrize(("tag", "models"), [("other", ["a/b", "c/d"]), ("x", ["a/b"])], ids=["free", "spent"])
+def test_a_hedge_is_made_only_if_its_budget_has_room(make: Make, tag: str, models: list[str]) -> None:
+    import threading
+
+    budget = make(CENT, tag="x")
+    asked: list[str] = []
+    hedged = threading.Event()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        model = "a/b" if b'"a/b"' in request.content else "c/d"
+        asked.append(model)
+        if model == "a/b":
+            # The first one is slow, and spends the budget by other means meanwhile.
+            budget.record(Usage(cost=CENT))
+            hedged.wait(10 if tag == "other" else 0.3)
+        else:
+            hedged.set()
+        return httpx.Response(200, json=completion({"content": "ok"}, usage={"prompt_tokens": 1, "cost": 0.001}))
+
+    policy = FallbackPolicy(hedge_after=0.05)
+    client = RequestyClient(
+        api_key=KEY,
+        transport=httpx.MockTransport(handle),
+        budget=budget,
+        fallbacks=["c/d"],
+        fallback_policy=policy,
+    )
+    assert client.chat(**CALL, options={"tags": [tag]}).text == "ok"
+    assert sorted(asked) == models
+
+
+def test_a_hedge_goes_on_where_the_store_fails(place: str) -> None:
+    budget = Budget(1, store=place)
+    store = open_store(Location.of(place))
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE requesty_budgets RENAME TO gone")
+    budget.check()
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO requesty_budgets")

@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 
-from requesty_core import ConfigurationError, CostLedger, RequestyClient, RequestyError, key_fingerprint
+from requesty_core import (
+    Budget,
+    Budgets,
+    ConfigurationError,
+    CostLedger,
+    RequestyClient,
+    RequestyError,
+    Usage,
+    key_fingerprint,
+)
 from requesty_core.money.store.rows import row
 from requesty_emulator import Fault, GatewayEmulator
 
@@ -108,14 +117,27 @@ def test_every_adapter_is_named(call: Callable[[dict[str, Any]], None], gateway:
     assert one.served_model
 
 
+@pytest.mark.parametrize(
+    "call", [langchain, llama_index, haystack, pydantic_ai, openai], ids=lambda call: call.__name__
+)
+def test_a_spent_budget_refuses_every_adapter_before_anything_is_sent(
+    call: Callable[[dict[str, Any]], None], gateway: GatewayEmulator, place: str
+) -> None:
+    spent = Budget("0.001", model="openai/*", window="month", store=place)
+    spent.record(Usage(cost=Decimal(1)))
+    with pytest.raises(
+        Exception, match=r"budget \(model=openai/\*, \d{4}-\d\d\): 1 of 0\.001 USD is spent; wait until"
+    ):
+        call({"base_url": gateway.base_url, "api_key": gateway.api_key, "budget": Budgets(Budget(5), spent)})
+    assert gateway.requests == []
+
+
 @pytest.fixture
 def ledger(place: str) -> CostLedger:
     """Four attempts on two days, of which one is of unknown cost, and one that was refused."""
     ledger = CostLedger(store=place)
 
     def book(at: datetime, model: str, cost: str | None, tags: tuple[str, ...], user: str | None, **more: Any) -> None:
-        from requesty_core import Usage
-
         usage = Usage(input_tokens=10, output_tokens=5, total_tokens=15, cost=None if cost is None else Decimal(cost))
         ledger.book(row(model, usage, at=round(at.timestamp() * 1e6), tags=tags, user=user, **more))
 

@@ -232,12 +232,14 @@ def test_no_value_stops_the_others(place: str) -> None:
     ledger.record(odd, usage, tags=[odd, "plain"], trace_id=odd)
     ledger.record("a/b", Usage(cost=Decimal("0.000000000001")))
     ledger.record("a/free", Usage(cost=Decimal(0)))
+    ledger.record("a/nan", Usage(cost=Decimal("nan"), input_tokens=1.5))  # type: ignore[arg-type]
     assert ledger.flush()
     rows = ledger.history.rows()
     assert [(one.model, one.cost) for one in rows] == [
         ("nul\ufffd half?", None),
         ("a/b", Decimal("0.000000000001")),
         ("a/free", 0),
+        ("a/nan", None),
     ]
     assert rows[0].input_tokens == 2**63 - 1
     assert ledger.lost == 0

@@ -115,6 +115,18 @@ EXTRAS = (
         driver="core",
     ),
     Extra(
+        "plot",
+        (),
+        _CORE_CALLS
+        + """
+    import matplotlib
+    matplotlib.use("agg")
+    from matplotlib.figure import Figure
+    Figure().savefig("plot.png")
+    """,
+        driver="core",
+    ),
+    Extra(
         "emulator",
         (),
         """

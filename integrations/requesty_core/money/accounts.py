@@ -104,7 +104,8 @@ class Accounts:
         if isinstance(budget, Budget):
             spender = Spender(model, self.tags, self.user_id, key)
             return budget.reserve(estimate, spender) if budget.matches(spender) else None
-        return None if budget is None else Decimal(budget.reserve(estimate))
+        reserved: Decimal | None = None if budget is None else budget.reserve(estimate)
+        return reserved
 
     def check(self, model: str, key: str | None = None) -> None:
         """Raise ``BudgetExceededError`` if an attempt would be refused, whatever it costs."""
@@ -177,5 +178,6 @@ class Accounts:
                 time_to_first_token=attempt.time_to_first_token,
                 counted=counted,
                 resent=attempt.resent_after is not None,
-            )
+            ),
+            attempt.usage,
         )

@@ -166,7 +166,9 @@ class Budget:
 
     def check(self) -> None:
         """Raise :class:`BudgetExceededError` if the next attempt would be refused, whatever it costs."""
-        why = refusal(self.standing, Decimal(0), self.limit, self.scope, self.period)
+        period = self.period
+        now = self._local.standing(period) if self._shared is None else self._shared.known(period)
+        why = refusal(now, Decimal(0), self.limit, self.scope, period)
         if why is not None:
             raise BudgetExceededError(why)
 

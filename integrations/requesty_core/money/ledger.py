@@ -83,10 +83,13 @@ class CostLedger:
             now = time.time_ns() // 1000
             self._store.put([row(model, usage, at=now, tags=tags, trace=trace_id, estimate=estimate)])
 
-    def book(self, row: LedgerRow) -> None:
-        """Add one attempt with everything that is known of it; one that is not ``counted`` is only written down."""
+    def book(self, row: LedgerRow, usage: Usage | None = None) -> None:
+        """Add one attempt with everything that is known of it; one that is not ``counted`` is only written down.
+
+        ``usage`` is the row's, for callers that have it at hand.
+        """
         if row.counted:
-            self._add(row.model, row.usage, row.tags, row.trace, row.estimate)
+            self._add(row.model, usage or row.usage, row.tags, row.trace, row.estimate)
         if self._store is not None:
             self._store.put([row])
 

@@ -66,6 +66,12 @@ class Shared:
 
         return self._store.read(ask)
 
+    def known(self, period: str) -> Standing:
+        """How the budget stands, as far as this process knows if the store cannot be read."""
+        found = self._store.transact(lambda connection: standing(connection, self._name, period, _now()))
+        with self._lock:
+            return self._known.get(period, Standing()) if found is None else found
+
     def reserve(self, estimate: Decimal | None, limit: Decimal, scope: Scope, period: str) -> tuple[str, Decimal]:
         """Set aside; the id and the amount. Raises :class:`BudgetExceededError`."""
         identity = new_id()

@@ -121,8 +121,13 @@ def _engine(location: Location, *, make: bool) -> Engine:
             raise ConfigurationError(
                 f"store: {location.shown}: psycopg is not installed; run: pip install 'psycopg[binary]'"
             ) from None
-        arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
-        return _checked(location, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        arguments: dict[str, Any] = {
+            "connect_timeout": CONNECT_SECONDS,
+            "tcp_user_timeout": CONNECT_SECONDS * 1000,
+        }
+        engine = _checked(location, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        sqlalchemy.event.listen(engine, "connect", _limit_waits)
+        return engine
     _check_file(location, make=make)
     engine = _checked(location, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     sqlalchemy.event.listen(engine, "connect", _prepare)
@@ -153,6 +158,14 @@ def _check_file(location: Location, *, make: bool) -> None:
         raise ConfigurationError(f"store: {location.shown}: its folder does not exist; make it first")
     if not make and not path.exists():
         raise ConfigurationError(f"store: {location.shown} does not exist; give the ledger that the clients write")
+
+
+def _limit_waits(connection: Any, record: object) -> None:
+    # A process that was stopped within a transaction holds up nobody for longer.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS:g}s'")
+        cursor.execute("SET idle_in_transaction_session_timeout = '30s'")
+    connection.commit()
 
 
 def _prepare(connection: Any, record: object) -> None:

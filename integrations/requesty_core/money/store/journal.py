@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["Journal", "lock", "orphans"]
+__all__ = ["Journal", "discard", "lock", "orphans"]
 
 _SUFFIX = ".jsonl"
 _TRIES = 10
@@ -82,7 +83,7 @@ class Journal:
         file, self._file = self._file, None
         if file is not None:
             if self._read == self._size:
-                self._path.unlink(missing_ok=True)
+                discard(self._path, file)
             os.close(file)
             _remove(self._folder)
 
@@ -110,6 +111,13 @@ def orphans(folder: Path) -> Iterator[tuple[Path, int]]:
             yield path, file
         else:
             os.close(file)
+
+
+def discard(path: Path, file: int) -> None:
+    """Empty a journal that is held locked, and remove it; where open files cannot be removed, it stays empty."""
+    os.ftruncate(file, 0)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _remove(folder: Path) -> None:

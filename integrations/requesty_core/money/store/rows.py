@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -130,7 +130,7 @@ def decode(line: bytes) -> LedgerRow | Settlement | None:
 
 def new_id() -> str:
     """An id that no other process makes."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def row(
@@ -154,12 +154,12 @@ def row(
         tags=tuple(map(plain, tags)),
         user=None if user is None else plain(user),
         trace=None if trace is None else plain(trace),
-        input_tokens=min(used.input_tokens, _MOST),
-        output_tokens=min(used.output_tokens, _MOST),
-        total_tokens=min(used.total_tokens, _MOST),
-        cached_tokens=min(used.cached_tokens, _MOST),
-        caching_tokens=min(used.caching_tokens, _MOST),
-        reasoning_tokens=min(used.reasoning_tokens, _MOST),
+        input_tokens=min(int(used.input_tokens), _MOST),
+        output_tokens=min(int(used.output_tokens), _MOST),
+        total_tokens=min(int(used.total_tokens), _MOST),
+        cached_tokens=min(int(used.cached_tokens), _MOST),
+        caching_tokens=min(int(used.caching_tokens), _MOST),
+        reasoning_tokens=min(int(used.reasoning_tokens), _MOST),
         cost=used.cost,
         estimate=estimate if used.cost is None else None,
         **others,
@@ -175,7 +175,7 @@ def plain(text: str) -> str:
 
 def to_units(amount: Decimal | None) -> int | None:
     """USD in units of 10⁻¹² USD, in which sums are exact; ``None`` for what is no possible cost of one attempt."""
-    if amount is None or amount.adjusted() >= 6:
+    if amount is None or not amount.is_finite() or amount.adjusted() >= 6:
         return None
     if amount.adjusted() <= -_SCALE - 2:
         return 0

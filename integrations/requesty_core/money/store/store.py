@@ -16,7 +16,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.lifetime import made_thread
 
 from .database import BUSY_SECONDS, Database, failure
-from .journal import Journal, orphans
+from .journal import Journal, discard, orphans
 from .location import Location
 from .rows import Entry, decode, encode
 from .writing import write
@@ -90,7 +90,7 @@ class Store:
                 self._keep(line)
         # While the database is away, no call waits for it.
         if now and not self._is_away:
-            self._attempt()
+            self._attempt(BUSY_SECONDS)
         self._wake()
 
     def _keep(self, line: bytes) -> None:
@@ -250,15 +250,22 @@ def _write(database: Database, lines: list[bytes]) -> int:
     """Write the entries of lines; returns how many the database will never take."""
     from sqlalchemy.exc import DataError, IntegrityError
 
-    entries = [entry for entry in map(decode, lines) if entry is not None]
+    entries, rejected = [], 0
+    for line in lines:
+        entry = decode(line)
+        if entry is not None:
+            entries.append(entry)
+        elif line.endswith(b"\n"):
+            # Half a line was being written when its process ended; a whole one should have been readable.
+            rejected += 1
+            _log.error("ledger: a line of the journal cannot be read: %r", line[:200])
     if not entries:
-        return 0
+        return rejected
     never = (DataError, IntegrityError, OverflowError)
     try:
         with database.writing() as connection:
             write(connection, entries)
     except never:
-        rejected = 0
         for entry in entries:
             try:
                 with database.writing() as connection:
@@ -266,8 +273,7 @@ def _write(database: Database, lines: list[bytes]) -> int:
             except never as error:
                 rejected += 1
                 _log.error("ledger: an entry is not taken (%s): %r", failure(error), entry)
-        return rejected
-    return 0
+    return rejected
 
 
 def _adopt(location: Location, database: Database) -> None:
@@ -277,7 +283,7 @@ def _adopt(location: Location, database: Database) -> None:
             with os.fdopen(file, "rb", closefd=False) as stream:
                 lines = stream.read().splitlines(keepends=True)
             _write(database, lines)
-            path.unlink(missing_ok=True)
+            discard(path, file)
         except Exception as error:  # noqa: BLE001 -- it stays where it is, for the next who opens the store
             _log.warning("ledger: %s could not be carried over: %s", path.name, failure(error))
         finally:
