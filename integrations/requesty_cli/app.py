@@ -14,7 +14,7 @@ from requesty_core import CostLedger, RequestyOptions, __version__
 from .models import CAPABILITIES, Sort
 from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
 from .problems import EPILOG, ExtraMissingError, UsageProblemError, one_line_errors
-from .testing import emulator
+from .testing import emulator, verify
 
 __all__ = ["ApplicationName", "app"]
 
@@ -279,3 +279,4 @@ def configure(
 
 
 app.command(epilog=EPILOG)(emulator)
+app.command(epilog=EPILOG)(verify)

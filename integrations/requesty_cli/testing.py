@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from .options import BaseUrl, Json, ManagementUrl, Region
 from .problems import ExtraMissingError, UsageProblemError, one_line_errors
 
-__all__ = ["emulator"]
+__all__ = ["emulator", "verify"]
 
 CASSETTES = "Cassettes"
 
@@ -102,3 +103,56 @@ def _check_modes(record: Path | None, upstream: str | None, replay: Path | None,
     given = next((name for name, value in only.items() if value), None)
     if given is not None and replay is None:
         raise UsageProblemError(f"{given}: is for --replay FILE")
+
+
+@one_line_errors
+def verify(
+    live: Annotated[bool, typer.Option("--live", help="Ask the real gateway; needs REQUESTY_API_KEY.")] = False,
+    budget: Annotated[str, typer.Option(metavar="USD", help="The most that the run may cost.")] = "0.10",
+    writes: Annotated[
+        bool,
+        typer.Option("--writes", help="Also make and delete a key, a group and an access list, and send feedback."),
+    ] = False,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Write the report: JSON into a .json file, else text; repeatable."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Model for chat, instead of openai/gpt-4o-mini.")
+    ] = None,
+    embedding_model: Annotated[
+        str | None, typer.Option(help="Model for embeddings, instead of openai/text-embedding-3-small.")
+    ] = None,
+    as_json: Json = False,
+    base_url: BaseUrl = None,
+    region: Region = None,
+    management_url: ManagementUrl = None,
+) -> None:
+    """Check the wire contract against a gateway, fact by fact.
+
+    Without --live a fresh emulator is asked. Each fact is confirmed, contradicted
+    (with the bytes, the key taken out) or not testable (with why). The run stops
+    before it could cost more than the budget, and without --writes it changes
+    nothing at the gateway. Status 1 if anything is contradicted.
+
+    [bold]Example:[/bold] requesty-adapters verify --live --report verify.json
+    """
+    if not live and (base_url or region or management_url):
+        raise UsageProblemError("--base-url, --region, --management-url: are for --live")
+    try:
+        from .verify.command import budget_of, emulated, live_target, run_verify
+    except ModuleNotFoundError as missing:
+        raise ExtraMissingError(missing.name or "a package", "cli") from None
+    given = {"chat": model, "embedding": embedding_model}
+    settings: dict[str, Any] = {
+        "live": live,
+        "budget": budget_of(budget),
+        "writes": writes,
+        "models": {role: name for role, name in given.items() if name},
+        "reports": report or [],
+        "as_json_text": as_json,
+    }
+    if live:
+        raise typer.Exit(run_verify(live_target(base_url, region, management_url), **settings))
+    with emulated() as target:
+        raise typer.Exit(run_verify(target, **settings))
