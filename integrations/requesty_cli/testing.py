@@ -143,15 +143,9 @@ def verify(
         from .verify.command import budget_of, emulated, live_target, run_verify
     except ModuleNotFoundError as missing:
         raise ExtraMissingError(missing.name or "a package", "cli") from None
-    given = {"chat": model, "embedding": embedding_model}
-    settings: dict[str, Any] = {
-        "live": live,
-        "budget": budget_of(budget),
-        "writes": writes,
-        "models": {role: name for role, name in given.items() if name},
-        "reports": report or [],
-        "as_json_text": as_json,
-    }
+    models = {role: name for role, name in {"chat": model, "embedding": embedding_model}.items() if name}
+    settings: dict[str, Any] = {"live": live, "budget": budget_of(budget), "writes": writes, "models": models}
+    settings |= {"reports": report or [], "as_json_text": as_json}
     if live:
         raise typer.Exit(run_verify(live_target(base_url, region, management_url), **settings))
     with emulated() as target:

@@ -8,8 +8,9 @@ import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
-from .wire import MISSING, Ask, Known, UntoldError
+from .wire import Ask, Known, UntoldError
 
 __all__ = ["ASKS", "MODELS", "PREFIX"]
 
@@ -114,14 +115,23 @@ def _history(known: Known) -> dict[str, Any]:
     return {"messages": [*USE, message, *results], "tools": [TIDE], "max_tokens": 60}
 
 
+def _thumbs_up(known: Known) -> dict[str, Any]:
+    return {"request_id": _id(known, "chat", "id"), "rating": "thumbs_up"}
+
+
+def _id(known: Known, name: str, place: str) -> str:
+    """The id in an answer."""
+    made = known.seen(name).at(place)
+    if not isinstance(made, str) or not made:
+        raise UntoldError("nothing with an id was made that could be asked about")
+    return made
+
+
 def _made(name: str, place: str, path: str) -> Any:
     """A path with the id of what another request made."""
 
     def path_of(known: Known) -> str:
-        made = known.seen(name).at(place)
-        if made is MISSING:
-            raise UntoldError("nothing was made that could be asked about")
-        return path.replace("{}", str(made))
+        return path.replace("{}", quote(_id(known, name, place), safe=""))
 
     return path_of
 
@@ -270,7 +280,7 @@ ASKS: dict[str, Ask] = {
     ),
     "feedback_b": Ask(
         "/v1/feedback",
-        lambda known: {"request_id": known.seen("chat").at("id"), "rating": "thumbs_up"},
+        _thumbs_up,
         writes=True,
     ),
 }

@@ -83,7 +83,7 @@ def run_verify(
     if as_json_text:
         print(dumped(report), end="")
     else:
-        shown = evidence_of(run, results)
+        shown = evidence_of(results)
         console.print(f"\n{shown}" if shown else "", markup=False, soft_wrap=True, emoji=False)
         console.print(summary(run, results), markup=False, soft_wrap=True)
     return 1 if counts(results)["contradicted"] else 0

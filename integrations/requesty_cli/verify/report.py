@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from requesty_emulator.cassettes.redact import Redaction
-
 from .run import Result, Verification
 
 __all__ = ["as_json", "counts", "line_of", "text_of"]
@@ -32,7 +30,7 @@ def line_of(result: Result) -> str:
 
 def text_of(run: Verification, results: Sequence[Result], *, live: bool) -> str:
     """The whole report as text."""
-    lines = [_head(run, live), "", *map(line_of, results), "", *_evidence(run, results), summary(run, results)]
+    lines = [_head(run, live), "", *map(line_of, results), "", *_evidence(results), summary(run, results)]
     return "\n".join(lines) + "\n"
 
 
@@ -47,9 +45,9 @@ def summary(run: Verification, results: Sequence[Result]) -> str:
     return f"{told}; {run.spent:.6f} of {run.budget} USD"
 
 
-def _evidence(run: Verification, results: Sequence[Result]) -> Iterator[str]:
+def _evidence(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
-        shown = _bytes(run, result)
+        shown = _bytes(result)
         if shown is not None:
             yield f"section {', '.join(result.row.sections)}: {result.row.fact}"
             yield f"  {result.told}"
@@ -60,24 +58,22 @@ def _evidence(run: Verification, results: Sequence[Result]) -> Iterator[str]:
             yield ""
 
 
-def evidence_of(run: Verification, results: Sequence[Result]) -> str:
+def evidence_of(results: Sequence[Result]) -> str:
     """The bytes behind every contradiction."""
-    return "\n".join(_evidence(run, results))
+    return "\n".join(_evidence(results))
 
 
-def _bytes(run: Verification, result: Result) -> dict[str, Any] | None:
+def _bytes(result: Result) -> dict[str, Any] | None:
     seen = result.seen
     if result.verdict != "contradicted" or seen is None:
         return None
-    path = seen.url.removeprefix(run.target.inference).removeprefix(run.target.management)
-    redaction = Redaction({"authorization": f"Bearer {run.target.key}"}, path)
 
     def shown(data: bytes) -> str:
-        text = redaction.data(data).decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace")
         return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(data)} bytes)"
 
     return {
-        "request": redaction.text(f"{seen.method} {seen.url}"),
+        "request": f"{seen.method} {seen.url}",
         "sent": shown(seen.sent),
         "status": seen.status,
         "content_type": seen.headers.get("content-type"),
@@ -96,7 +92,7 @@ def as_json(run: Verification, results: Sequence[Result], *, live: bool) -> dict
             "verdict": result.verdict,
             "told": result.told,
         }
-        shown = _bytes(run, result)
+        shown = _bytes(result)
         rows.append(row if shown is None else {**row, "bytes": shown})
     return {
         "gateway": run.target.inference,

@@ -159,12 +159,12 @@ def first_piece_names(seen: Seen) -> str:
     begun: set[Any] = set()
     for call in _calls(seen):
         function = call.get("function") or {}
-        known = call.get("index") in begun
+        known = call.get("index", 0) in begun
         if not known and not (isinstance(function.get("name"), str) and function["name"]):
             raise otherwise("the name in a call's first piece", "text", function.get("name", MISSING))
         if known and (call.get("id") or function.get("name")):
             raise ContradictionError(f"a later piece has an id or a name again: {short(call)}")
-        begun.add(call.get("index"))
+        begun.add(call.get("index", 0))
     return f"{len(begun)} calls"
 
 
@@ -173,7 +173,8 @@ def arguments_join(seen: Seen) -> str:
     parts: dict[Any, str] = {}
     for call in _calls(seen):
         text = (call.get("function") or {}).get("arguments") or ""
-        parts[call.get("index")] = parts.get(call.get("index"), "") + text
+        index = call.get("index", 0)
+        parts[index] = parts.get(index, "") + text
     for text in parts.values():
         try:
             json.loads(text)

@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
+from requesty_emulator.cassettes.redact import Redaction
+
 __all__ = ["MISSING", "Ask", "Known", "Prepared", "Seen", "UntoldError", "prepared", "send"]
 
 Auth = Literal["key", "x-api-key", "bad", "none"]
@@ -65,7 +67,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Seen:
-    """An answer: every byte of it, and the request that it is for."""
+    """An answer: every byte of it but secrets, and the request that it is for; names of headers in lower case."""
 
     method: str
     url: str
@@ -152,9 +154,12 @@ def send(http: httpx.Client, ask: Ask, made: Prepared, base: str, key: str) -> S
     headers = {"accept-encoding": "identity", **_auth(ask.auth, key), **ask.headers}
     if made.content is not None:
         headers.setdefault("content-type", "application/json")
-    url = base + made.path
-    reply = http.request(ask.method, url, content=made.content, headers=headers, timeout=SECONDS)
-    return Seen(ask.method, url, made.content or b"", reply.status_code, reply.headers, reply.content)
+    reply = http.request(ask.method, base + made.path, content=made.content, headers=headers, timeout=SECONDS)
+    # What is not kept cannot be shown: neither this key nor one that the gateway tells, nor whose account it is.
+    redaction = Redaction({"authorization": f"Bearer {key}"}, made.path)
+    shown = {name: redaction.text(value) for name, value in reply.headers.items()}
+    url, sent = redaction.text(base + made.path), redaction.data(made.content or b"")
+    return Seen(ask.method, url, sent, reply.status_code, shown, redaction.data(reply.content))
 
 
 def _auth(auth: Auth, key: str) -> dict[str, str]:
