@@ -10,11 +10,14 @@ from urllib.parse import parse_qsl
 
 from requesty_emulator.cassettes.redact import Redaction, kept_request_headers
 from requesty_emulator.cassettes.tape import Question
+from requesty_emulator.gateway.bounds import MAX_NESTING, too_deep
 
 __all__ = ["Difference", "asked", "differences", "fingerprint", "nearest"]
 
 #: Differences that are looked for; more of them say nothing more.
 MOST = 50
+#: Recorded requests that are compared with one that is not recorded; the server answers no other meanwhile.
+COMPARED = 1_000
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?')
 Difference = tuple[str, str, str]
 """Where, what was recorded, what was sent."""
@@ -46,7 +49,8 @@ def _decoded(data: bytes) -> tuple[Any, bool]:
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None, False
-    return body, True
+    # Deeper ones are compared as bytes: finding where two of them differ would have no end.
+    return (None, False) if too_deep(body, MAX_NESTING) else (body, True)
 
 
 def fingerprint(question: Question) -> str:
@@ -57,12 +61,12 @@ def fingerprint(question: Question) -> str:
 
 def nearest(question: Question, recorded: Sequence[Question]) -> int | None:
     """The number of the recorded request that differs least; of the same route if there is one. None of none."""
-    best: tuple[tuple[bool, bool, float], int] | None = None
-    for number, one in enumerate(recorded):
-        route = (one.path != question.path, one.method != question.method)
-        if best is not None and (*route, 0.0) > best[0]:
-            continue
-        cost = (*route, sum(_weight(found) for found in differences(one, question)))
+    best: tuple[float, int] | None = None
+    routes = [(one.path != question.path, one.method != question.method) for one in recorded]
+    closest = min(routes, default=(False, False))
+    near = [number for number, route in enumerate(routes) if route == closest]
+    for number in near[:COMPARED]:
+        cost = sum(_weight(found) for found in differences(recorded[number], question))
         if best is None or cost < best[0]:
             best = cost, number
     return None if best is None else best[1]

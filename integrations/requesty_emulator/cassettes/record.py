@@ -63,7 +63,7 @@ class Recorder(CassetteServer):
         self._idle = threading.Condition()
         self._arrived = 0
         self._size = 0
-        self._written = 0.0
+        self._next_write = 0.0
 
     def start(self) -> Recorder:
         """Check that the upstream and the file can be reached, then listen."""
@@ -86,13 +86,23 @@ class Recorder(CassetteServer):
 
     @property
     def cassette(self) -> Cassette:
-        """What was recorded so far, in the order of the requests' arrival."""
+        """What was recorded so far, in the order of the requests' arrival.
+
+        Answers under way are waited for, a second at most: a client has its answer a moment before it is recorded.
+        """
+        with self._idle:
+            self._idle.wait_for(lambda: not self._open, 1.0)
+        return self._tape()
+
+    def _tape(self) -> Cassette:
         with self._lock:
             return Cassette([self._done[number] for number in sorted(self._done)])
 
     def _write(self) -> None:
-        self.cassette.save(self.path)
-        self._written = time.monotonic()
+        started = time.monotonic()
+        self._tape().save(self.path)
+        # The answers under way wait meanwhile: a large file is written less often.
+        self._next_write = time.monotonic() + max(_EVERY, 20 * (time.monotonic() - started))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -165,7 +175,7 @@ class Recorder(CassetteServer):
         with self._lock:
             self._done[number] = exchange
             self._size += len(exchange.answer.body) + len(str(exchange.question.body))
-        if time.monotonic() - self._written > _EVERY:
+        if time.monotonic() > self._next_write:
             try:
                 self._write()
             except ConfigError:
