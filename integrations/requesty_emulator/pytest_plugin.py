@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +62,8 @@ def requesty_cassette(request: pytest.FixtureRequest) -> Iterator[Replayer | Rec
 
     The file is ``cassettes/MODULE/TEST.json`` beside the test's own, or what the mark ``requesty_cassette(FILE)``
     says. A request that it does not have gets an error, and fails the test at its end even if nobody minded it. With
-    ``pytest --requesty-record URL`` the requests go to that server and the file is written.
+    ``pytest --requesty-record URL`` the requests go to that server, ``api_key`` is ``REQUESTY_API_KEY`` of the
+    environment, and the file is written.
     """
     try:
         from requesty_emulator.cassettes.record import Recorder
@@ -75,6 +77,7 @@ def requesty_cassette(request: pytest.FixtureRequest) -> Iterator[Replayer | Rec
         if upstream is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with Recorder(path, upstream, overwrite=True) as recorder:
+                recorder.api_key = os.environ.get("REQUESTY_API_KEY") or recorder.api_key
                 yield recorder
             return
         if not path.exists():
