@@ -6,12 +6,16 @@ import asyncio
 import json
 import re
 import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import trustme
 from tests.conformance.matrix import drivers
 from tests.conformance.model import Ask, Driver
 
@@ -356,6 +360,55 @@ def test_a_recorder_whose_upstream_goes_away_says_so(upstream: GatewayEmulator, 
     assert Cassette.load(path).exchanges == []
 
 
+@pytest.fixture
+def tls_upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """A server behind TLS whose maker the environment trusts, streaming in pieces of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            for data in (b"data: {}\n\n", b"data: [DONE]\n\n", b""):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+        def log_message(self, *args: object) -> None: ...
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"https://localhost:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_upstream_behind_tls(tls_upstream: str, path: Path) -> None:
+    with Recorder(path, tls_upstream) as recorder, client(recorder) as http:
+        recorded = pieces_of(http, {**ASK, "stream": True})
+    assert recorded == (200, [b"data: {}\n\n", b"data: [DONE]\n\n"], True)
+    with Replayer(path) as replayer, client(replayer) as http:
+        assert pieces_of(http, {**ASK, "stream": True}) == recorded
+
+
+def test_an_upstream_that_nobody_vouches_for(tls_upstream: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trustme.CA().cert_pem.write_to_path(path.with_name("other.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path.with_name("other.pem")))
+    with Recorder(path, tls_upstream) as recorder, client(recorder) as http:
+        refused = http.post(CHAT, json=ASK)
+    assert refused.status_code == 502
+    assert "certificate" in refused.json()["error"]["message"].lower()
+
+
 def test_a_client_that_leaves_ends_the_upstream_answer(upstream: GatewayEmulator, path: Path) -> None:
     upstream.say("one two three")
     upstream.fail_next(fault=Fault(stall_after_chunks=3))
@@ -381,6 +434,21 @@ BAD: list[tuple[str, str]] = [
     (json.dumps({**GOOD, "exchanges": [{"request": REQUEST, "response": {"status": 200, "base64": "?"}}]}), "exchang"),
     (json.dumps({**GOOD, "exchanges": [{"request": REQUEST, "response": {"status": 200, "text": 1}}]}), "a string"),
     (json.dumps({**GOOD, "exchanges": [3]}), r"exchanges\[0\]"),
+    *(
+        (
+            json.dumps({**GOOD, "exchanges": [{"request": REQUEST, "response": {"status": 200, "text": "", **more}}]}),
+            told,
+        )
+        for more, told in (
+            ({"wait": -1}, "wait must be seconds from 0, not -1"),
+            ({"chunks": [{"at": "soon", "text": ""}]}, "at must be seconds from 0"),
+            ({"length": -3}, "length must be a number of bytes"),
+            ({"ending": "soon"}, "ending must be complete or cut"),
+            ({"headers": [["x-a", "b\r\nset-cookie: c"]]}, "is no value of x-a"),
+            ({"headers": [["x a", "b"]]}, "'x a' is no name of a header"),
+            ({"headers": [["x-a", "\u20ac"]]}, "is no value of x-a"),
+        )
+    ),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from .looks import (
     absent,
@@ -11,6 +12,7 @@ from .looks import (
     error,
     header,
     otherwise,
+    quiet,
     status,
     typed,
 )
@@ -93,7 +95,7 @@ ERRORS = [
     row("13 21-1", "Retry-After comes with errors", "no_model", header("retry-after"), answered=False),
 ]
 
-MANAGEMENT = [
+_MANAGEMENT = [
     row(
         "12",
         "GET apikey/self has id, name, permissions",
@@ -127,6 +129,7 @@ MANAGEMENT = [
     row("12", "GET group lists groups", "groups", typed("groups", "list")),
     row("12", "GET access-list lists access lists", "access_lists", typed("access_lists", "list")),
 ]
+MANAGEMENT = [replace(one, look=quiet(one.look)) for one in _MANAGEMENT if one.look is not None]
 
 WRITES = [
     row("12 19-25", "POST apikey answers api_key_id and the secret", "new_key", all_of(status(200, 201), _secret)),

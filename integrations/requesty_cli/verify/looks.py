@@ -21,6 +21,7 @@ __all__ = [
     "first_of",
     "header",
     "is_json_text",
+    "quiet",
     "status",
     "the",
     "typed",
@@ -134,6 +135,16 @@ def absent(place: str) -> Look:
         return f"no {place}"
 
     return look
+
+
+def quiet(look: Look) -> Look:
+    """The same demand, without telling what it saw, which is the account's own business."""
+
+    def silent(seen: Seen) -> str:
+        look(seen)
+        return "so it is"
+
+    return silent
 
 
 def first_of(*places: str, kind: str) -> Look:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,8 @@ __all__ = ["VERSION", "Answer", "Cassette", "Chunk", "Ending", "Exchange", "Ques
 
 VERSION = 1
 KIND = "requesty-cassette"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?|")
 Ending = Literal["complete", "cut"]
 
 
@@ -197,9 +201,27 @@ def _answer(item: Mapping[str, Any]) -> Answer:
         raise ValueError(f"ending must be complete or cut, not {ending!r}")
     chunked = "chunks" in item
     chunks = _chunks(item["chunks"]) if chunked else (Chunk(0.0, _bytes(item)),)
-    headers = tuple((str(name), str(value)) for name, value in item.get("headers", ()))
-    return Answer(status, headers, chunks, chunked, float(item.get("wait", 0.0)), ending, item.get("length"))
+    headers = tuple(_header(name, value) for name, value in item.get("headers", ()))
+    length = item.get("length")
+    if length is not None and (isinstance(length, bool) or not isinstance(length, int) or length < 0):
+        raise ValueError(f"length must be a number of bytes, not {length!r}")
+    return Answer(status, headers, chunks, chunked, _seconds(item.get("wait", 0.0), "wait"), ending, length)
+
+
+def _header(name: Any, value: Any) -> tuple[str, str]:
+    # What no server may send would fail when it is replayed.
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"headers: {name!r} is no name of a header")
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        raise ValueError(f"headers: {value!r} is no value of {name}")
+    return name, value
+
+
+def _seconds(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be seconds from 0, not {value!r}")
+    return float(value)
 
 
 def _chunks(items: Iterable[Mapping[str, Any]]) -> tuple[Chunk, ...]:
-    return tuple(Chunk(float(item.get("at", 0.0)), _bytes(item)) for item in items)
+    return tuple(Chunk(_seconds(item.get("at", 0.0), "at"), _bytes(item)) for item in items)

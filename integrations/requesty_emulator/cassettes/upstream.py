@@ -124,7 +124,8 @@ class Fetch:
         if self._sock is not None:
             # Closed already: the answer has ended by itself.
             with contextlib.suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
+                # Not the method of a TLS socket, which takes the session away from the thread that reads.
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def _put(self, item: Head | Part) -> None:
         if not self._loop.is_closed():
@@ -169,5 +170,5 @@ class Fetch:
         except (OSError, http.client.HTTPException, ValueError):
             put(Part(ending="cut"))
             return
-        short = size > LARGEST or (length is not None and size < length)
-        put(Part(ending="cut" if short else "complete"))
+        short = size > LARGEST or (length is not None and size < length and request.method != "HEAD")
+        put(Part(ending="cut" if short or self._left else "complete"))
