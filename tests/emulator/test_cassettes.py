@@ -20,6 +20,7 @@ from tests.conformance.matrix import drivers
 from tests.conformance.model import Ask, Driver
 
 from requesty_emulator import Cassette, ConfigError, Fault, GatewayEmulator, Recorder, Replayer
+from requesty_emulator.cassettes.redact import Redaction
 from requesty_emulator.cassettes.tape import Answer, Chunk, Exchange, Question
 
 CHAT = "/v1/chat/completions"
@@ -284,6 +285,28 @@ def test_no_secret_gets_into_the_file(upstream: GatewayEmulator, path: Path, str
     with Replayer(path) as replayer, client(replayer, "rqy-a-key-of-mine") as http:
         mine = {**body, "messages": [{"role": "user", "content": "My key is rqy-a-key-of-mine"}]}
         assert http.post(CHAT, json=mine).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b'{"api_key": "abc", "apiKey":"d\\"e"}', b'{"api_key": "REDACTED", "apiKey":"REDACTED"}'),
+        (b'{"arguments": "{\\"password\\": \\"p\\"}"}', b'{"arguments": "{\\"password\\": \\"REDACTED\\"}"}'),
+        (b'{"account_id": 12345, "id": 6}', b'{"account_id": 0, "id": 6}'),
+        (b"Use Bearer abcdefghijkl!", b"Use Bearer REDACTED!"),
+        (b'{"a": "key\\/of\\/mine", "b": "key/of/mine"}', b'{"a": "REDACTED", "b": "REDACTED"}'),
+        (b'{"properties": {"password": {"type": "string"}}, "token": "Hi"}', None),
+        (b'{"email": "a@example.com", "user_id": "ada", "secretary": "Bob"}', None),
+    ],
+)
+def test_what_is_taken_out_of_a_body(body: bytes, kept: bytes | None) -> None:
+    assert Redaction({"x-api-key": "key/of/mine"}, CHAT).data(body) == (body if kept is None else kept)
+
+
+def test_people_and_accounts_are_taken_out_on_management_routes() -> None:
+    body = b'{"user_id": "u1", "members": [{"id": "a@b.de", "email": "a@b.de"}], "created_by": {"id": "u2"}}'
+    kept = body.replace(b"u1", b"REDACTED").replace(b"a@b.de", b"REDACTED").replace(b"u2", b"REDACTED")
+    assert Redaction({}, "/v1/manage/org/member").data(body) == kept
 
 
 def test_what_only_looks_like_a_secret_stays(upstream: GatewayEmulator, path: Path) -> None:

@@ -14,7 +14,7 @@ from requesty_cli.problems import UsageProblemError
 from requesty_core.settings.config import Config
 from requesty_emulator import GatewayEmulator, Policy
 
-from .report import as_json, counts, dumped, evidence_of, line_of, summary, text_of
+from .report import as_json, counts, dumped, evidence_of, head_of, line_of, summary, text_of
 from .run import Result, Target, Verification
 
 __all__ = ["emulated", "live_target", "run_verify"]
@@ -75,6 +75,8 @@ def run_verify(
             console.print(line_of(result), style=STYLES[result.verdict], markup=False, soft_wrap=True, emoji=False)
 
     run = Verification(target, budget=budget, writes=writes, models=models, on_result=tell)
+    if not as_json_text:
+        console.print(head_of(run, live), markup=False, soft_wrap=True)
     results = run.run()
     report = as_json(run, results, live=live)
     for path in reports:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .run import Result, Verification
 
-__all__ = ["as_json", "counts", "line_of", "text_of"]
+__all__ = ["as_json", "counts", "dumped", "evidence_of", "head_of", "line_of", "summary", "text_of"]
 
 SHOWN = 1_500
 WORDS = ("confirmed", "contradicted", "not testable", "not run")
@@ -30,11 +30,12 @@ def line_of(result: Result) -> str:
 
 def text_of(run: Verification, results: Sequence[Result], *, live: bool) -> str:
     """The whole report as text."""
-    lines = [_head(run, live), "", *map(line_of, results), "", *_evidence(results), summary(run, results)]
+    lines = [head_of(run, live), "", *map(line_of, results), "", *_evidence(results), summary(run, results)]
     return "\n".join(lines) + "\n"
 
 
-def _head(run: Verification, live: bool) -> str:
+def head_of(run: Verification, live: bool) -> str:
+    """What was asked."""
     what = "the gateway" if live else "an emulator on this machine, which is no gateway"
     return f"The wire contract against {what}: {run.target.inference}"
 

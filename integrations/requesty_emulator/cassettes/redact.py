@@ -24,9 +24,7 @@ PLACEHOLDER = b"REDACTED"
 SHORTEST = 6
 
 _CREDENTIALS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie")
-_REQUEST_HEADERS = re.compile(
-    r"accept|content-type|user-agent|anthropic-version|anthropic-beta|http-referer|x-title|x-requesty-[a-z-]+"
-)
+_REQUEST_HEADERS = re.compile(r"accept|content-type|user-agent|anthropic-version|anthropic-beta|x-title")
 _RESPONSE_HEADERS = re.compile(
     r"content-type|content-disposition|cache-control|vary|retry-after(-ms)?|www-authenticate|allow"
     r"|request-id|x-request-id|fly-request-id|x-should-retry|x-requesty-[a-z-]+|(x|anthropic)-ratelimit-[a-z-]+"
@@ -47,10 +45,13 @@ _MANAGEMENT_FIELDS = _SECRET_FIELDS + rb"|email|created_by|user_id|organization"
 
 
 def _fields(names: bytes) -> re.Pattern[bytes]:
-    # Also inside JSON that is itself text, as the arguments of tools are: every quote has a backslash then.
-    return re.compile(rb'(?i)(?P<q>\\?")(?:' + names + rb')(?P=q)\s*:\s*(?P=q)((?:[^"\\]|\\[^"])*)(?P=q)')
+    plain = rb'"(?:' + names + rb')"\s*:\s*"(?P<plain>(?:[^"\\]|\\.)*)"'
+    # Inside JSON that is itself text, as the arguments of tools are, every quote has a backslash.
+    within = rb'\\"(?:' + names + rb')\\"\s*:\s*\\"(?P<within>(?:[^"\\]|\\[^"])*)\\"'
+    return re.compile(rb"(?is)" + plain + rb"|" + within)
 
 
+_NUMBERS = re.compile(rb'(?i)\\?"(?:organization_id|org_id|account_id|user_id)\\?"\s*:\s*(\d+)(?=\s*[,}\]])')
 _IN_BODIES = _fields(_SECRET_FIELDS)
 _IN_MANAGEMENT = _fields(_MANAGEMENT_FIELDS)
 _OWNER = re.compile(rb'"created_by"\s*:\s*\{[^{}]*?"id"\s*:\s*"([^"]*)"')
@@ -91,7 +92,11 @@ class Redaction:
         return tuple(Chunk(chunk.at, data) for chunk, data in pairs if data or not chunk.data)
 
     def _edits(self, data: bytes) -> list[Edit]:
-        return [(start, end, PLACEHOLDER) for start, end in _merged([*self._spans(data)])]
+        edits = [(start, end, PLACEHOLDER) for start, end in _merged([*self._spans(data)])]
+        # A number stays one, so that the body stays JSON.
+        numbers = [found.span(1) for found in _NUMBERS.finditer(data)]
+        free = [span for span in numbers if not any(span[0] < end and span[1] > start for start, end, _ in edits)]
+        return sorted([*edits, *((start, end, b"0") for start, end in free)])
 
     def _spans(self, data: bytes) -> Iterable[tuple[int, int]]:
         for secret in self._secrets:
@@ -100,7 +105,7 @@ class Redaction:
         for found in _LOOKS_LIKE_A_KEY.finditer(data):
             yield found.span()
         for found in (_IN_MANAGEMENT if self._management else _IN_BODIES).finditer(data):
-            yield found.span(2)
+            yield found.span("plain" if found["plain"] is not None else "within")
         for pattern in (_OWNER, _MEMBERS) if self._management else ():
             for found in pattern.finditer(data):
                 yield found.span(1)
@@ -114,7 +119,8 @@ def _secrets(headers: Mapping[str, str]) -> list[bytes]:
             found |= {part.partition("=")[2].strip() for part in value.split(";")}
         else:
             found |= {value, value.partition(" ")[2].strip()} if "authorization" in name else {value}
-    found |= {quote(one, safe="") for one in found}
+    # As a URL has it, and as an encoder of JSON may have it.
+    found |= {quote(one, safe="") for one in found} | {one.replace("/", "\\/") for one in found}
     return sorted((one.encode("utf-8", "replace") for one in found if len(one) >= SHORTEST), key=len, reverse=True)
 
 

@@ -21,6 +21,8 @@ __all__ = ["Replayer"]
 
 #: Status for a request that was not recorded: one that no client tries again.
 UNKNOWN = 400
+#: Lines that are kept of requests that were not recorded.
+MOST_UNKNOWN = 1_000
 _SHOWN = 8
 
 
@@ -64,7 +66,7 @@ class Replayer(CassetteServer):
         self._lock = threading.Lock()
         #: Called from the server's thread with each of the lines of :attr:`unknown`.
         self.on_unknown: Callable[[str], None] | None = None
-        #: What was asked and not recorded, a line each; with ``mixed`` the emulator answered it.
+        #: What was asked and not recorded, a line each, the first 1,000; with ``mixed`` the emulator answered it.
         self.unknown: list[str] = []
 
     @property
@@ -101,7 +103,8 @@ class Replayer(CassetteServer):
             return
         told, body = self._explained(question)
         with self._lock:
-            self.unknown.append(told)
+            if len(self.unknown) < MOST_UNKNOWN:
+                self.unknown.append(told)
         if self.on_unknown is not None:
             self.on_unknown(told)
         if self._emulator is not None:
