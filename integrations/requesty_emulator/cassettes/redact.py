@@ -138,12 +138,15 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _edited(pieces: Sequence[bytes], edits: Sequence[Edit]) -> list[bytes]:
     """The pieces of a whole, edited where the whole is; what replaces a span stands where the span begins."""
-    result, start = [], 0
+    result, start, next_edit = [], 0, 0
     for piece in pieces:
         parts, at, end = [], 0, start + len(piece)
-        for first, last, new in edits:
-            if last <= start or first >= end:
-                continue
+        while next_edit < len(edits) and edits[next_edit][1] <= start:
+            next_edit += 1
+        here = next_edit
+        while here < len(edits) and edits[here][0] < end:
+            first, last, new = edits[here]
+            here += 1
             parts.append(piece[at : max(first - start, 0)])
             if first >= start:
                 parts.append(new)
