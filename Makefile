@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -68,6 +68,10 @@ docs-serve: $(VENV)/.dev
 notebooks: $(VENV)/.dev
 	@$(BIN)/python notebooks/run.py $(ARGS)
 
+# The tests of ledgers on a PostgreSQL that is started for them on the loopback; skipped where there is none.
+postgres: $(VENV)/.dev
+	@$(BIN)/python tests/ledger/postgres.py $(ARGS)
+
 # What the frameworks' registries want, with the addresses filled in: ARGS="--repository URL --documentation URL".
 registries: $(VENV)/.dev
 	@$(BIN)/python registries/render.py --out build/registries $(ARGS)
@@ -99,8 +103,14 @@ frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
+# Then the money of sixty seeds: what is booked and what is marked unknown is what the gateway worked for.
 soak: $(VENV)/.dev
 	@$(BIN)/python tests/soak/run.py $(ARGS)
+	@$(BIN)/python tests/soak/ledger.py --seeds 60
+
+# 1,000 jobs of every kind through every adapter, then 5,000 calls an adapter; less: ARGS="--jobs 100 --drivers core".
+serving: $(VENV)/.dev
+	@PYTHONPATH=integrations:. $(BIN)/python -m tests.serving.run $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

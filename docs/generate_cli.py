@@ -7,6 +7,7 @@ left out of the comparison that --check makes.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import inspect
 import os
@@ -30,8 +31,8 @@ import typer
 from requesty_cli.app import app
 from requesty_cli.configure.applications import APPLICATIONS
 from requesty_cli.problems import EXIT_CODES
-from requesty_core import RequestyClient
-from requesty_emulator import GatewayEmulator
+from requesty_core import CostLedger, RequestyClient, RequestyError
+from requesty_emulator import Fault, GatewayEmulator
 
 DOCS = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("requesty-adapters")
@@ -95,6 +96,16 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
             "requesty-adapters models gpt-4o --max-input-price 3 --sort output-price",
             "requesty-adapters models --app coding --min-context 500000 | head -3",
             "requesty-adapters models gpt-4o --capability vision --max-input-price 0.01",
+        ),
+    ),
+    "spend": (
+        'The ledger is one that a client writes: `CostLedger(store="spend.db")`, see [Ledgers](concepts/ledger.md).\n'
+        "What has no tag or user is `-`. `--json` has amounts as strings, and what the calls of unknown cost probably\n"
+        "cost. `--plot` needs the extra `plot`.",
+        (
+            "requesty-adapters spend --ledger spend.db",
+            "requesty-adapters spend --ledger spend.db --by tag --since 7d",
+            "requesty-adapters spend --ledger spend.db --reconcile",
         ),
     ),
     "usage": ("", ("requesty-adapters usage --group-by model_requested",)),
@@ -232,6 +243,23 @@ def block(lines: Iterable[str], language: str = "console") -> list[str]:
     return [f"```{language}", *lines, "```", ""]
 
 
+def write_ledger(gateway: GatewayEmulator, path: Path) -> None:
+    """The ledger that ``spend`` shows: three answers, and one that was billed and got lost."""
+    ledger = CostLedger(store=path)
+    client = RequestyClient(base_url=gateway.base_url, api_key=gateway.api_key, ledger=ledger, max_retries=0)
+    messages = [{"role": "user", "content": "How high is the light?"}]
+    for model, tags in (
+        ("openai/gpt-4o-mini", ["search"]),
+        ("openai/gpt-4o-mini", ["search", "docs"]),
+        ("anthropic/claude-haiku-4-5", []),
+    ):
+        client.chat(model=model, messages=messages, options={"tags": tags})
+    gateway.fail_next(fault=Fault(cut_after_bytes=60))
+    with contextlib.suppress(RequestyError):
+        client.chat(model="openai/gpt-4o-mini", messages=messages, options={"tags": ["docs"]})
+    ledger.close()
+
+
 def cli_page(runs: Runs) -> str:
     """docs/cli.md."""
     found = commands()
@@ -316,6 +344,7 @@ def comparable(text: str) -> str:
 def pages() -> dict[Path, str]:
     """Both pages, made anew."""
     with tempfile.TemporaryDirectory() as folder, GatewayEmulator(seed=1) as gateway:
+        write_ledger(gateway, Path(folder).resolve() / "spend.db")
         runs = Runs(gateway, Path(folder).resolve())
         return {DOCS / "applications.md": applications_page(runs), DOCS / "cli.md": cli_page(runs)}
 

@@ -155,7 +155,7 @@ class Connection(BaseModel):
         """Clients of both kinds, made once; they hold no connection of their own."""
         if self._clients is None:
             with langchain_errors():
-                self._clients = ClientPair(**self._client_settings())
+                self._clients = ClientPair(framework="langchain", **self._client_settings())
         return self._clients
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

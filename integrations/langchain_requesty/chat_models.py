@@ -6,12 +6,23 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict
 
 from requesty_core import ChatReply, Step
-from requesty_core.adapters import Restorer, cost_of, legal_call, mapping, original_names, strict_format
+from requesty_core.adapters import (
+    AsyncClosableGenerator,
+    ClosableGenerator,
+    Restorer,
+    cost_of,
+    legal_call,
+    mapping,
+    original_names,
+    strict_format,
+)
 from requesty_core.errors import ConfigurationError
 
 from ._blocks import register_blocks
@@ -132,6 +143,29 @@ class ChatRequesty(ChatSettings):
 
     def _chunk_maker(self, kwargs: Mapping[str, Any]) -> ChunkMaker:
         return ChunkMaker(include_headers=self.include_response_headers, custom=custom_names(kwargs.get("tools")))
+
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """The answer in chunks; the generator may be closed from every thread."""
+        return ClosableGenerator(super().stream(input, config, stop=stop, **kwargs))  # type: ignore[arg-type]
+
+    def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Async :meth:`stream`."""
+        chunks: Any = super().astream(input, config, stop=stop, **kwargs)
+        return AsyncClosableGenerator(chunks)
 
     def _stream(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol, TypedDict
 
 from openai import Timeout
@@ -112,7 +113,7 @@ def core_settings(options: Mapping[str, Any]) -> ClientSettings:
     if hasattr(timeout, "as_dict"):
         parts = timeout.as_dict()
         core["timeout"] = Timeouts(connect=parts["connect"], read=parts["read"], write=parts["write"])
-    return ClientSettings.build(**core)
+    return replace(ClientSettings.build(**core), framework="openai")
 
 
 def chosen_timeout(http_client: Any) -> Any:

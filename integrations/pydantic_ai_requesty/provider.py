@@ -96,6 +96,7 @@ class RequestyProvider(Provider["ChatClient"]):
     ) -> None:
         with pydantic_ai_errors(""):
             self._pair = ClientPair(
+                framework="pydantic_ai",
                 api_key=api_key,
                 base_url=base_url,
                 region=region,

@@ -14,6 +14,7 @@ from requesty_core import CostLedger, RequestyOptions, __version__
 from .models import CAPABILITIES, Sort
 from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
 from .problems import EPILOG, ExtraMissingError, UsageProblemError, one_line_errors
+from .spend import spend
 from .testing import emulator, verify
 
 __all__ = ["ApplicationName", "app"]
@@ -190,6 +191,9 @@ def usage(
 
     client = connect(base_url, region, management_url)
     show_usage(client, days=days, group_by=group_by or [], as_json=as_json)
+
+
+app.command(epilog=EPILOG)(one_line_errors(spend))
 
 
 @app.command(epilog=EPILOG)

@@ -30,6 +30,15 @@ NAMES = {
         "RequestyClient",
         "Stream",
     ),
+    ".client.operations": (
+        "CallUnderWay",
+        "ProcessSnapshot",
+        "adrain",
+        "awarm",
+        "drain",
+        "snapshot",
+        "warm",
+    ),
     ".embeddings.replies": (
         "EmbeddingsError",
         "EmbeddingsReply",
@@ -64,12 +73,17 @@ NAMES = {
         "UnknownSettingError",
         "UpstreamFormatError",
     ),
-    ".money.budget": ("Budget",),
-    ".money.ledger": (
-        "CostLedger",
+    ".money.budget": (
+        "Budget",
+        "Budgets",
+    ),
+    ".money.entries": (
         "LedgerEntry",
         "LedgerSnapshot",
     ),
+    ".money.history": ("LedgerHistory",),
+    ".money.ledger": ("CostLedger",),
+    ".money.store.rows": ("LedgerRow",),
     ".money.usage": ("Usage",),
     ".relay.details": ("CallDetails",),
     ".replies.attempts": (
@@ -95,6 +109,7 @@ NAMES = {
         "ToolCallDelta",
     ),
     ".retry.backoff": ("RetryPolicy",),
+    ".retry.health": ("HealthBoard", "ModelHealth"),
     ".retry.policy": ("FallbackPolicy",),
     ".retry.steps": ("Step",),
     ".routes.aio.access_lists": ("AsyncAccessLists",),
@@ -136,6 +151,7 @@ NAMES = {
         "Config",
         "Timeouts",
     ),
+    ".settings.fingerprint": ("key_fingerprint",),
     ".settings.options": (
         "RequestyOptions",
         "analytics_headers",

@@ -13,6 +13,13 @@ from .client import ChatStream as ChatStream
 from .client import EmbeddingsStream as EmbeddingsStream
 from .client import RequestyClient as RequestyClient
 from .client import Stream as Stream
+from .client.operations import CallUnderWay as CallUnderWay
+from .client.operations import ProcessSnapshot as ProcessSnapshot
+from .client.operations import adrain as adrain
+from .client.operations import awarm as awarm
+from .client.operations import drain as drain
+from .client.operations import snapshot as snapshot
+from .client.operations import warm as warm
 from .embeddings.replies import EmbeddingsError as EmbeddingsError
 from .embeddings.replies import EmbeddingsReply as EmbeddingsReply
 from .embeddings.replies import MalformedEmbeddingsError as MalformedEmbeddingsError
@@ -44,9 +51,12 @@ from .errors.tree import TruncatedStreamError as TruncatedStreamError
 from .errors.tree import UnknownSettingError as UnknownSettingError
 from .errors.tree import UpstreamFormatError as UpstreamFormatError
 from .money.budget import Budget as Budget
+from .money.budget import Budgets as Budgets
+from .money.entries import LedgerEntry as LedgerEntry
+from .money.entries import LedgerSnapshot as LedgerSnapshot
+from .money.history import LedgerHistory as LedgerHistory
 from .money.ledger import CostLedger as CostLedger
-from .money.ledger import LedgerEntry as LedgerEntry
-from .money.ledger import LedgerSnapshot as LedgerSnapshot
+from .money.store.rows import LedgerRow as LedgerRow
 from .money.usage import Usage as Usage
 from .relay.details import CallDetails as CallDetails
 from .replies.attempts import Attempt as Attempt
@@ -66,6 +76,8 @@ from .replies.reply import TextDelta as TextDelta
 from .replies.reply import ToolCall as ToolCall
 from .replies.reply import ToolCallDelta as ToolCallDelta
 from .retry.backoff import RetryPolicy as RetryPolicy
+from .retry.health import HealthBoard as HealthBoard
+from .retry.health import ModelHealth as ModelHealth
 from .retry.policy import FallbackPolicy as FallbackPolicy
 from .retry.steps import Step as Step
 from .routes.aio.access_lists import AsyncAccessLists as AsyncAccessLists
@@ -97,6 +109,7 @@ from .routes.sync.models import Models as Models
 from .settings.config import ApiKey as ApiKey
 from .settings.config import Config as Config
 from .settings.config import Timeouts as Timeouts
+from .settings.fingerprint import key_fingerprint as key_fingerprint
 from .settings.options import RequestyOptions as RequestyOptions
 from .settings.options import analytics_headers as analytics_headers
 from .telemetry.events import AttemptFinished as AttemptFinished
@@ -132,9 +145,11 @@ __all__ = [
     "BadRequestError",
     "Budget",
     "BudgetExceededError",
+    "Budgets",
     "CallCommitted",
     "CallDetails",
     "CallEvent",
+    "CallUnderWay",
     "Catalog",
     "ChatReply",
     "ChatStream",
@@ -157,12 +172,15 @@ __all__ = [
     "FellBack",
     "Group",
     "Groups",
+    "HealthBoard",
     "ImageDelta",
     "Images",
     "ImagesReply",
     "InsufficientBalanceError",
     "Keys",
     "LedgerEntry",
+    "LedgerHistory",
+    "LedgerRow",
     "LedgerSnapshot",
     "MalformedEmbeddingsError",
     "MalformedResponseError",
@@ -172,6 +190,7 @@ __all__ = [
     "MessageEnd",
     "MessageStart",
     "MissingKeyError",
+    "ModelHealth",
     "ModelId",
     "ModelInfo",
     "Models",
@@ -182,6 +201,7 @@ __all__ = [
     "Organization",
     "OverloadedError",
     "PermissionDeniedError",
+    "ProcessSnapshot",
     "RateLimitError",
     "ReasoningDelta",
     "RefusalDelta",
@@ -208,6 +228,12 @@ __all__ = [
     "Usage",
     "UsagePeriod",
     "__version__",
+    "adrain",
     "analytics_headers",
     "attempt_dict",
+    "awarm",
+    "drain",
+    "key_fingerprint",
+    "snapshot",
+    "warm",
 ]

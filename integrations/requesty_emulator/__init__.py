@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from requesty_emulator.errors import ConfigError
     from requesty_emulator.gateway.faults import Fault
     from requesty_emulator.gateway.policy import Policy
-    from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest
+    from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, WorkedAnswer
     from requesty_emulator.gateway.settings import Settings
     from requesty_emulator.server.scenario import load_scenario
     from requesty_emulator.server.server import GatewayEmulator, serve
@@ -36,6 +36,7 @@ __all__ = [
     "Recorder",
     "Replayer",
     "Settings",
+    "WorkedAnswer",
     "load_scenario",
     "serve",
 ]
@@ -52,6 +53,7 @@ _HOMES = {
     "Recorder": "cassettes.record",
     "Replayer": "cassettes.replay",
     "Settings": "gateway.settings",
+    "WorkedAnswer": "gateway.records",
     "load_scenario": "server.scenario",
     "serve": "server.server",
 }

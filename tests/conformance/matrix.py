@@ -20,13 +20,21 @@ _DRIVERS = (
 )
 
 
+DRIVERS = tuple(module for module, _ in _DRIVERS)
+"""The adapters' drivers by their modules' names."""
+
+
+@cache
+def driver_of(module: str) -> Driver:
+    """The driver in a module of ``drivers``; nothing of the other adapters is imported."""
+    driver: Driver = getattr(importlib.import_module(f".drivers.{module}", __package__), dict(_DRIVERS)[module])()
+    return driver
+
+
 @cache
 def drivers() -> tuple[Driver, ...]:
     """One driver per adapter, in the order of the page."""
-    found = []
-    for module, name in _DRIVERS:
-        found.append(getattr(importlib.import_module(f".drivers.{module}", __package__), name)())
-    return tuple(found)
+    return tuple(map(driver_of, DRIVERS))
 
 
 def why_not(scenario: Scenario, driver: Driver) -> str | None:

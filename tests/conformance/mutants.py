@@ -84,12 +84,17 @@ RULES = (
     ("halves of a character are joined", "replies/text", 'if "\\ud800" <= text[-1] <= "\\udbff":', "if False:"),
     (
         "usage of failed attempts is booked",
-        "exchange/exchange",
-        "self.accounts.book(running.model, usage, estimate)\n        return phase, estimate",
-        "pass\n        return phase, estimate",
+        "money/accounts",
+        'return usage is not None or phase in ("sent", "answering", "answered")',
+        'return phase == "answered"',
     ),
     ("attempts are recorded", "exchange/exchange", "self.attempts.append(attempt)", "pass"),
-    ("a spent budget refuses the next call", "money/accounts", "else self.budget.reserve(estimate)", "else None"),
+    (
+        "a spent budget refuses the next call",
+        "money/accounts",
+        "return budget.reserve(estimate, spender) if budget.matches(spender) else None",
+        "return None",
+    ),
     (
         "cost in text is read",
         "money/usage",

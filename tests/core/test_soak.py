@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOAK = Path(__file__).parents[1] / "soak" / "run.py"
+FOLDER = Path(__file__).parents[1] / "soak"
+SOAK = FOLDER / "run.py"
 
 
 def test_a_short_soak() -> None:
@@ -14,3 +15,11 @@ def test_a_short_soak() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " right, " in done.stdout
+
+
+def test_a_few_seeds_of_money_under_chaos() -> None:
+    command = [sys.executable, str(FOLDER / "ledger.py"), "--seeds", "3", "--first", "101"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 seeds, 0 failed" in done.stdout
+    assert " lost" in done.stdout

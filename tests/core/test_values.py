@@ -398,3 +398,27 @@ def test_a_budget_refuses_once_it_is_spent() -> None:
 def test_bad_budgets(limit: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"budget: .* is not an amount; give USD"):
         Budget(limit)
+
+
+def test_a_ledger_keeps_the_traces_used_last_and_adds_up_what_is_too_many() -> None:
+    ledger = CostLedger(traces=3)
+    usage = Usage(input_tokens=1, cost=Decimal(1))
+    for number in range(10_050):
+        ledger.record(f"m{number}", usage, tags=[f"t{number}"], trace_id=f"x{number % 5}")
+    ledger.record("m0", usage, trace_id="x3")
+    ledger.record("m0", usage, trace_id="x0")
+    snapshot = ledger.snapshot()
+    assert list(snapshot.by_trace) == ["x4", "x3", "x0"]
+    assert len(snapshot.by_model) == len(snapshot.by_tag) == 10_001
+    assert snapshot.by_tag["(others)"].cost == snapshot.by_model["(others)"].cost == 50
+    assert sum(entry.calls for entry in snapshot.by_model.values()) == ledger.total.calls == 10_052
+    assert CostLedger(traces=0).snapshot().by_trace == {}
+    untraced = CostLedger(traces=0)
+    untraced.record("m", usage, trace_id="x")
+    assert untraced.snapshot().by_trace == {}
+    many = CostLedger()
+    for number in range(5_000):
+        many.record("m", usage, trace_id=str(number))
+    assert len(many.snapshot().by_trace) == 1_000
+    with pytest.raises(ConfigurationError, match=r"^ledger: traces: "):
+        CostLedger(traces=-1)

@@ -102,6 +102,19 @@ EXTRAS = (
         driver="openai_sdk",
     ),
     Extra(
+        "ledger",
+        (),
+        """
+        from requesty_core import CostLedger, RequestyClient
+        ledger = CostLedger(store="spend.db")
+        with RequestyClient(ledger=ledger) as client:
+            text = client.chat(model=CHAT, messages=USER).text
+            vector = client.embeddings(model=EMBEDDING, input=["hi"]).vectors[0]
+        assert ledger.history.total().calls == 2
+        """,
+        driver="core",
+    ),
+    Extra(
         "emulator",
         (),
         """
@@ -178,6 +191,7 @@ MISSING = (
     ("import haystack_integrations.components.embedders.requesty", "haystack"),
     ("import pydantic_ai_requesty", "pydantic-ai"),
     ("import openai_requesty", "openai"),
+    ("from requesty_core import CostLedger; CostLedger(store='spend.db')", "ledger"),
     ("from requesty_emulator import GatewayEmulator", "emulator"),
     ("from requesty_emulator import serve", "emulator"),
 )

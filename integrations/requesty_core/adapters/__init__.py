@@ -14,6 +14,7 @@ NAMES = {
     "requesty_core.calls.settings": ("ClientSettings",),
     "requesty_core.calls.tokens": ("estimate_tokens",),
     "requesty_core.catalog.model_id": ("check_model",),
+    "requesty_core.client.closing": ("AsyncClosableGenerator", "ClosableGenerator", "async_closable", "closable"),
     "requesty_core.embeddings.batches": ("DEFAULT_BATCH_SIZE",),
     "requesty_core.embeddings.run": ("DEFAULT_MAX_IN_FLIGHT",),
     "requesty_core.exchange.body": ("encode_body",),
@@ -39,6 +40,7 @@ NAMES = {
         "content_parts",
         "user_content",
     ),
+    "requesty_core.lifetime": ("after_fork",),
     "requesty_core.network.made": ("made_transports",),
     "requesty_core.retry.chain": ("classified",),
     "requesty_core.retry.health": ("HealthBoard",),
@@ -55,6 +57,7 @@ NAMES = {
         "DEFAULT_TIMEOUT",
         "check_count",
     ),
+    "requesty_core.telemetry.words": ("described",),
     ".chain": (
         "Answered",
         "Asking",

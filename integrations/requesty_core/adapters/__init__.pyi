@@ -4,6 +4,10 @@ from requesty_core.calls.arguments import check_unknown as check_unknown
 from requesty_core.calls.settings import ClientSettings as ClientSettings
 from requesty_core.calls.tokens import estimate_tokens as estimate_tokens
 from requesty_core.catalog.model_id import check_model as check_model
+from requesty_core.client.closing import AsyncClosableGenerator as AsyncClosableGenerator
+from requesty_core.client.closing import ClosableGenerator as ClosableGenerator
+from requesty_core.client.closing import async_closable as async_closable
+from requesty_core.client.closing import closable as closable
 from requesty_core.embeddings.batches import DEFAULT_BATCH_SIZE as DEFAULT_BATCH_SIZE
 from requesty_core.embeddings.run import DEFAULT_MAX_IN_FLIGHT as DEFAULT_MAX_IN_FLIGHT
 from requesty_core.exchange.body import encode_body as encode_body
@@ -21,6 +25,7 @@ from requesty_core.histories.turns import AssistantTurn as AssistantTurn
 from requesty_core.histories.turns import assistant_turn as assistant_turn
 from requesty_core.histories.turns import content_parts as content_parts
 from requesty_core.histories.turns import user_content as user_content
+from requesty_core.lifetime import after_fork as after_fork
 from requesty_core.network.made import made_transports as made_transports
 from requesty_core.retry.chain import classified as classified
 from requesty_core.retry.health import HealthBoard as HealthBoard
@@ -33,6 +38,7 @@ from requesty_core.settings.config import check_count as check_count
 from requesty_core.settings.names import known_arguments as known_arguments
 from requesty_core.settings.names import shown_name as shown_name
 from requesty_core.settings.names import unknown_setting as unknown_setting
+from requesty_core.telemetry.words import described as described
 
 from .chain import Answered as Answered
 from .chain import Asking as Asking
@@ -89,19 +95,23 @@ __all__ = [
     "Answered",
     "Asking",
     "AssistantTurn",
+    "AsyncClosableGenerator",
     "CallIds",
     "ChainSettings",
     "ClientPair",
     "ClientSettings",
+    "ClosableGenerator",
     "ConnectionSettings",
     "HealthBoard",
     "LeftOut",
     "Restorer",
     "URLCitation",
+    "after_fork",
     "answer_text",
     "arguments_text",
     "ask_in_turn",
     "assistant_turn",
+    "async_closable",
     "attempts_of",
     "audio_format",
     "blotted",
@@ -112,9 +122,11 @@ __all__ = [
     "check_setting",
     "check_unknown",
     "classified",
+    "closable",
     "content_parts",
     "cost_of",
     "data_url",
+    "described",
     "encode_body",
     "error_classes",
     "estimate_tokens",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from requesty_core.calls.settings import ClientSettings
@@ -18,6 +19,7 @@ class ClientPair:
     Args:
         transport, async_transport: passed to the clients; ``None`` uses the shared ones.
         names: what the adapter calls these two.
+        framework: the adapter's name in ledgers.
         built: settings that were checked before, instead of ``settings``.
         settings: arguments of :class:`RequestyClient`.
     """
@@ -29,9 +31,10 @@ class ClientPair:
         async_transport: AsyncTransport | AsyncHTTPClient | None = None,
         names: tuple[str, str] = ("transport", "async_transport"),
         built: ClientSettings | None = None,
+        framework: str = "core",
         **settings: Any,
     ) -> None:
-        shared = ClientSettings.build(**settings) if built is None else built
+        shared = replace(ClientSettings.build(**settings) if built is None else built, framework=framework)
         self.settings = shared
         network = shared.network
         sync = None if transport is None else as_transport(transport, network, names[0])

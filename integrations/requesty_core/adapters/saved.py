@@ -69,7 +69,9 @@ def plain_policy(policy: FallbackPolicy | None, *, drop_function: bool = False) 
     if policy.should_fall_back is not None and not drop_function:
         raise ConfigurationError("fallback_policy: should_fall_back is a function and cannot be saved; leave it out")
     fields = _set_fields(policy)
-    fields.pop("should_fall_back", None)
+    # Neither can be saved, and what is remembered of failures need not be.
+    for name in ("should_fall_back", "health"):
+        fields.pop(name, None)
     return fields
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from requesty_core.catalog.catalog import Catalog
+from requesty_core.money.exact import product, total
 
 __all__ = ["BYTES_PER_TOKEN", "USUAL_OUTPUT_TOKENS", "estimate_cost"]
 
@@ -34,4 +35,4 @@ def estimate_cost(catalog: Catalog, model: str, body: Mapping[str, Any], length:
         return None
     if "encoding_format" in body:
         output = 0
-    return info.input_price * (length // BYTES_PER_TOKEN) + info.output_price * max(output, 0)
+    return total((product(info.input_price, length // BYTES_PER_TOKEN), product(info.output_price, max(output, 0))))

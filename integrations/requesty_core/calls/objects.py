@@ -27,6 +27,8 @@ def check_object(value: Any, setting: str) -> Any:
         refuse(setting, value, f"is not {kind} but a class", f"give {value.__name__}(…)")
     if value is not None and not callable(getattr(value, method, None)):
         amount = _amount(value) if setting == "budget" else None
+        if setting == "budget" and isinstance(value, (list, tuple)) and value:
+            give = "give Budgets(…) of them"
         refuse(setting, value, f"is not {kind}", give if amount is None else f"give Budget({amount})")
     return value
 

@@ -65,6 +65,7 @@ class ClientSettings:
     network: NetworkSettings = DEFAULT_NETWORK
     adapt: Adapt = "chain"
     require: Requirements | None = None
+    framework: str = "core"
     health: HealthBoard = field(default_factory=HealthBoard)
     refusals: RefusalMemory = field(default_factory=RefusalMemory)
     line: Line = field(default_factory=Line)
@@ -220,7 +221,8 @@ class ClientSettings:
 
     def accounts(self, call: CallOptions) -> Accounts:
         """Where one call is booked."""
-        return Accounts(self.ledger, self.budget, call.options.tags or (), call.options.trace_id, self._estimate)
+        of, estimate = call.options, self._estimate
+        return Accounts(self.ledger, self.budget, of.tags or (), of.trace_id, estimate, of.user_id, self.framework)
 
     def telemetry(self, operation: str | None, call: CallOptions) -> CallTelemetry:
         """What one call leaves in the log and, if asked for and the operation has a name there, in traces."""

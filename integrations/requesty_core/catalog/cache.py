@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from requesty_core.lifetime import after_fork
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
 from .catalog import Catalog, bundled
@@ -179,3 +180,9 @@ def forget(base_url: str | None = None) -> None:
             _warned.clear()
         else:
             _current.pop(base_url, None)
+
+
+@after_fork
+def _renew() -> None:
+    global _lock
+    _lock = threading.Lock()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 
+from requesty_core.money.exact import product, total
 from requesty_core.money.usage import Usage
 
 from .info import ModelInfo, PriceTier
@@ -37,11 +37,13 @@ def estimate(usage: Usage, model: ModelInfo) -> EstimatedUsage | None:
     cached = prices.input_price if prices.cached_price is None else prices.cached_price
     caching = prices.input_price if prices.caching_price is None else prices.caching_price
     plain = max(usage.input_tokens - usage.cached_tokens - usage.caching_tokens, 0)
-    cost: Decimal = (
-        plain * prices.input_price
-        + usage.cached_tokens * cached
-        + usage.caching_tokens * caching
-        + usage.output_tokens * prices.output_price
+    cost = total(
+        (
+            product(prices.input_price, plain),
+            product(cached, usage.cached_tokens),
+            product(caching, usage.caching_tokens),
+            product(prices.output_price, usage.output_tokens),
+        )
     )
     return EstimatedUsage(
         input_tokens=usage.input_tokens,

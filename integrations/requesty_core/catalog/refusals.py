@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Set
 from typing import Any
 
+from requesty_core.lifetime import renewed_after_fork
+
 __all__ = ["DROPPABLE", "RefusalMemory", "refused_parameter"]
 
 #: Fields that a request can do without: leaving them out changes how the answer is made, not what is asked.
@@ -106,6 +108,10 @@ class RefusalMemory:
         self._models = models
         self._lock = threading.Lock()
         self._refused: OrderedDict[str, frozenset[str]] = OrderedDict()
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def refused(self, model: str) -> frozenset[str]:
         """The fields that this model refused."""

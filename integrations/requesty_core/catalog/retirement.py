@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from requesty_core.lifetime import after_fork
+
 from .cache import live
 from .catalog import RETIRING_WITHIN
 
@@ -14,6 +16,7 @@ __all__ = ["warn_of_retirement"]
 
 _lock = threading.Lock()
 _warned: set[tuple[str, datetime]] = set()
+_MOST_WARNED = 10_000
 
 
 def warn_of_retirement(models: Iterable[str], base_url: str) -> None:
@@ -31,6 +34,8 @@ def warn_of_retirement(models: Iterable[str], base_url: str) -> None:
             continue
         with _lock:
             news = (model, info.retires) not in _warned
+            if len(_warned) >= _MOST_WARNED:
+                _warned.clear()
             _warned.add((model, info.retires))
         if news:
             warnings.warn(_text(model, info.retires), FutureWarning, stacklevel=2)
@@ -40,3 +45,9 @@ def _text(model: str, retires: datetime) -> str:
     left = retires - datetime.now(UTC)
     when = f"retires on {retires:%Y-%m-%d}" if left > timedelta(0) else f"was to retire on {retires:%Y-%m-%d}"
     return f"model: {model} {when}; move to another model (requesty-adapters models lists them)"
+
+
+@after_fork
+def _renew() -> None:
+    global _lock
+    _lock = threading.Lock()

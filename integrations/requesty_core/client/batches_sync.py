@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextvars import copy_context
 from functools import partial
 
 from requesty_core.embeddings.batches import Batch
@@ -20,6 +19,7 @@ from requesty_core.embeddings.vectors import BatchResult
 from requesty_core.errors import ConnectionFailedError, RequestyError
 from requesty_core.exchange.interrupt import Interrupt, Interrupted
 from requesty_core.exchange.unary import UnaryExchange
+from requesty_core.lifetime import start_thread
 
 __all__ = ["BatchExchange", "BatchThreads"]
 
@@ -124,11 +124,7 @@ class BatchThreads:
         most = min(self._run.rules.max_in_flight, len(self._threads) + self._run.queued)
         while len(self._threads) < most:
             # A copy of its own: callables for the key, and callbacks, see the caller's context.
-            thread = threading.Thread(
-                target=copy_context().run, args=(self._work,), name="requesty-embeddings", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+            self._threads.append(start_thread(self._work, name="requesty-embeddings"))
 
     def _work(self) -> None:
         while True:

@@ -6,11 +6,11 @@ is how rate limits are hit. Calls that have to wait are served in turn.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Any
+
+from requesty_core.lifetime import renewed_after_fork
 
 __all__ = ["Line"]
 
@@ -23,7 +23,7 @@ class Line:
         """Guards this object and the runs of the client; notified whenever something has changed."""
         self._count = 0
         self._waiting: dict[object, Callable[[], None] | None] = {}
-        _lines.add(self)
+        renewed_after_fork(self)
 
     def enter(self, who: object, limit: int, wake: Callable[[], None] | None = None) -> bool:
         """Whether one more request of ``who`` may go, if there are to be at most ``limit``; else it stands in line.
@@ -58,7 +58,7 @@ class Line:
             if wake is not None:
                 wake()
 
-    def reset(self) -> None:
+    def _after_fork(self) -> None:
         """A forked process has none of its parent's threads."""
         self.condition = threading.Condition()
         self._count = 0
@@ -69,15 +69,3 @@ class Line:
 
     def __reduce__(self) -> tuple[type[Line], tuple[()]]:
         return Line, ()
-
-
-_lines: weakref.WeakSet[Line] = weakref.WeakSet()
-
-
-def _renew() -> None:
-    for line in tuple(_lines):
-        line.reset()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)

@@ -308,7 +308,7 @@ async def _first(
                 return won
             continue
         request = await prepare(action)
-        running = exchange.begin(action)
+        running = exchange.begin(action, request)
         try:
             return await attempt(request, running)
         except ConfigurationError:

@@ -31,7 +31,10 @@ __all__ = ["RunningAttempt", "phase_of", "rejection", "transport_failure"]
 class RunningAttempt:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "prepared", "reader", "received", "resent_after", "reserved", "send", "started")
+    __slots__ = (
+        *("first_token", "key", "prepared", "reader", "received", "resent_after", "reserved", "send"),
+        *("served_model", "started"),
+    )
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
@@ -43,6 +46,10 @@ class RunningAttempt:
         self.reader: Reader[Any, Any] | None = None
         self.reserved: Decimal | None = None
         """USD set aside in the budget."""
+        self.key: str | None = None
+        """Fingerprint of the key that it is sent with."""
+        self.served_model: str | None = None
+        """The model that the gateway named as having answered."""
         self.prepared: Prepared | None = None
         """The body as this attempt sends it, if it follows the model's rules."""
 

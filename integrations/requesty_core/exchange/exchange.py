@@ -21,8 +21,10 @@ from requesty_core.errors import (
     ErrorResponse,
     RequestyError,
 )
-from requesty_core.money.accounts import Accounts
+from requesty_core.money.accounts import Accounts, is_billed
 from requesty_core.money.usage import Usage, parse_usage
+from requesty_core.network.auth import key_of
+from requesty_core.network.http import Request
 from requesty_core.replies.attempts import Attempt, Phase
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.backoff import parse_retry_after
@@ -34,6 +36,7 @@ from .adaptation import Adaptation
 from .attempt import RunningAttempt, phase_of
 from .body import encode_body
 from .reader import usage_of
+from .under_way import noted, over
 
 __all__ = ["Exchange"]
 
@@ -89,6 +92,11 @@ class Exchange:
         self.telemetry.asked(body)
 
     @property
+    def live(self) -> tuple[RunningAttempt, ...]:
+        """The attempts under way."""
+        return tuple(self._live)
+
+    @property
     def hedge_after(self) -> float | None:
         """Seconds after which :meth:`hedge` may be asked; ``None`` if the call does not hedge."""
         return self._hedge_after
@@ -98,7 +106,7 @@ class Exchange:
         send = self.engine.hedge(self.clock())
         if send is not None and self.accounts.budget is not None:
             try:
-                self.accounts.budget.check()
+                self.accounts.check(send.step.model, self._live[0].key if self._live else None)
             except BudgetExceededError:
                 # The attempt that is under way goes on alone.
                 self.engine.cancelled(send.step.model)
@@ -132,25 +140,28 @@ class Exchange:
             self._encoded = (key, encode_body(sent), prepared)
         return self._encoded[1:]
 
-    def begin(self, send: Send) -> RunningAttempt:
+    def begin(self, send: Send, request: Request | None = None) -> RunningAttempt:
         """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be."""
-        reserved = self._reserve(send)
+        key = None if request is None else key_of(request)
+        reserved = self._reserve(send, key)
         if self._observer is not None:
             if self._last_failed is not None and self._last_failed != send.step.model:
                 self._tell(FellBack(self._last_failed, send.step.model))
             self._tell(AttemptStarted(send.step.model, send.number))
         running = RunningAttempt(send, self.clock())
-        running.reserved = reserved
+        running.reserved, running.key = reserved, key
         if self._adaptation is not None and self._body is not None:
             running.prepared = self._content(self._body, send)[1]
+        if not self._live:
+            noted(self)
         self._live.append(running)
         return running
 
-    def _reserve(self, send: Send) -> Decimal | None:
+    def _reserve(self, send: Send, key: str | None) -> Decimal | None:
         if self.accounts.budget is None:
             return None
         try:
-            return self.accounts.reserve(self._estimate(send))
+            return self.accounts.reserve(send.step.model, self._estimate(send), key)
         except BudgetExceededError as error:
             self.engine.cancelled(send.step.model)
             error.attempts = tuple(self.attempts)
@@ -197,9 +208,10 @@ class Exchange:
                 error.retry_after = parse_retry_after(received.headers, time.time())
         self.telemetry.clean(error)
         usage = error.partial.usage if error.partial is not None else None
+        running.served_model = getattr(error.partial, "served_model", None)
         if usage is None and isinstance(error.body, dict):
             usage = parse_usage(error.body.get("usage"))
-        phase, estimate = self._book_unfinished(running, usage, error)
+        phase, estimate = self._unfinished(running, usage, error)
         if self.is_sent_once and phase in ("sent", "answering"):
             self.engine.give_up(running.model, error)
         elif others_running or not self._is_refusal(running, error) or not self.engine.again(running.model, error):
@@ -235,26 +247,21 @@ class Exchange:
 
     def cancel(self, running: RunningAttempt, usage: Usage | None = None) -> None:
         """An attempt was given up: lost a race, or the caller stopped."""
-        phase, estimate = self._book_unfinished(running, usage)
+        phase, estimate = self._unfinished(running, usage)
         if running.reader is not None:
             running.reader.is_over = True
         self.engine.cancelled(running.model)
         self._record(running, self._attempt(running, "cancelled", usage, phase, estimate))
 
-    def _book_unfinished(
+    def _unfinished(
         self, running: RunningAttempt, usage: Usage | None, error: RequestyError | None = None
     ) -> tuple[Phase, Decimal | None]:
-        """Book an attempt that did not end well: what was told of its usage, and as unknown if it may have been billed
-        without a word of it. Returns how far it came and, if its cost is unknown, what it probably cost.
+        """How far an attempt came that did not end well and, if it may have been billed an unknown amount, what it
+        probably cost.
         """
         phase = phase_of(running, error)
-        self.accounts.release(running.reserved)
-        estimate = None
-        if usage is not None or phase in ("sent", "answering"):
-            if usage is None or usage.cost is None:
-                estimate = self._estimate(running.send)
-            self.accounts.book(running.model, usage, estimate)
-        return phase, estimate
+        is_unknown = is_billed(phase, usage) and (usage is None or usage.cost is None)
+        return phase, self._estimate(running.send) if is_unknown else None
 
     def stop(self) -> None:
         """The call is over, however it ended. Attempts still under way were given up by the caller."""
@@ -263,12 +270,11 @@ class Exchange:
                 self.cancel(running, None if running.reader is None else usage_of(running.reader))
         self.engine.close()
         self.telemetry.end()
+        over(self)
 
     def succeed(self, running: RunningAttempt, usage: Usage | None) -> None:
         """An attempt answered."""
         self.engine.succeeded(running.model)
-        self.accounts.release(running.reserved)
-        self.accounts.book(running.model, usage)
         self._record(running, self._attempt(running, "ok", usage))
 
     def _attempt(
@@ -298,5 +304,12 @@ class Exchange:
     def _record(self, running: RunningAttempt, attempt: Attempt) -> None:
         self._live.remove(running)
         self.attempts.append(attempt)
+        self.accounts.settle(
+            running.reserved,
+            attempt,
+            key=running.key,
+            served_model=running.served_model,
+            provider=None if running.received is None else running.received.provider,
+        )
         self.telemetry.attempt(attempt)
         self._tell(AttemptFinished(attempt))

@@ -7,10 +7,10 @@ import queue
 import socket
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.lifetime import start_thread
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import Request, Response, Transport
 from requesty_core.network.settings import network_of
@@ -133,7 +133,7 @@ class _Race(Generic[H]):
         request = self._prepare(send)
         racer = RacingAttempt(self._transport)
         post = racer.attach(request).handle_request
-        run = self._exchange.begin(send)
+        run = self._exchange.begin(send, request)
         self._running[send.number] = (run, racer)
 
         def work() -> None:
@@ -147,7 +147,7 @@ class _Race(Generic[H]):
                 result.close()
 
         # Hooks and key callables see the caller's context variables.
-        threading.Thread(target=copy_context().run, args=(work,), name="requesty-hedge", daemon=True).start()
+        start_thread(work, name="requesty-hedge")
 
     def winner(self) -> H | None:
         """What answers first, more attempts being started meanwhile; ``None`` if every attempt failed."""

@@ -43,7 +43,7 @@ async def race(
 
     async def start(send: Send) -> None:
         request = await prepare(send)
-        run = exchange.begin(send)
+        run = exchange.begin(send, request)
         running[asyncio.ensure_future(_as_coroutine(attempt(request, run)))] = run
 
     await start(first)

@@ -72,6 +72,7 @@ class StreamExchange(Exchange, Generic[E, R]):
 
     def complete(self, reader: Reader[E, R], reply: R) -> Sequence[E]:
         """The attempt ended well; returns the stream's last events."""
+        reader.running.served_model = getattr(reply, "served_model", None)
         self.succeed(reader.running, reply.usage)
         self.telemetry.answered(reply)
         self.reply = reader.accumulator.with_attempts(reply, tuple(self.attempts))

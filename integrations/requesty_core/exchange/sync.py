@@ -325,7 +325,7 @@ def _first(
                 return won
             continue
         request = prepare(action)
-        running = exchange.begin(action)
+        running = exchange.begin(action, request)
         try:
             if interrupt is None:
                 return attempt(post, request, running)

@@ -69,6 +69,7 @@ class UnaryExchange(Exchange, Generic[T]):
     def complete(self, running: RunningAttempt, answer: tuple[T, Usage | None]) -> T:
         """The answer read from ``running`` is the call's result."""
         result, usage = answer
+        running.served_model = getattr(result, "served_model", None)
         self.succeed(running, usage)
         self.telemetry.answered(result)
         return result if self._finish is None else self._finish(result, tuple(self.attempts))

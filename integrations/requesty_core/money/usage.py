@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from .exact import total
+
 __all__ = [
     "Usage",
     "count",
@@ -45,7 +47,7 @@ def count(value: object) -> int:
 def _add_money(left: Decimal | None, right: Decimal | None) -> Decimal | None:
     if left is None or right is None:
         return None
-    return left + right
+    return total((left, right))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,10 @@ class Usage:
 
 def sum_usage(usages: Iterable[Usage]) -> Usage | None:
     """The usages added together, ``None`` for none. The cost is ``None`` as soon as one of them is unknown."""
-    total: Usage | None = None
+    whole: Usage | None = None
     for usage in usages:
-        total = usage if total is None else total + usage
-    return None if total is None else replace(total, raw=total.raw)
+        whole = usage if whole is None else whole + usage
+    return None if whole is None else replace(whole, raw=whole.raw)
 
 
 def parse_usage(raw: object) -> Usage | None:

@@ -6,12 +6,13 @@ Any number of callers that ask for the same name at once share one thread.
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from requesty_core.lifetime import after_fork, start_thread
 
 __all__ = ["STAGGER_SECONDS", "Address", "Found", "lookup", "new_socket", "numeric", "start_lookup"]
 
@@ -86,7 +87,7 @@ def start_lookup(host: str, port: int, tell: Callable[[Found], None]) -> None:
             others.append(tell)
             return
         _asked[key] = [tell]
-    threading.Thread(target=_answer, args=key, name="requesty-addresses", daemon=True).start()
+    start_thread(_answer, *key, name="requesty-addresses", serves_all=True)
 
 
 def _answer(host: str, port: int) -> None:
@@ -117,12 +118,9 @@ def _in_order(found: Iterable[tuple[int, int, int, str, Any]]) -> list[Address]:
     return order
 
 
+@after_fork
 def _renew() -> None:
     # Neither the threads nor whoever asked them live on in a child process.
     global _lock
     _lock = threading.Lock()
     _asked.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from .aio_connection import Connection, converse, open_connection
 from .cycle import Cycle, Outgoing
 from .http import AsyncByteStream, AsyncTransport, ConnectError, ConnectTimeout, PoolTimeout, Request, Response
-from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool
+from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool, origin_of
 from .sync import NO_DESCRIPTORS
 
 __all__ = ["LoopTransport"]
@@ -45,11 +45,26 @@ class LoopTransport(AsyncTransport):
         """Connections kept for the next request."""
         return self._pool.idle_count
 
+    async def warm(self, request: Request, connections: int) -> int:
+        """Have so many idle connections to where ``request`` would go; returns how many were opened for that.
+
+        Raises the HTTP library's own exceptions.
+        """
+        origin, outgoing, opened = origin_of(request), Outgoing(request, b""), 0
+        while len(self._idle.get(origin, ())) < connections and self._pool.reserve():
+            self._in_flight += 1
+            try:
+                connection = await self._open(origin, outgoing)
+            except BaseException:
+                self._in_flight -= 1
+                raise
+            self.release(origin, connection, reusable=True)
+            opened += 1
+        return opened
+
     async def handle_async_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
-        url = request.url
-        tls = url.scheme == "https"
-        origin: Origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if tls else 80))
+        origin = origin_of(request)
         outgoing = Outgoing(request, await request.aread())
         self._in_flight += 1
         try:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable
+
+from requesty_core.lifetime import after_fork, start_thread
 
 __all__ = ["NO_ALARM", "Alarm", "set_alarm"]
 
@@ -49,7 +50,14 @@ class Alarm:
                 callback()
 
 
-NO_ALARM = Alarm(lambda: None)
+class _NoAlarm(Alarm):
+    """Shared by every call without a limit, so it has nothing that threads would wait for each other at."""
+
+    def cancel(self) -> None:
+        pass
+
+
+NO_ALARM: Alarm = _NoAlarm(lambda: None)
 """Stands where no limit was asked for; it is never scheduled."""
 
 
@@ -66,8 +74,7 @@ class _Clock:
         with self._condition:
             heapq.heappush(self._heap, (when, next(self._numbers), alarm))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="requesty-deadlines", daemon=True)
-                self._thread.start()
+                self._thread = start_thread(self._run, name="requesty-deadlines", serves_all=True)
             elif self._heap[0][2] is alarm:
                 self._condition.notify()
 
@@ -97,14 +104,11 @@ class _Clock:
 _clock = _Clock()
 
 
+@after_fork
 def _renew() -> None:
     # Threads do not survive a fork.
     global _clock
     _clock = _Clock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
 
 
 def set_alarm(seconds: float, callback: Callable[[], None]) -> Alarm:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 
 from requesty_core.settings.config import ApiKey
+from requesty_core.settings.fingerprint import key_fingerprint
 
 from .http import Auth, Request, Response
 
-__all__ = ["RequestyAuth"]
+__all__ = ["RequestyAuth", "key_of"]
 
 
 class RequestyAuth(Auth):
@@ -30,3 +31,9 @@ class RequestyAuth(Auth):
         """Set the header, awaiting an asynchronous key callable if there is one."""
         request.headers["Authorization"] = f"Bearer {await self._api_key.aget()}"
         yield request
+
+
+def key_of(request: Request) -> str | None:
+    """The fingerprint of the key that a request carries; ``None`` if it carries none."""
+    header = request.headers.get("Authorization")
+    return None if header is None else key_fingerprint(header.removeprefix("Bearer "))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
 from typing import Generic, Protocol, TypeVar
+
+from requesty_core.lifetime import start_thread
 
 from .deadlines import seconds_left
 from .http import ReadTimeout
@@ -44,7 +45,7 @@ class _Errand(Generic[R]):
 
     def run(self, seconds: float) -> R:
         # Hooks see the caller's context variables.
-        threading.Thread(target=copy_context().run, args=(self._work,), name="requesty-send", daemon=True).start()
+        start_thread(self._work, name="requesty-send")
         try:
             self._has_ended.wait(seconds)
         finally:

@@ -26,7 +26,7 @@ class Sweeper:
         lock: held around every use of the pool.
     """
 
-    def __init__(self, pool: Pool[Connection], lock: threading.Lock) -> None:
+    def __init__(self, pool: Pool[Connection], lock: threading.RLock) -> None:
         self._pool = pool
         self._lock = lock
         self._is_set = False

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.lifetime import after_fork
 
 from .aio import LoopTransport
 from .http import AsyncTransport
@@ -131,12 +132,9 @@ async def _begin(loop: asyncio.AbstractEventLoop) -> _LoopState:
     return state
 
 
+@after_fork
 def _renew() -> None:
     # Connections of the parent process are the parent's to close.
     global _lock
     _lock = threading.Lock()
     _states.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.lifetime import renewed_after_fork
 from requesty_core.settings.checks import shown
 
 from .callers import AsyncClientTransport, ClientTransport, as_async_transport, as_transport
@@ -111,6 +112,11 @@ class _MadeTransport(Transport):
         self._side = side
         self._lock = threading.Lock()
         self._client: Any = None
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._client = None
 
     def handle_request(self, request: Request) -> Response:
         with self._lock:

@@ -13,6 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 from requesty_core.errors import ConfigurationError
 
+from .http import Request
+
 __all__ = [
     "KEEP_CONNECTIONS",
     "KEEP_SECONDS",
@@ -35,6 +37,12 @@ REAP_SECONDS = 1.0
 
 Origin = tuple[str, str, int]
 """Scheme, host, port."""
+
+
+def origin_of(request: Request) -> Origin:
+    """Where a request goes."""
+    url = request.url
+    return url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80)
 
 
 class Keepable(Protocol):
@@ -99,6 +107,10 @@ class Pool(Generic[C]):
         self.idle: dict[Origin, list[C]] = {}
         self.open = 0
         """Connections open or about to be opened, the idle ones included."""
+
+    def emptied(self) -> Pool[C]:
+        """A pool like this one, without its connections."""
+        return Pool(self._most, self._keep)
 
     @property
     def limit(self) -> int:

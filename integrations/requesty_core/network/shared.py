@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.lifetime import after_fork
 
 from .aio import LoopTransport
 from .callers import AsyncClientTransport, ClientTransport
@@ -168,6 +169,7 @@ def _close() -> None:
     _shared.clear()
 
 
+@after_fork
 def _forget() -> None:
     # A child process must not talk over its parent's connections.
     global _lock
@@ -176,5 +178,3 @@ def _forget() -> None:
 
 
 atexit.register(_close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

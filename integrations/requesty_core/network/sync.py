@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from requesty_core.lifetime import renewed_after_fork
+
 from .cycle import Cycle, Outgoing
 from .http import ConnectError, PoolTimeout, Request, Response, SyncByteStream, Transport
 from .idle import Sweeper, is_good
-from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter
+from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter, origin_of
 from .sync_connection import Connection, converse, open_connection, read
 
 __all__ = ["SocketTransport"]
@@ -39,8 +41,18 @@ class SocketTransport(Transport):
         self, tls: Callable[[], ssl.SSLContext], *, keep: int | None = None, max_connections: int | None = None
     ) -> None:
         self._tls = tls
-        self._lock = threading.Lock()
+        # A signal handler may close a stream in the thread that holds it.
+        self._lock = threading.RLock()
         self._pool: Pool[Connection] = Pool(max_connections, KEEP_CONNECTIONS if keep is None else keep)
+        self._idle = self._pool.idle
+        self._in_flight = 0
+        self._sweeper = Sweeper(self._pool, self._lock)
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # The connections are the parent's; a child that closed them would end TLS for both.
+        self._lock = threading.RLock()
+        self._pool = self._pool.emptied()
         self._idle = self._pool.idle
         self._in_flight = 0
         self._sweeper = Sweeper(self._pool, self._lock)
@@ -57,11 +69,13 @@ class SocketTransport(Transport):
         with self._lock:
             return self._pool.idle_count
 
+    def warm(self, request: Request, connections: int) -> int:
+        """Have so many idle connections to where ``request`` would go; returns how many were opened for that."""
+        return _warmed(self, request, connections)
+
     def handle_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
-        url = request.url
-        tls = url.scheme == "https"
-        origin: Origin = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if tls else 80))
+        origin = origin_of(request)
         outgoing = Outgoing(request, request.read())
         with self._lock:
             self._in_flight += 1
@@ -220,6 +234,7 @@ class _Body(SyncByteStream):
         self._cycle = cycle
         self._first = first
         self._open = True
+        self._pool = transport._pool
 
     def __iter__(self) -> Iterator[bytes]:
         connection, cycle = self._connection, self._cycle
@@ -245,4 +260,25 @@ class _Body(SyncByteStream):
         """Give the connection back."""
         if self._open:
             self._open = False
+            if self._pool is not self._transport._pool:
+                # It was begun before a fork: the connection and its place are the parent's.
+                self._connection.close()
+                return
             self._transport.release(self._origin, self._connection, reusable=self._cycle.is_reusable)
+
+
+def _warmed(transport: SocketTransport, request: Request, connections: int) -> int:
+    origin, outgoing, opened = origin_of(request), Outgoing(request, b""), 0
+    while len(transport._idle.get(origin, ())) < connections:
+        with transport._lock:
+            if not transport._pool.reserve():
+                break
+            transport._in_flight += 1
+        try:
+            connection = transport._open(origin, outgoing)
+        except BaseException:
+            transport._done()
+            raise
+        transport.release(origin, connection, reusable=True)
+        opened += 1
+    return opened

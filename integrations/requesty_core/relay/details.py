@@ -77,6 +77,11 @@ class Relayed:
         whoever takes it must not read the body too."""
 
     @property
+    def served_model(self) -> str | None:
+        """The model the gateway names."""
+        return getattr(self.reply, "served_model", None)
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The attempts so far."""
         return tuple(self._exchange.attempts)

@@ -88,7 +88,7 @@ class FallbackEngine:
         self._policy = policy
         self._timeouts = timeouts
         self._default_retries = max_retries if len(steps) == 1 else 0
-        self._health = health
+        self._health = health = policy.health or health
         self._random = random
         self._deadline: float | None = None
         self._index = -1

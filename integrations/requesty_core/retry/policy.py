@@ -10,6 +10,7 @@ from requesty_core.settings.checks import shown
 from requesty_core.settings.config import check_count, check_seconds
 
 from .backoff import RetryPolicy
+from .health import HealthBoard
 
 __all__ = ["FallbackPolicy"]
 
@@ -48,6 +49,7 @@ class FallbackPolicy:
         cooldown_after: failures in a row that start the cool-down.
         hedge_after: seconds without a first token after which the next step is started beside the running one.
         should_fall_back: decides for an error whether the next step may be tried, in place of the built-in list.
+        health: what is remembered of failures, to be shared by several clients; by default each has a board of its own.
     """
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -57,8 +59,13 @@ class FallbackPolicy:
     cooldown_after: int = 1
     hedge_after: float | None = None
     should_fall_back: Callable[[RequestyError], bool] | None = None
+    health: HealthBoard | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.health is not None and not isinstance(self.health, HealthBoard):
+            raise ConfigurationError(
+                f"fallback.health: {shown(self.health)} is not a HealthBoard; give HealthBoard(), once for all clients"
+            )
         check_seconds(self.deadline, "fallback.deadline")
         check_seconds(self.hedge_after, "fallback.hedge_after")
         if self.cooldown != 0:

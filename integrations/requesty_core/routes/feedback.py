@@ -10,6 +10,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply
 from requesty_core.telemetry.events import logger
+from requesty_core.telemetry.words import described
 
 from .requests import RouteRequest, path_join, route_request
 
@@ -58,5 +59,5 @@ def _thumbs(rating: Thumbs | float | str | None, helpful: bool | None) -> Thumbs
 
 def not_sent(error: Exception) -> bool:
     """What to answer after a failure; it is logged."""
-    logger.warning("feedback was not sent: %s", error)
+    logger.warning("feedback was not sent: %s", described(error))
     return False

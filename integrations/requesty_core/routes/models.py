@@ -9,8 +9,10 @@ from typing import Any
 
 from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, read_models
 from requesty_core.errors import MalformedResponseError, RequestyError
+from requesty_core.lifetime import renewed_after_fork
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.telemetry.events import logger
+from requesty_core.telemetry.words import described
 
 __all__ = ["TIME_TO_LIVE", "KeptCatalog", "fetched_catalog", "no_managed", "read_entries", "read_model_list"]
 
@@ -44,6 +46,10 @@ class KeptCatalog:
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
         self._until = 0.0
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def fresh(self) -> Catalog | None:
         """The catalogue, if its time has not passed."""
@@ -58,11 +64,13 @@ class KeptCatalog:
 
     def fallback(self, error: RequestyError) -> Catalog:
         """What to answer with when the gateway cannot: the last catalogue, else the bundled snapshot."""
-        logger.warning("models: using %s (%s)", "the last catalogue" if self._catalog else "the bundled one", error)
+        logger.warning(
+            "models: using %s (%s)", "the last catalogue" if self._catalog else "the bundled one", described(error)
+        )
         return self._catalog or bundled()
 
 
 def no_managed(error: RequestyError) -> list[Any]:
     """What stands for the managed models where the gateway does not list them."""
-    logger.info("models: no managed models (%s)", error)
+    logger.info("models: no managed models (%s)", described(error))
     return []

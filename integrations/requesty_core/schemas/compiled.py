@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.lifetime import renewed_after_fork
 
 from .flat import Flattener, NoFormError
 from .limits import oversize
@@ -187,6 +188,10 @@ class _Cache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._kept: OrderedDict[bytes, CompiledSchema] = OrderedDict()
+        self._lock = Lock()
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
         self._lock = Lock()
 
     def get(self, key: bytes) -> CompiledSchema:

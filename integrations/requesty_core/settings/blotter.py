@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from requesty_core.lifetime import renewed_after_fork
+
 __all__ = ["Blotter", "blotted"]
 
 BLOT = "**********"
@@ -29,12 +31,16 @@ class Blotter:
         more: what else is a key now, such as the environment's.
     """
 
-    __slots__ = ("_keys", "_lock", "_more")
+    __slots__ = ("__weakref__", "_keys", "_lock", "_more")
 
     def __init__(self, more: Callable[[], str | None]) -> None:
         self._keys: dict[str, None] = {}
         self._lock = threading.Lock()
         self._more = more
+        renewed_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def add(self, key: str) -> None:
         """A key is used from now on, or was."""

@@ -13,6 +13,7 @@ from requesty_core.replies.attempts import Attempt
 from requesty_core.settings.blotter import Blotter, blotted
 
 from .events import logger
+from .words import described, described_as
 
 __all__ = ["CallTelemetry", "check_tracing"]
 
@@ -118,7 +119,7 @@ class CallTelemetry:
                 attempt.number,
                 attempt.model,
                 attempt.latency,
-                attempt.error,
+                described_as(attempt.error_class, attempt.status, attempt.error),
                 attempt.request_id,
             )
         else:
@@ -141,7 +142,7 @@ class CallTelemetry:
 
     def failed(self, error: RequestyError) -> None:
         """The call failed for good."""
-        logger.info("call failed: %s: %s", type(error).__name__, error.message)
+        logger.info("call failed: %s", described(error))
         if self._span is not None:
             self._span.failed(error)
 

@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 
 from requesty_core._version import __version__
 from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.money.exact import total
 from requesty_core.money.usage import Usage
 from requesty_core.replies.attempts import Attempt, attempt_dict
 
 from .content import answer_content, request_content
 from .metrics import Metrics
 from .request import request_attributes
+from .words import plain_word
 
 __all__ = ["CallSpan", "wants_content"]
 
@@ -138,7 +140,7 @@ class CallSpan:
         message = getattr(reply, "message", None)
         finish = getattr(message, "finish_reason", None) or _native_finish(reply)
         if finish:
-            self._running().set_attribute("gen_ai.response.finish_reasons", [finish])
+            self._running().set_attribute("gen_ai.response.finish_reasons", [plain_word(finish)])
 
     def failed(self, error: RequestyError) -> None:
         """The call failed; what had arrived is recorded."""
@@ -163,7 +165,7 @@ class CallSpan:
         if self._left is not None and self._failure is None and self._served is None:
             _set(span, _usage_attributes(self._left))
         if self._costs and None not in self._costs:
-            span.set_attribute("requesty.total_cost", float(sum(c for c in self._costs if c is not None)))
+            span.set_attribute("requesty.total_cost", float(total(c for c in self._costs if c is not None)))
         seconds = time.monotonic() - self._began
         first = self._first_token if self._body.get("stream") is True else None
         _set(span, {"gen_ai.response.time_to_first_chunk": first})

@@ -14,7 +14,7 @@ from requesty_emulator.gateway.connection import Connection
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.faults import Fault
 from requesty_emulator.gateway.guardrails import mask_json
-from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, now
+from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, WorkedAnswer, now
 from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.gateway.state import Key
 from requesty_emulator.models.model import Model
@@ -39,6 +39,7 @@ class Call:
         self.query_string = ""
         self.body: dict[str, Any] = {}
         self._billed = False
+        self.worked: WorkedAnswer | None = None
 
     @property
     def settings(self) -> Settings:
@@ -90,6 +91,23 @@ class Call:
         value = self.body.get("requesty")
         return value if isinstance(value, dict) else {}
 
+    @property
+    def user_id(self) -> str | None:
+        """The end user that the request names."""
+        return self.requesty.get("user_id") or self.body.get("user")
+
+    def work(self) -> None:
+        """Note that the answer was worked for, whatever becomes of it on the wire."""
+        if self.model is not None and self.key is not None:
+            cost = self.usage.cost
+            self.worked = WorkedAnswer(self.record.request_id, self.key.id, self.model.id, self.user_id, cost)
+            self.core.state.work(self.worked)
+
+    def delivered(self) -> None:
+        """Note that the answer was sent to its end."""
+        if self.worked is not None:
+            self.worked.delivered = True
+
     def settle(self, share: float = 1.0) -> None:
         """Bill the call once. ``share`` is the part of the output that was delivered before the client left."""
         if self._billed or self.model is None or self.key is None:
@@ -102,6 +120,8 @@ class Call:
             usage.price(self.model)
         record = self.record
         record.cost = usage.cost
+        if self.worked is not None:
+            self.worked.billed = usage.cost
         record.usage = usage.chat()
         meta = self.requesty
         self.core.state.bill(
@@ -116,7 +136,7 @@ class Call:
                 spend=usage.cost,
                 input_tokens=usage.prompt,
                 output_tokens=usage.completion,
-                user_id=meta.get("user_id") or self.body.get("user"),
+                user_id=self.user_id,
                 trace_id=meta.get("trace_id"),
                 origin_title=record.headers.get("x-title"),
                 tags=tuple(meta.get("tags") or ()),

@@ -48,6 +48,10 @@ def error_reply(error: GatewayError, style: str) -> Reply:
 async def deliver(call: Call, reply: Reply, send: Send) -> None:
     """Send a reply, disturbed as the call's fault says."""
     fault, connection = call.fault, call.connection
+    # What ends in an error is not billed, however far it came.
+    is_error = fault.html or fault.error_in_200 is not None or (reply.events is not None and bool(fault.error_event))
+    if reply.billable and not is_error:
+        call.work()
     if not await connection.pause(fault.delay + call.settings.delay):
         call.record.disconnected = True
         return
@@ -84,6 +88,8 @@ async def _send_whole(call: Call, status: int, data: bytes, headers: dict[str, s
         connection.abort()
         return
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+    if not fault.malformed_json and not connection.lost:
+        call.delivered()
 
 
 def _disturb(call: Call, reply: Reply) -> Reply:
@@ -150,6 +156,8 @@ async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send)
         else:
             if ending == "end":
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+                if completes and fault.truncate_after_chunks is None and not fault.malformed_json:
+                    call.delivered()
                 return
             if ending == "abort":
                 connection.abort()

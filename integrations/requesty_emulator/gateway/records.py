@@ -102,6 +102,23 @@ class LedgerEntry:
         return str(getattr(self, group_by, None) or "")
 
 
+@dataclass(slots=True)
+class WorkedAnswer:
+    """An answer that the gateway worked for, whether or not any of it arrived.
+
+    ``cost`` is what the whole answer costs, ``billed`` what was billed of it; ``delivered`` is whether it was sent to
+    its end, usage included.
+    """
+
+    request_id: str
+    key_id: str
+    model: str
+    user_id: str | None
+    cost: Decimal
+    billed: Decimal = Decimal(0)
+    delivered: bool = False
+
+
 def now() -> datetime:
     """Current time, UTC."""
     return datetime.now(UTC)

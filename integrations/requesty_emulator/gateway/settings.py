@@ -49,6 +49,8 @@ class Settings:
     chunk_delay: float = 0.0
     #: Seconds before the first byte of every answer.
     delay: float = 0.0
+    #: Seconds after which a connection without a request is closed; read when the server starts.
+    keep_alive: float = 75.0
     #: Send the four ``x-requesty-*`` headers.
     requesty_headers: bool = True
     #: Factor on policy back-off so that tests do not wait 500 ms, 1 s, 2 s.

@@ -14,7 +14,7 @@ from typing import Any
 from requesty_emulator.errors import GatewayError
 from requesty_emulator.gateway.billing import PromptCache
 from requesty_emulator.gateway.policy import Policy
-from requesty_emulator.gateway.records import LedgerEntry, now
+from requesty_emulator.gateway.records import LedgerEntry, WorkedAnswer, now
 from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.models.model import Model
 
@@ -101,6 +101,7 @@ class State:
         self.policies: dict[str, Policy] = {}
         self.models: dict[str, Model] = {}
         self.ledger: list[LedgerEntry] = []
+        self.worked: list[WorkedAnswer] = []
         self.feedback: dict[str, dict[str, Any]] = {}
         self.response_ids: set[str] = set()
         self.conversations: dict[str, list[dict[str, Any]]] = {}
@@ -121,6 +122,7 @@ class State:
         """Forget what was billed and cached, keep keys and groups."""
         with self.lock:
             self.ledger.clear()
+            self.worked.clear()
             self.prompt_cache.clear()
             self.feedback.clear()
 
@@ -191,6 +193,11 @@ class State:
         """Write one billed call into the ledger."""
         with self.lock:
             self.ledger.append(entry)
+
+    def work(self, answer: WorkedAnswer) -> None:
+        """Note an answer that was worked for."""
+        with self.lock:
+            self.worked.append(answer)
 
     @property
     def billed(self) -> Decimal:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.policy import Policy
-from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest
+from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, WorkedAnswer
 from requesty_emulator.gateway.state import State
 
 
@@ -65,6 +66,25 @@ class Inspection:
     def billed(self) -> Decimal:
         """USD billed since the start or the last :meth:`clear`."""
         return self.state.billed
+
+    @property
+    def worked(self) -> list[WorkedAnswer]:
+        """Every answer that was worked for, billed and delivered or not; refusals are none."""
+        return self.state.worked
+
+    def lost(self, seen: Iterable[str] | None = None) -> list[WorkedAnswer]:
+        """Answers that were worked for and whose usage never reached the client: what a gateway *would* bill for them.
+
+        ``seen`` are the request ids whose usage the client has, which alone knows what it read; without it, an answer
+        is lost that was not sent to its end.
+        """
+        known = None if seen is None else frozenset(seen)
+        with self.state.lock:
+            return [
+                one
+                for one in self.state.worked
+                if (not one.delivered if known is None else one.request_id not in known)
+            ]
 
     @property
     def active_streams(self) -> int:

@@ -17,7 +17,7 @@ from requesty_emulator.gateway.connection import WireProtocol
 class Server(uvicorn.Server):
     """uvicorn without its polling loop and signal handling: starts and stops within milliseconds."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, keep_alive: float) -> None:
         config = uvicorn.Config(
             app,
             http=WireProtocol,
@@ -29,7 +29,7 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=75,
+            timeout_keep_alive=keep_alive,  # type: ignore[arg-type]  # it goes to the loop's clock as it is
             h11_max_incomplete_event_size=256 * 1024,
             backlog=2048,
         )

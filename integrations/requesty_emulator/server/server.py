@@ -63,7 +63,7 @@ class GatewayEmulator(Inspection, Scripting):
             raise RuntimeError("the emulator is already running")
         sock = listen(self.host, self.port)
         self.port = sock.getsockname()[1]
-        self._server = Server(self.app)
+        self._server = Server(self.app, self.settings.keep_alive)
         self._thread = threading.Thread(
             target=self._server.run_in_thread, args=(sock,), name="requesty-emulator", daemon=True
         )

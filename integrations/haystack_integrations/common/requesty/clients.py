@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from haystack.utils import Secret
 
+from requesty_core.adapters import after_fork
+
 if TYPE_CHECKING:
     from requesty_core.adapters import ClientPair
 
@@ -18,6 +20,12 @@ KEY = Secret.from_env_var("REQUESTY_API_KEY")
 
 # One lock for all components: opening takes microseconds, and a lock per component could not be copied or pickled.
 _OPENING = threading.Lock()
+
+
+@after_fork
+def _renew() -> None:
+    global _OPENING
+    _OPENING = threading.Lock()
 
 
 _HTTP = "http_client_kwargs"
@@ -64,7 +72,8 @@ class Clients:
                 if self._made is None and self._http:
                     self._made = made_transports(self._http, _HTTP)
                 sync, aio = self._made or (None, None)
-                self._pair = ClientPair(built=self._built.with_key(key), transport=sync, async_transport=aio)
+                built = self._built.with_key(key)
+                self._pair = ClientPair(built=built, transport=sync, async_transport=aio, framework="haystack")
             return self._pair
 
     def close(self) -> None:

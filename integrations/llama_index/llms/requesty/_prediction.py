@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from copy import deepcopy
 from typing import Any
 
+from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.bridge.pydantic import BaseModel, ConfigDict
 from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -14,6 +15,7 @@ from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 
+from requesty_core.adapters import async_closable, closable
 from requesty_core.catalog import supports_schema
 
 from ._fields import ChatSettings
@@ -29,6 +31,11 @@ class PredictingLLM(ChatSettings, FunctionCallingLLM):
     """An LLM whose ``structured_predict`` and ``as_structured_llm`` ask the way its models understand best."""
 
     model_config = ConfigDict(defer_build=True)
+
+    def _turn(self, prompt: str, formatted: bool) -> list[ChatMessage]:
+        """A completion prompt as the conversation it becomes."""
+        text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
+        return [ChatMessage(role=MessageRole.USER, content=text)]
 
     def _program(self, output_cls: type[BaseModel], prompt: BasePromptTemplate) -> Any:
         """What makes the object: a :class:`Structured`, or core's program for one of its modes of further packages."""
@@ -75,6 +82,28 @@ class PredictingLLM(ChatSettings, FunctionCallingLLM):
         """Async :meth:`structured_predict`."""
         _started(output_cls, prompt, prompt_args)
         return _ended(await self._program(output_cls, prompt).acall(llm_kwargs=llm_kwargs, **prompt_args))
+
+    @closable
+    def stream_structured_predict(
+        self,
+        output_cls: type[Any],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Any]:
+        """Ever fuller objects, the last one validated."""
+        return super().stream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+
+    @async_closable
+    async def astream_structured_predict(
+        self,
+        output_cls: type[Any],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Any]:
+        """Async :meth:`stream_structured_predict`; awaiting it gives the generator."""
+        return await super().astream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
 
     def _structured_stream_call(
         self,

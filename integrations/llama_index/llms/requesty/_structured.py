@@ -13,7 +13,7 @@ from llama_index.core.output_parsers.pydantic import PydanticOutputParser
 from llama_index.core.program.utils import create_flexible_model
 from llama_index.core.prompts import BasePromptTemplate
 
-from requesty_core.adapters import json_schema_format
+from requesty_core.adapters import async_closable, closable, json_schema_format
 from requesty_core.schemas import AnswerFormatError, CompiledSchema, compile_class, read_answer
 
 from ._streams import PartialJSON
@@ -110,6 +110,7 @@ class Structured:
         """Async :meth:`__call__`."""
         return self._read(await self._llm.achat(**self._call(llm_kwargs, prompt_args)))
 
+    @closable
     def stream_call(self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any) -> Generator[BaseModel]:
         """Ever fuller objects (every field optional until it came), at last the validated one."""
         partial = _Partial(self._output_cls, self._compiled, by_tool=self._mode == "tools")
@@ -119,6 +120,7 @@ class Structured:
             last = response
         yield self._read(last)
 
+    @async_closable
     async def astream_call(
         self, *, llm_kwargs: Mapping[str, Any] | None = None, **prompt_args: Any
     ) -> AsyncGenerator[BaseModel]:

@@ -19,6 +19,8 @@ from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.prompts import ChatPromptTemplate
 
+from requesty_core.adapters import async_closable, closable
+
 __all__ = ["RequestyStructuredLLM"]
 
 
@@ -47,11 +49,13 @@ class RequestyStructuredLLM(StructuredLLM):
         """Async :meth:`chat`."""
         return _response(await self.llm.astructured_predict(**self._ask(messages, kwargs)))
 
+    @closable
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Ever fuller objects, the last one validated."""
         for value in self.llm.stream_structured_predict(**self._ask(messages, kwargs)):
             yield _response(value)
 
+    @async_closable
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Async :meth:`stream_chat`; awaiting it gives the generator."""
 
@@ -69,11 +73,13 @@ class RequestyStructuredLLM(StructuredLLM):
         """Async :meth:`complete`."""
         return _completion(await self.achat(_turn(prompt), **kwargs))
 
+    @closable
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Ever fuller objects made of one text."""
         for response in self.stream_chat(_turn(prompt), **kwargs):
             yield _completion(response)
 
+    @async_closable
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Async :meth:`stream_complete`; awaiting it gives the generator."""
         responses = await self.astream_chat(_turn(prompt), **kwargs)

@@ -21,7 +21,7 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import BaseTool
 
 from requesty_core import ChatReply, MessageEnd, StreamEvent
-from requesty_core.adapters import Restorer, mapping, original_names, strict_format, unmapped
+from requesty_core.adapters import Restorer, async_closable, closable, mapping, original_names, strict_format, unmapped
 from requesty_core.errors import ConfigurationError, RequestyError
 
 from ._calling import CallingLLM
@@ -114,11 +114,6 @@ class Requesty(CallingLLM):
 
         return responses()
 
-    def _turn(self, prompt: str, formatted: bool) -> list[ChatMessage]:
-        """A completion prompt as the conversation it becomes."""
-        text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
-        return [ChatMessage(role=MessageRole.USER, content=text)]
-
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """A complete answer. ``kwargs`` are request parameters and call-time options (``timeout``, ``options``, …)."""
@@ -129,6 +124,7 @@ class Requesty(CallingLLM):
         """Async :meth:`chat`."""
         return await self._achat(messages, kwargs)
 
+    @closable
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """A streamed answer: each response holds everything so far, the last one usage and cost too.
@@ -137,6 +133,7 @@ class Requesty(CallingLLM):
         """
         return self._stream(messages, kwargs)
 
+    @async_closable
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Async :meth:`stream_chat`; awaiting it gives the generator."""
@@ -152,6 +149,7 @@ class Requesty(CallingLLM):
         """Async :meth:`complete`."""
         return completion_response(await self._achat(self._turn(prompt, formatted), kwargs))
 
+    @closable
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """A streamed answer to one text."""
@@ -163,6 +161,7 @@ class Requesty(CallingLLM):
 
         return completions()
 
+    @async_closable
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Async :meth:`stream_complete`; awaiting it gives the generator."""

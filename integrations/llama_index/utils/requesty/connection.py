@@ -31,7 +31,7 @@ from requesty_core.errors import ConfigurationError
 __all__ = ["Connection"]
 
 # What a pickle leaves behind: secrets, connections, and what belongs to the process.
-_UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback_manager", "rate_limiter", "ledger"))
+_UNPICKLED = frozenset(("api_key", "http_client", "async_http_client", "callback_manager", "rate_limiter"))
 
 _OTHERWISE = "request parameters without a field of their own go into additional_kwargs"
 
@@ -145,7 +145,7 @@ class Connection(BaseModel):
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""
         if self._clients is None:
-            self._clients = ClientPair(**self._client_settings())
+            self._clients = ClientPair(framework="llama_index", **self._client_settings())
         return self._clients
 
     def __setattr__(self, name: str, value: Any) -> None:

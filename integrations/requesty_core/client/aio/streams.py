@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, Self, TypeVar
 
 from requesty_core.client.base import finished
+from requesty_core.client.closing import AsyncClosableGenerator, note_stream
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.replies.reply import ChatReply, StreamEvent, TextDelta
 
@@ -27,6 +28,7 @@ class AsyncStream(Generic[E, R]):
         self._exchange = exchange
         self._events = events
         self._close = close
+        note_stream(self)
 
     def __aiter__(self) -> AsyncIterator[E]:
         return self._events
@@ -57,6 +59,7 @@ class AsyncChatStream(AsyncStream[StreamEvent, ChatReply]):
     """A streamed chat answer."""
 
     @property
-    def text_stream(self) -> AsyncIterator[str]:
+    def text_stream(self) -> AsyncGenerator[str]:
         """The answer's text, piece by piece."""
-        return (event.text async for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+        texts = (event.text async for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+        return AsyncClosableGenerator(texts, self)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from requesty_core.client.base import finished
+from requesty_core.client.closing import ClosableGenerator, note_stream
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.replies.reply import ChatReply, StreamEvent, TextDelta
 
@@ -26,6 +27,7 @@ class Stream(Generic[E, R]):
         self._exchange = exchange
         self._events = events
         self._close = close
+        note_stream(self)
 
     def __iter__(self) -> Iterator[E]:
         return self._events
@@ -53,6 +55,7 @@ class ChatStream(Stream[StreamEvent, ChatReply]):
     """A streamed chat answer."""
 
     @property
-    def text_stream(self) -> Iterator[str]:
+    def text_stream(self) -> Generator[str]:
         """The answer's text, piece by piece."""
-        return (event.text for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+        texts = (event.text for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+        return ClosableGenerator(texts, self)

@@ -26,6 +26,7 @@ from requesty_core.adapters import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
     check_positive,
+    described,
     known_arguments,
 )
 
@@ -285,7 +286,7 @@ class RequestyDocumentEmbedder(Embedder):
         vectors = error.vectors if isinstance(error, EmbeddingsError) else [None] * len(own)
         found = dict(zip(own, vectors, strict=True))
         failed = [d.id for d, text in zip(documents, texts, strict=True) if found[text] is None]
-        logger.warning("{count} documents have no embedding: {error}", count=len(failed), error=str(error))
+        logger.warning("{count} documents have no embedding: {error}", count=len(failed), error=described(error))
         meta = {**(meta_of(error) if isinstance(error, EmbeddingsError) else {}), "failed": failed}
         embedded = [replace(d, embedding=found[text]) for d, text in zip(documents, texts, strict=True)]
         return {"documents": embedded, "meta": meta}

@@ -1,0 +1,348 @@
+"""A store: its journal in front, its database behind, and the thread that carries entries from one to the other."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from requesty_core.errors import ConfigurationError
+from requesty_core.lifetime import made_thread
+
+from .database import BUSY_SECONDS, Database, failure
+from .journal import Journal, orphans
+from .location import Location
+from .rows import Entry, decode, encode
+from .writing import write
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["Store", "open_store"]
+
+DELAY = 0.5
+"""Seconds for which the thread gathers entries before it writes them in one transaction."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries while the database cannot be written."""
+
+LAST_SECONDS = 5.0
+"""How long the end of a process waits for its entries to be written; those left over are in the journal."""
+
+_BATCH = 256 * 1024
+_MANY = 200
+_AWAY_SECONDS = 2.0
+_MOST_SPILLED = 10_000
+
+T = TypeVar("T")
+
+_log = logging.getLogger("requesty")
+
+
+class Store:
+    """Where entries last. Safe for threads and forks; ``open_store`` makes one for each place and process.
+
+    Args:
+        location: where it is.
+        make: whether a file that does not exist is made.
+    """
+
+    def __init__(self, location: Location, *, make: bool = True) -> None:
+        self.location = location
+        self.database = Database(location, make=make)
+        _check_journal(location)
+        self._journal = Journal(location.journal)
+        self._lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._spilled: deque[bytes] = deque()
+        self._waiting = 0
+        self.lost = 0
+        """Entries that neither the database nor the journal nor memory could take."""
+        self.problem: str | None = None
+        """Why the last try to write failed; ``None`` after one that did not."""
+        self._is_held = False
+        self._failed = 0.0
+        _adopt(location, self.database)
+        _stores.add(self)
+        # The thread holds the store as long as anything waits: whoever is collected has nothing left to write.
+        weakref.finalize(self, _discard, self._journal, self.database).atexit = False
+
+    @property
+    def pending(self) -> int:
+        """Entries that the database does not have yet."""
+        return self._waiting
+
+    def put(self, entries: Iterable[Entry], *, now: bool = False) -> None:
+        """Keep entries. They are in the journal when this returns, and in the database soon; with ``now`` at once.
+
+        Never raises for what is wrong with the store: that is logged, and tried again.
+        """
+        lines = [encode(entry) + b"\n" for entry in entries]
+        with self._lock:
+            for line in lines:
+                self._keep(line)
+        # While the database is away, no call waits for it.
+        if now and not self._is_away:
+            self._attempt()
+        self._wake()
+
+    def _keep(self, line: bytes) -> None:
+        try:
+            self._journal.append(line)
+        except OSError as error:
+            self._tell(f"its journal: {error}")
+            if len(self._spilled) >= _MOST_SPILLED:
+                self.lost += 1
+                return
+            self._spilled.append(line)
+        self._waiting += 1
+
+    def _wake(self) -> None:
+        with self._lock:
+            if self._thread is not None or not self._waiting:
+                return
+            self._thread = thread = made_thread(self._work, name="requesty-ledger")
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is ending; what is left is in the journal.
+            self._thread = None
+
+    def _work(self) -> None:
+        pause = DELAY
+        while True:
+            time.sleep(pause)
+            if self._attempt():
+                pause = DELAY if self._waiting < _MANY else 0.0
+            else:
+                pause = min(max(pause * 2, 1.0), LONGEST_PAUSE)
+            with self._lock:
+                if not self._waiting or self._thread is not threading.current_thread():
+                    self._thread = None
+                    return
+
+    def flush(self, timeout: float = LAST_SECONDS) -> bool:
+        """Write what is pending, now; whether nothing is left."""
+        until = time.monotonic() + timeout
+        while self._waiting:
+            if not self._attempt(max(until - time.monotonic(), 0.0)) or time.monotonic() >= until:
+                break
+        return not self._waiting
+
+    def _attempt(self, timeout: float = -1) -> bool:
+        """Write one batch; whether the database took it."""
+        if not self._write_lock.acquire(timeout=timeout):
+            return False
+        try:
+            return self._write_batch()
+        finally:
+            self._write_lock.release()
+
+    def _write_batch(self) -> bool:
+        with self._lock:
+            spilled = list(self._spilled)
+            try:
+                lines = self._journal.unread(_BATCH)
+            except OSError as error:
+                self._tell(f"its journal: {error}")
+                return False
+        rejected = 0
+        try:
+            rejected = _write(self.database, [*lines, *spilled])
+        except Exception as error:  # noqa: BLE001 -- whatever a driver raises, the call that was paid goes on
+            self._tell(failure(error))
+            return False
+        with self._lock:
+            self.lost += rejected
+            for _ in spilled:
+                self._spilled.popleft()
+            try:
+                self._journal.take(lines)
+            except OSError as error:
+                # They are written again, to no effect.
+                self._tell(f"its journal: {error}")
+            self._waiting -= len(lines) + len(spilled)
+            if self.problem is not None:
+                self.problem = None
+                _log.warning("ledger: %s is written again", self.location.shown)
+        return True
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether the database failed a moment ago."""
+        return self.problem is not None and time.monotonic() - self._failed < _AWAY_SECONDS
+
+    def transact(self, work: Callable[[Connection], T]) -> T | None:
+        """What ``work`` returns, done in one transaction for writing; ``None`` if the database cannot be written."""
+        if self._is_away or not self._write_lock.acquire(timeout=BUSY_SECONDS):
+            return None
+        try:
+            with self.database.writing() as connection:
+                return work(connection)
+        except Exception as error:  # noqa: BLE001 -- whatever a driver raises, the call that is to be made goes on
+            self._tell(failure(error))
+            return None
+        finally:
+            self._write_lock.release()
+
+    def _tell(self, problem: str) -> None:
+        self._failed = time.monotonic()
+        if self.problem is None:
+            _log.warning(
+                "ledger: %s cannot be written (%s); %d entries wait, calls go on",
+                self.location.shown,
+                problem,
+                self._waiting,
+            )
+        self.problem = problem
+
+    def read(self, work: Callable[[Database], T]) -> T:
+        """What ``work`` finds in the database, with what is pending written first if that is possible.
+
+        Workers of a pool end without a word: what they left in their journals is carried over as well.
+        """
+        self.flush()
+        _adopt(self.location, self.database)
+        try:
+            return work(self.database)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- drivers raise what they like; it is told in one line
+            raise ConfigurationError(f"store: {self.location.shown} cannot be read: {failure(error)}") from None
+
+    def close(self) -> None:
+        """Write what is pending and let go of files and connections; the next entry makes them again."""
+        if self._waiting:
+            self.flush()
+        with self._write_lock, self._lock:
+            self._journal.close()
+            self._waiting = len(self._spilled)
+        self.database.close()
+
+    def hold(self) -> None:
+        """Before a fork: nothing is half done in the child."""
+        self._is_held = self._write_lock.acquire(timeout=LAST_SECONDS)
+        self._lock.acquire()
+
+    def let_go(self, *, in_child: bool) -> None:
+        """After a fork."""
+        if in_child:
+            # Entries, thread and connections belong to the parent.
+            self._lock, self._write_lock = threading.Lock(), threading.Lock()
+            self._thread, self._waiting = None, 0
+            self._spilled.clear()
+            self._journal.forget()
+            self.database.forked()
+            return
+        self._lock.release()
+        if self._is_held:
+            self._write_lock.release()
+
+
+def _write(database: Database, lines: list[bytes]) -> int:
+    """Write the entries of lines; returns how many the database will never take."""
+    from sqlalchemy.exc import DataError, IntegrityError
+
+    entries = [entry for entry in map(decode, lines) if entry is not None]
+    if not entries:
+        return 0
+    never = (DataError, IntegrityError, OverflowError)
+    try:
+        with database.writing() as connection:
+            write(connection, entries)
+    except never:
+        rejected = 0
+        for entry in entries:
+            try:
+                with database.writing() as connection:
+                    write(connection, [entry])
+            except never as error:
+                rejected += 1
+                _log.error("ledger: an entry is not taken (%s): %r", failure(error), entry)
+        return rejected
+    return 0
+
+
+def _adopt(location: Location, database: Database) -> None:
+    """Carry over the journals of processes that have ended."""
+    for path, file in orphans(location.journal):
+        try:
+            with os.fdopen(file, "rb", closefd=False) as stream:
+                lines = stream.read().splitlines(keepends=True)
+            _write(database, lines)
+            path.unlink(missing_ok=True)
+        except Exception as error:  # noqa: BLE001 -- it stays where it is, for the next who opens the store
+            _log.warning("ledger: %s could not be carried over: %s", path.name, failure(error))
+        finally:
+            os.close(file)
+
+
+def _discard(journal: Journal, database: Database) -> None:
+    journal.close()
+    database.close()
+
+
+def _check_journal(location: Location) -> None:
+    """Raise :class:`ConfigurationError` where the journal could not be written."""
+    folder = location.journal
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"store: {location.shown}: the journal beside it needs a folder that can be written; {folder} cannot"
+        )
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_open: weakref.WeakValueDictionary[str, Store] = weakref.WeakValueDictionary()
+_open_lock = threading.Lock()
+
+
+def open_store(location: Location, *, make: bool = True) -> Store:
+    """The store of a place; the same one for everybody in this process."""
+    with _open_lock:
+        found = _open.get(location.database_url)
+        if found is None:
+            found = _open[location.database_url] = Store(location, make=make)
+        return found
+
+
+def _before_fork() -> None:
+    _open_lock.acquire()
+    _held.extend(_stores)
+    for store in _held:
+        store.hold()
+
+
+def _after_fork(*, in_child: bool) -> None:
+    for store in _held:
+        store.let_go(in_child=in_child)
+    _held.clear()
+    _open_lock.release()
+
+
+_held: list[Store] = []
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=lambda: _after_fork(in_child=False),
+        after_in_child=lambda: _after_fork(in_child=True),
+    )
+
+
+def _at_exit() -> None:
+    for store in list(_stores):
+        store.close()
+        if store.pending:
+            _log.error("ledger: %d entries of %s are lost", store.pending, store.location.shown)
+
+
+atexit.register(_at_exit)
