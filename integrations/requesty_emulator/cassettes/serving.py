@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.server.listening import Server, checked_port, listen, loopback
 
 __all__ = ["LARGEST_REQUEST", "CassetteServer", "read_body", "refuse"]
@@ -39,7 +40,7 @@ class CassetteServer:
             raise RuntimeError("the cassette's server is already running")
         sock = listen(self.host, self.port)
         self.port = sock.getsockname()[1]
-        self._server = Server(self)
+        self._server = Server(self, Settings().keep_alive)
         self._thread = threading.Thread(
             target=self._server.run_in_thread, args=(sock,), name="requesty-cassette", daemon=True
         )
