@@ -84,7 +84,7 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "emulator": (
         "In a terminal the latest requests stand in a table, in a pipe each is a line.\n"
-        "[Testing offline](concepts/testing.md) shows scenarios.",
+        "[Testing offline](concepts/testing.md) shows scenarios and cassettes.",
         (),
     ),
     "keys": ("", ("requesty-adapters keys",)),
@@ -109,11 +109,15 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "usage": ("", ("requesty-adapters usage --group-by model_requested",)),
+    "verify": (
+        "[Verifying the contract](verify.md) shows what a run asks, what it says and what it costs.",
+        ("requesty-adapters verify | tail -1",),
+    ),
 }
 
 STATUS_NOTES = {
     0: "`models` that found nothing, an `emulator` ended with Ctrl-C, and a reader of a pipe that left, as `head` does",
-    1: "refused or unanswered requests, a bad line of `doctor`, a file that cannot be written",
+    1: "refused or unanswered requests, a bad line of `doctor`, a contradicted fact of `verify`, an unwritable file",
     2: "an unknown option, no `REQUESTY_API_KEY`, a settings file that cannot be read; nothing was sent or written",
     130: "an answer that was being streamed; its connection is closed",
 }

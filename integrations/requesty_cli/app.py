@@ -13,12 +13,11 @@ from requesty_core import CostLedger, RequestyOptions, __version__
 
 from .models import CAPABILITIES, Sort
 from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
-from .problems import EXIT_CODES, ExtraMissingError, UsageProblemError, one_line_errors
+from .problems import EPILOG, ExtraMissingError, UsageProblemError, one_line_errors
 from .spend import spend
+from .testing import emulator, verify
 
 __all__ = ["ApplicationName", "app"]
-
-EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
 
 app = typer.Typer(
     name="requesty-adapters",
@@ -71,37 +70,6 @@ def demo(
             raise
         raise ExtraMissingError(name, extra) from None
     raise typer.Exit(run_demo(live=live, model=model, tool_model=tool_model))
-
-
-@app.command(epilog=EPILOG)
-@one_line_errors
-def emulator(
-    port: Annotated[int, typer.Option(help="Port on the loopback interface; 0 takes a free one.")] = 0,
-    scenario: Annotated[
-        Path | None, typer.Option(help="JSON or TOML file with keys, policies, faults, answers and switches.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same ids and answers.")] = 0,
-    api_key: Annotated[str | None, typer.Option(help="Key to accept; made from the seed by default.")] = None,
-) -> None:
-    """Run a local gateway and show its requests as they come.
-
-    It answers on this machine only, without a key of yours and without cost.
-    Ctrl-C ends it, with status 0.
-
-    [bold]Example:[/bold] requesty-adapters emulator --scenario faults.toml
-    """
-    try:
-        from requesty_emulator import ConfigError
-
-        from .emulator import run_emulator
-    except ModuleNotFoundError as missing:
-        raise ExtraMissingError(missing.name or "a package", "cli") from None
-    try:
-        run_emulator(port=port, scenario=scenario, seed=seed, api_key=api_key)
-    except BrokenPipeError:
-        raise
-    except (ConfigError, OSError) as error:
-        raise UsageProblemError(str(error)) from None
 
 
 @app.command(epilog=EPILOG)
@@ -312,3 +280,7 @@ def configure(
         check=connect(base_url, region) if check else None,
         as_json=as_json,
     )
+
+
+app.command(epilog=EPILOG)(emulator)
+app.command(epilog=EPILOG)(verify)

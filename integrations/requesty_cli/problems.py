@@ -16,6 +16,7 @@ from requesty_core.errors import ConfigurationError, MissingKeyError
 from requesty_core.extras import MissingExtraError
 
 __all__ = [
+    "EPILOG",
     "EXIT_CODES",
     "ExtraMissingError",
     "StepFailedError",
@@ -30,6 +31,9 @@ EXIT_CODES = {
     130: "interrupted with Ctrl-C",
 }
 """Every status a command can end with, and what it means."""
+
+EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
+"""What stands below the help of every command."""
 
 NO_KEY = "no API key: set REQUESTY_API_KEY (keys are made at app.requesty.ai)"
 

@@ -5,7 +5,7 @@
 ...     gateway.base_url.startswith("http://127.0.0.1:")
 True
 
-It answers on loopback only and calls nobody.
+It answers on loopback only and calls nobody; only a :class:`Recorder` does, the server that it is told.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from requesty_emulator.cassettes.record import Recorder
+    from requesty_emulator.cassettes.replay import Replayer
+    from requesty_emulator.cassettes.tape import Cassette
     from requesty_emulator.errors import ConfigError
     from requesty_emulator.gateway.faults import Fault
     from requesty_emulator.gateway.policy import Policy
@@ -23,12 +26,15 @@ if TYPE_CHECKING:
     from requesty_emulator.server.server import GatewayEmulator, serve
 
 __all__ = [
+    "Cassette",
     "ConfigError",
     "Fault",
     "GatewayEmulator",
     "LedgerEntry",
     "Policy",
     "RecordedRequest",
+    "Recorder",
+    "Replayer",
     "Settings",
     "WorkedAnswer",
     "load_scenario",
@@ -37,12 +43,15 @@ __all__ = [
 
 # Loaded when asked for: every run of pytest loads this package for its fixtures, also without the [emulator] extra.
 _HOMES = {
+    "Cassette": "cassettes.tape",
     "ConfigError": "errors",
     "Fault": "gateway.faults",
     "GatewayEmulator": "server.server",
     "LedgerEntry": "gateway.records",
     "Policy": "gateway.policy",
     "RecordedRequest": "gateway.records",
+    "Recorder": "cassettes.record",
+    "Replayer": "cassettes.replay",
     "Settings": "gateway.settings",
     "WorkedAnswer": "gateway.records",
     "load_scenario": "server.scenario",

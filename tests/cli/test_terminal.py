@@ -19,7 +19,7 @@ from requesty_core import NotFoundError, RequestyClient, __version__
 from requesty_emulator import Fault, GatewayEmulator
 
 USER = [{"role": "user", "content": "hi"}]
-COMMANDS = ("chat", "configure", "demo", "doctor", "emulator", "keys", "models", "spend", "usage")
+COMMANDS = ("chat", "configure", "demo", "doctor", "emulator", "keys", "models", "spend", "usage", "verify")
 
 
 def in_shell(line: str) -> subprocess.CompletedProcess[str]:

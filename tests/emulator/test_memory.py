@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import httpx
 import pytest
 
-from requesty_emulator import ConfigError, GatewayEmulator
+from requesty_emulator import ConfigError, GatewayEmulator, RecordedRequest, Settings
+from requesty_emulator.gateway.core import Core
 
 from .wire import CHAT, ask
 
@@ -36,6 +38,21 @@ def test_requests_are_kept_up_to_a_size() -> None:
         assert sum(request.size for request in gateway.requests) <= 100_000
         send(gateway, CHAT, ask("x" * 200_000))
         assert [len(request.raw) > 200_000 for request in gateway.requests] == [True]
+
+
+def test_ten_thousand_large_requests_take_no_more_memory_than_a_few() -> None:
+    """Of the log itself, without the work of answering: 10,000 requests of 100 kB would be a gigabyte."""
+    core = Core(Settings())
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            core.opened(RecordedRequest("POST", CHAT, {"content-type": "application/json"}, b"%06d" % number * 16_667))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 80_000_000
+    assert len(core.requests) + core.forgotten == 10_000
+    assert core.requests[-1].raw.startswith(b"009999")
 
 
 def test_without_limits_all_are_kept() -> None:
