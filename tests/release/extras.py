@@ -115,6 +115,19 @@ EXTRAS = (
         driver="core",
     ),
     Extra(
+        "plot",
+        (),
+        """
+        from matplotlib.figure import Figure
+        from requesty_core import RequestyClient
+        with RequestyClient() as client:
+            text = client.chat(model=CHAT, messages=USER).text
+            vector = client.embeddings(model=EMBEDDING, input=["hi"]).vectors[0]
+        Figure().savefig("spend.svg")
+        """,
+        driver="core",
+    ),
+    Extra(
         "emulator",
         (),
         """
@@ -146,7 +159,7 @@ EXTRAS = (
         text = output("chat", "hi")
         vector = None
         """,
-        provides=("emulator",),
+        provides=("emulator", "ledger"),
     ),
 )
 ALL = Extra(
