@@ -117,13 +117,14 @@ EXTRAS = (
     Extra(
         "plot",
         (),
-        _CORE_CALLS
-        + """
-    import matplotlib
-    matplotlib.use("agg")
-    from matplotlib.figure import Figure
-    Figure().savefig("plot.png")
-    """,
+        """
+        from matplotlib.figure import Figure
+        from requesty_core import RequestyClient
+        with RequestyClient() as client:
+            text = client.chat(model=CHAT, messages=USER).text
+            vector = client.embeddings(model=EMBEDDING, input=["hi"]).vectors[0]
+        Figure().savefig("spend.svg")
+        """,
         driver="core",
     ),
     Extra(
@@ -158,7 +159,7 @@ EXTRAS = (
         text = output("chat", "hi")
         vector = None
         """,
-        provides=("emulator",),
+        provides=("emulator", "ledger"),
     ),
 )
 ALL = Extra(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
+import threading
 import time
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.extras import extra_missing
@@ -17,12 +20,17 @@ from .schema import steps_from
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-__all__ = ["Database", "failure"]
+__all__ = ["Database", "failure", "within"]
 
 BUSY_SECONDS = 5.0
 """How long a write waits for those of other processes."""
 
 CONNECT_SECONDS = 10
+
+ANSWER_SECONDS = 6.0
+"""How long a write waits for a server; longer than for a lock, which the server tells of itself."""
+
+T = TypeVar("T")
 
 _MIGRATING = 0x7265_7175
 """PostgreSQL's advisory lock under which the tables are made."""
@@ -94,6 +102,32 @@ class Database:
         """In a child: its parent's connections are the parent's."""
         _inherited.append(self._engine)
         self._engine = _engine(self.location, make=True)
+
+
+def within(database: Database, work: Callable[[], T]) -> T:
+    """What ``work`` returns. A server that does not answer is left after a while, and raises ``TimeoutError``.
+
+    A driver may wait for ever for a server that was stopped, so that work with one is done in a thread of its own. What
+    comes of it later does no harm: every entry has an id, and a reservation expires.
+    """
+    if database.is_file:
+        return work()
+    ended: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            ended.put((work(), None))
+        except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
+            ended.put((None, error))
+
+    threading.Thread(target=copy_context().run, args=(run,), name="requesty-ledger-server", daemon=True).start()
+    try:
+        found, error = ended.get(timeout=ANSWER_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s") from None
+    if error is not None:
+        raise error
+    return cast("T", found)
 
 
 def failure(error: BaseException) -> str:

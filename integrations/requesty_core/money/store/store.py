@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 from requesty_core.errors import ConfigurationError
 from requesty_core.lifetime import made_thread
 
-from .database import BUSY_SECONDS, Database, failure
-from .journal import Journal, discard, orphans
+from .carrying import adopt, transaction, write_lines
+from .database import BUSY_SECONDS, Database, failure, within
+from .journal import Journal
 from .location import Location
-from .rows import Entry, decode, encode
-from .writing import write
+from .rows import Entry, encode
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,7 +29,7 @@ __all__ = ["Store", "open_store"]
 DELAY = 0.5
 """Seconds for which the thread gathers entries before it writes them in one transaction."""
 
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 10.0
 """Seconds between two tries while the database cannot be written."""
 
 LAST_SECONDS = 5.0
@@ -69,7 +69,7 @@ class Store:
         """Why the last try to write failed; ``None`` after one that did not."""
         self._is_held = False
         self._failed = 0.0
-        _adopt(location, self.database)
+        adopt(location, self.database)
         _stores.add(self)
         # The thread holds the store as long as anything waits: whoever is collected has nothing left to write.
         weakref.finalize(self, _discard, self._journal, self.database).atexit = False
@@ -155,7 +155,7 @@ class Store:
                 return False
         rejected = 0
         try:
-            rejected = _write(self.database, [*lines, *spilled])
+            rejected = within(self.database, lambda: write_lines(self.database, [*lines, *spilled]))
         except Exception as error:  # noqa: BLE001 -- whatever a driver raises, the call that was paid goes on
             self._tell(failure(error))
             return False
@@ -176,16 +176,17 @@ class Store:
 
     @property
     def _is_away(self) -> bool:
-        """Whether the database failed a moment ago."""
-        return self.problem is not None and time.monotonic() - self._failed < _AWAY_SECONDS
+        """Whether the database failed when it was last tried; the thread tries again, and no call waits for that."""
+        if self.problem is None:
+            return False
+        return self._thread is not None or time.monotonic() - self._failed < _AWAY_SECONDS
 
     def transact(self, work: Callable[[Connection], T]) -> T | None:
         """What ``work`` returns, done in one transaction for writing; ``None`` if the database cannot be written."""
         if self._is_away or not self._write_lock.acquire(timeout=BUSY_SECONDS):
             return None
         try:
-            with self.database.writing() as connection:
-                return work(connection)
+            return within(self.database, lambda: transaction(self.database, work))
         except Exception as error:  # noqa: BLE001 -- whatever a driver raises, the call that is to be made goes on
             self._tell(failure(error))
             return None
@@ -244,50 +245,6 @@ class Store:
         self._lock.release()
         if self._is_held:
             self._write_lock.release()
-
-
-def _write(database: Database, lines: list[bytes]) -> int:
-    """Write the entries of lines; returns how many the database will never take."""
-    from sqlalchemy.exc import DataError, IntegrityError
-
-    entries, rejected = [], 0
-    for line in lines:
-        entry = decode(line)
-        if entry is not None:
-            entries.append(entry)
-        elif line.endswith(b"\n"):
-            # Half a line was being written when its process ended; a whole one should have been readable.
-            rejected += 1
-            _log.error("ledger: a line of the journal cannot be read: %r", line[:200])
-    if not entries:
-        return rejected
-    never = (DataError, IntegrityError, OverflowError)
-    try:
-        with database.writing() as connection:
-            write(connection, entries)
-    except never:
-        for entry in entries:
-            try:
-                with database.writing() as connection:
-                    write(connection, [entry])
-            except never as error:
-                rejected += 1
-                _log.error("ledger: an entry is not taken (%s): %r", failure(error), entry)
-    return rejected
-
-
-def _adopt(location: Location, database: Database) -> None:
-    """Carry over the journals of processes that have ended."""
-    for path, file in orphans(location.journal):
-        try:
-            with os.fdopen(file, "rb", closefd=False) as stream:
-                lines = stream.read().splitlines(keepends=True)
-            _write(database, lines)
-            discard(path, file)
-        except Exception as error:  # noqa: BLE001 -- it stays where it is, for the next who opens the store
-            _log.warning("ledger: %s could not be carried over: %s", path.name, failure(error))
-        finally:
-            os.close(file)
 
 
 def _discard(journal: Journal, database: Database) -> None:
