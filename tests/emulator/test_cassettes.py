@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import socket
@@ -433,13 +434,16 @@ def test_an_upstream_that_nobody_vouches_for(tls_upstream: str, path: Path, monk
 
 
 def test_a_client_that_leaves_ends_the_upstream_answer(upstream: GatewayEmulator, path: Path) -> None:
-    upstream.say("one two three")
-    upstream.fail_next(fault=Fault(stall_after_chunks=3))
     with Recorder(path, upstream.base_url) as recorder, client(recorder) as http:
-        with http.stream("POST", CHAT, json={**ASK, "stream": True}) as reply:
-            chunks = reply.iter_raw()
-            assert next(chunks)
-        assert upstream.wait_idle(10)
+        # Some leave while the upstream is silent, some while it writes.
+        for stalls, number in itertools.product((3, 400), range(10)):
+            upstream.say(" ".join(["word"] * 2_000))
+            upstream.fail_next(fault=Fault(stall_after_chunks=stalls))
+            body = {**ASK, "stream": True, "messages": [{"role": "user", "content": str(number)}]}
+            with http.stream("POST", CHAT, json=body) as reply:
+                chunks = reply.iter_raw()
+                assert next(chunks)
+            assert upstream.wait_idle(10)
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

@@ -132,6 +132,8 @@ class Recorder(CassetteServer):
                 self._keep(number, Exchange(question, _redacted(answer, Redaction(lowered, scope["path"]))))
         finally:
             watch.cancel()
+            # A failed write can be the first to know that the client has gone.
+            fetch.leave()
             with self._idle:
                 self._open.discard(fetch)
                 self._idle.notify_all()
