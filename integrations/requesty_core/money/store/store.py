@@ -210,7 +210,7 @@ class Store:
         Workers of a pool end without a word: what they left in their journals is carried over as well.
         """
         self.flush()
-        _adopt(self.location, self.database)
+        adopt(self.location, self.database)
         try:
             return work(self.database)
         except ConfigurationError:
