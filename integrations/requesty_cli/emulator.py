@@ -14,6 +14,8 @@ from rich.text import Text
 
 from requesty_emulator import GatewayEmulator, RecordedRequest
 
+from .harmless import one_line
+
 __all__ = ["run_emulator"]
 
 SHOWN = 15
@@ -86,7 +88,7 @@ def _cells(request: RecordedRequest) -> list[str]:
     status = f"{request.status or '---'}" + (" left" if request.disconnected else "")
     tokens = f"{usage.get('prompt_tokens', 0)}+{usage.get('completion_tokens', 0)}" if usage else "-"
     took = "-" if request.duration is None else f"{request.duration * 1000:.0f} ms"
-    return [
+    cells = [
         status,
         f"{request.method} {request.path}" + (" stream" if request.stream else ""),
         request.model or "-",
@@ -94,3 +96,4 @@ def _cells(request: RecordedRequest) -> list[str]:
         "-" if request.cost is None else f"{request.cost:f}",
         took,
     ]
+    return [one_line(cell) for cell in cells]

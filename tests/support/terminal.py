@@ -60,11 +60,13 @@ def _in_control() -> None:
 
 
 class Terminal:
-    """A command in a terminal of 80 columns."""
+    """A command in a terminal of 80 columns, or another number of them."""
+
+    columns = 80
 
     def __init__(self, *arguments: str) -> None:
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, self.columns, 0, 0))
         # The terminal's own size counts, not what is set here.
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
