@@ -47,6 +47,7 @@ NAMES = {
     "requesty_core.settings.checks": ("shown",),
     "requesty_core.settings.names": (
         "known_arguments",
+        "meant",
         "shown_name",
         "unknown_setting",
     ),
