@@ -63,8 +63,17 @@ the emulator; with the gateway in its place, and another day, answers, prices, t
 # One entry per command: prose, and the lines whose output is shown.
 PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "chat": (
-        "Model, tokens and cost go to standard error. Without a question it reads standard input, or in a terminal\n"
-        "holds a conversation, which an empty line ends.",
+        "Model, tokens and cost go to standard error. Without a question it reads standard input, or in a\n"
+        "terminal holds a conversation, which an empty line ends, and Ctrl-C at its prompt. There an error, or\n"
+        "Ctrl-C during an answer, ends the turn only: the question whose answer did not come whole is no part of\n"
+        "the conversation, and `/retry` asks it again. Costs are told for each turn and for all so far.\n\n"
+        "`--attach` takes images (png, jpeg, gif, webp), PDF, audio and UTF-8 text of at most 20 MB each; they go\n"
+        "with the first question that is answered. `--save` writes the conversation after each answered turn, for\n"
+        "its owner only and with keys blotted out; it refuses a file that exists unless `--resume` names the\n"
+        "same. `--json` prints an object for each answered turn: `text`, `reasoning`, `refusal`, `finish_reason`,\n"
+        "`model`, `requested_model`, `usage`, `cost` (a string, or `null` if unknown), `request_id`, `attempts`.\n\n"
+        "What a terminal would obey in an answer, such as escape sequences and bidirectional overrides, is shown\n"
+        "instead, in a pipe too; `--json` has it exactly, as `\\u` escapes.",
         (
             'requesty-adapters chat "The light is 31 metres high. How high is the light?"',
             'echo "Say hello." | requesty-adapters chat --model openai/gpt-4o --fallback openai/gpt-4o-mini',
@@ -119,7 +128,7 @@ STATUS_NOTES = {
     0: "`models` that found nothing, an `emulator` ended with Ctrl-C, and a reader of a pipe that left, as `head` does",
     1: "refused or unanswered requests, a bad line of `doctor`, a contradicted fact of `verify`, an unwritable file",
     2: "an unknown option, no `REQUESTY_API_KEY`, a settings file that cannot be read; nothing was sent or written",
-    130: "an answer that was being streamed; its connection is closed",
+    130: "an answer to one question that was being streamed, its connection is closed; a prompt",
 }
 
 
@@ -268,6 +277,7 @@ def cli_page(runs: Runs) -> str:
     page += ["", "## Exit codes", "", "| status | meaning | such as |", "| --- | --- | --- |"]
     page += [f"| {code} | {meaning} | {STATUS_NOTES[code]} |" for code, meaning in EXIT_CODES.items()]
     page += ["", "An error is one line on standard error.", ""]
+    page += ["`requesty-adapters --install-completion` installs tab completion for the shell it is run in.", ""]
     for name, one in found.items():
         told, _ = summary(one)
         more, lines = PAGES[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from langchain_core.utils import secret_from_env
 from pydantic import (
@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
+    Strict,
     ValidationError,
     field_validator,
     model_validator,
@@ -66,10 +67,10 @@ class Connection(BaseModel):
     region: str | None = None
     """``global``, ``eu``, ``us`` or ``ap``, instead of ``base_url``."""
 
-    request_timeout: float | Timeouts | None = Field(default=DEFAULT_TIMEOUT, alias="timeout")
+    request_timeout: Annotated[float, Strict()] | Timeouts | None = Field(default=DEFAULT_TIMEOUT, alias="timeout")
     """Longest silence in seconds, or :class:`requesty_core.Timeouts`; ``None`` waits forever."""
 
-    max_retries: int = DEFAULT_MAX_RETRIES
+    max_retries: Annotated[int, Strict()] = DEFAULT_MAX_RETRIES
     """Further attempts on the same model after a retryable failure, literally: 0 means one request."""
 
     options: dict[str, Any] | None = None

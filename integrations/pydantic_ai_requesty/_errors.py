@@ -15,7 +15,7 @@ from typing import Any, ParamSpec
 from pydantic_ai import exceptions as pai
 
 from requesty_core import FallbackPolicy
-from requesty_core.adapters import error_classes, unknown_setting
+from requesty_core.adapters import error_classes, meant, unknown_setting
 from requesty_core.errors import ErrorKind, RequestyError, recast
 
 __all__ = ["known_arguments", "pydantic_ai_errors", "should_fall_back"]
@@ -105,7 +105,8 @@ def known_arguments(init: Callable[P, None]) -> Callable[P, None]:
         if not kwargs.keys() <= set(known):
             owner = init.__qualname__.partition(".")[0]
             name = min(kwargs.keys() - set(known))
-            raise RequestyConfigurationError(unknown_setting(owner, name, known, f"it takes {', '.join(known)}"))
+            otherwise = "" if meant(name, known) else f"it takes {', '.join(known)}"
+            raise RequestyConfigurationError(unknown_setting(owner, name, known, otherwise))
         init(*args, **kwargs)
 
     return checked

@@ -90,7 +90,7 @@ class RequestyModel(MessageMapping):
     ) -> None:
         with pydantic_ai_errors(str(model_name)):
             self._step = model_name if isinstance(model_name, Step) else Step(check_model(model_name))
-            self._fallbacks = steps_from(fallbacks if isinstance(fallbacks, str) else list(fallbacks))
+            self._fallbacks = steps_from(fallbacks)
             _check_policy(fallback_policy)
         self._fallback_policy = fallback_policy
         self._candidates: dict[str, RequestyModel] = {}

@@ -16,18 +16,21 @@ from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, 
 from .problems import EPILOG, ExtraMissingError, UsageProblemError, one_line_errors
 from .spend import spend
 from .testing import emulator, verify
+from .usage_errors import OneLineGroup
 
 __all__ = ["ApplicationName", "app"]
 
+MODEL = "openai/gpt-4o-mini"
+
 app = typer.Typer(
     name="requesty-adapters",
+    cls=OneLineGroup,
     help=(
         "The Requesty gateway from the command line. The key is read from REQUESTY_API_KEY.\n\n"
         '[bold]Example:[/bold] requesty-adapters chat "Why is the sky blue?"'
     ),
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -78,10 +81,25 @@ def chat(
     prompt: Annotated[
         str | None, typer.Argument(help="The question; without it standard input, or a conversation.")
     ] = None,
-    model: Annotated[str, typer.Option("--model", "-m", help="Model id, policy/NAME included.")] = "openai/gpt-4o-mini",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help=f"Model id, policy/NAME included. Default: the resumed one's, or {MODEL}."),
+    ] = None,
     fallback: Annotated[list[str] | None, typer.Option(help="Model to try when this one fails; repeatable.")] = None,
     system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Image, PDF, audio or text for the first question; repeatable."),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="FILE", help="Go on with a saved conversation.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the conversation, without any key, in a JSON file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each turn, in a line.")] = False,
     cost: Annotated[bool, typer.Option(help="Tell model, tokens and cost on standard error.")] = True,
+    reasoning: Annotated[bool, typer.Option(help="Show reasoning, dim, in a terminal.")] = True,
     base_url: BaseUrl = None,
     region: Region = None,
 ) -> None:
@@ -91,13 +109,31 @@ def chat(
 
     [bold]Example:[/bold] requesty-adapters chat "Hello!" --fallback policy/spare
     """
-    from .chat import run_chat
+    from .attach import attached
+    from .chat import ChatOptions, run_chat
+    from .conversation import Conversation, resumed, savable
 
+    conversation = Conversation(MODEL) if resume is None else resumed(resume)
+    if save is not None:
+        savable(save, resume)
+    if system and any(message["role"] == "system" for message in conversation.messages):
+        raise UsageProblemError("--system: the resumed conversation has a system prompt; leave it out")
+    if system:
+        conversation.messages.insert(0, {"role": "system", "content": system})
+    conversation.model = model or conversation.model
+    sent = {"temperature": temperature, "max_tokens": max_tokens}
+    options = ChatOptions(
+        parameters={name: value for name, value in sent.items() if value is not None},
+        attachments=[attached(path) for path in attach or ()],
+        show_cost=cost,
+        show_reasoning=reasoning,
+        as_json=as_json,
+        save_to=save,
+    )
     ledger = CostLedger()
     # One trace id for the conversation keeps load balancing on one model.
-    options = RequestyOptions.conversation()
-    client = connect(base_url, region, fallbacks=fallback or [], ledger=ledger, options=options)
-    run_chat(client, ledger, prompt, model=model, system=system, show_cost=cost)
+    client = connect(base_url, region, fallbacks=fallback or [], ledger=ledger, options=RequestyOptions.conversation())
+    run_chat(client, ledger, prompt, conversation, options)
 
 
 @app.command(epilog=EPILOG)

@@ -20,6 +20,8 @@ from rich.table import Table
 from langchain_requesty import ChatRequesty
 from requesty_core import CostLedger, MissingKeyError, RequestyError
 
+from .harmless import harmless
+
 __all__ = ["run_demo"]
 
 TEXT = (
@@ -70,7 +72,7 @@ def run_demo(*, live: bool, model: str, tool_model: str) -> int:
                 lines += step(console, chat)
             except RequestyError as error:
                 failed = 1
-                console.print(f"\n[red]{name} failed:[/red] {escape(str(error))}")
+                console.print(f"\n[red]{name} failed:[/red] {escape(harmless(str(error)))}")
             console.print()
     if lines:
         console.print(_table(lines))
@@ -112,14 +114,14 @@ def _tool_round_trip(console: Console, chat: ChatRequesty) -> list[Line]:
     asked = with_tools.invoke(messages)
     lines = [_line("tool call", chat.model, asked, None)]
     if not asked.tool_calls:
-        console.print(f"[yellow]The model called no tool:[/yellow] {escape(asked.text)}")
+        console.print(f"[yellow]The model called no tool:[/yellow] {escape(harmless(asked.text))}")
         return lines
     messages.append(asked)
     for call in asked.tool_calls:
         result = ferry_departure.invoke(call)
         messages.append(result)
-        console.print(f"[cyan]Call:[/cyan]     {escape(call['name'])}({escape(str(call['args']))})")
-        console.print(f"[cyan]Result:[/cyan]   {escape(result.text)}")
+        console.print(f"[cyan]Call:[/cyan]     {escape(harmless(call['name']))}({escape(harmless(str(call['args'])))})")
+        console.print(f"[cyan]Result:[/cyan]   {escape(harmless(result.text))}")
     console.print("[cyan]Answer:[/cyan]   ", end="")
     return [*lines, _stream(console, "tool result", with_tools, messages, chat.model)[1]]
 
@@ -134,7 +136,7 @@ def _stream(
         text = chunk.text
         if text:
             first = first or time.perf_counter() - started
-            console.print(text, end="", markup=False)
+            console.print(harmless(text), end="", markup=False)
         whole = chunk if whole is None else whole + chunk
     console.print()
     assert whole is not None
@@ -159,13 +161,13 @@ def _line(step: str, requested: str, message: AIMessage, first: float | None) ->
 def _table(lines: list[Line]) -> Table:
     table = Table(title="What it took", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("step", no_wrap=True)
-    table.add_column("model requested\n[dim]→ served[/dim]", no_wrap=True)
+    table.add_column("model requested\n[dim]→ served[/dim]", overflow="fold")
     for name in ("first\ntoken", "tokens\nin", "tokens\nout", "cost USD"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(
             line.step,
-            f"{escape(line.requested)}\n[dim]→ {escape(line.served)}[/dim]",
+            f"{escape(line.requested)}\n[dim]→ {escape(harmless(line.served))}[/dim]",
             "" if line.first_token is None else f"{line.first_token * 1000:.0f} ms",
             str(line.tokens_in),
             str(line.tokens_out),

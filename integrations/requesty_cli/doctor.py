@@ -19,6 +19,7 @@ from requesty_core.errors import AuthenticationError, ConfigurationError, Missin
 from requesty_core.settings.config import REGIONS
 
 from .frameworks import Framework, frameworks
+from .harmless import one_line
 from .models import age_of, fetch, retiring
 from .output import print_json
 from .probe import Probe, clock_skew, probe
@@ -195,9 +196,10 @@ MARKS = {"ok": "green", "bad": "red", "warn": "yellow", "info": "dim"}
 
 def _print(console: Console, finding: Finding) -> None:
     mark = "--" if finding.status == "info" else finding.status
-    advice = None if finding.advice is None else f"-> {finding.advice}"
+    advice = None if finding.advice is None else f"-> {one_line(finding.advice)}"
+    detail = one_line(finding.detail)
     if not console.is_terminal:
-        print(f"{mark:<4} {finding.name:<11} {finding.detail}", flush=True)
+        print(f"{mark:<4} {finding.name:<11} {detail}", flush=True)
         if advice is not None:
             print(f"{'':<16} {advice}", flush=True)
         return
@@ -206,7 +208,7 @@ def _print(console: Console, finding: Finding) -> None:
     grid.add_column(width=4)
     grid.add_column(width=11)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(mark, style=MARKS[finding.status]), finding.name, Text(finding.detail))
+    grid.add_row(Text(mark, style=MARKS[finding.status]), finding.name, Text(detail))
     if advice is not None:
         grid.add_row("", "", Text(advice))
     console.print(grid, highlight=False)

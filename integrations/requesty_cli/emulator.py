@@ -16,6 +16,8 @@ from rich.text import Text
 from requesty_emulator import GatewayEmulator, RecordedRequest, Recorder, Replayer
 from requesty_emulator.cassettes.tape import Exchange
 
+from .harmless import one_line
+
 __all__ = ["run_emulator", "run_recorder", "run_replayer"]
 
 SHOWN = 15
@@ -143,7 +145,7 @@ def _cells(request: RecordedRequest) -> list[str]:
     status = f"{request.status or '---'}" + (" left" if request.disconnected else "")
     tokens = f"{usage.get('prompt_tokens', 0)}+{usage.get('completion_tokens', 0)}" if usage else "-"
     took = "-" if request.duration is None else f"{request.duration * 1000:.0f} ms"
-    return [
+    cells = [
         status,
         f"{request.method} {request.path}" + (" stream" if request.stream else ""),
         request.model or "-",
@@ -151,6 +153,7 @@ def _cells(request: RecordedRequest) -> list[str]:
         "-" if request.cost is None else f"{request.cost:f}",
         took,
     ]
+    return [one_line(cell) for cell in cells]
 
 
 def _exchange_cells(exchange: Exchange) -> list[str]:
@@ -159,4 +162,5 @@ def _exchange_cells(exchange: Exchange) -> list[str]:
     status = f"{answer.status}" + (" cut" if answer.ending == "cut" else "")
     took = answer.wait + (answer.chunks[-1].at if answer.chunks else 0.0)
     path = f"{question.method} {question.path}" + (" stream" if body.get("stream") else "")
-    return [status, path, str(body.get("model") or "-"), "-", "-", f"{took * 1000:.0f} ms"]
+    cells = [status, path, str(body.get("model") or "-"), "-", "-", f"{took * 1000:.0f} ms"]
+    return [one_line(cell) for cell in cells]

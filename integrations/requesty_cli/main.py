@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 __all__ = ["main"]
@@ -16,6 +17,10 @@ def main() -> None:
             if missing.name not in ("typer", "rich"):
                 raise
             sys.exit(_need_extra(missing.name, "cli"))
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal of another encoding shows an escape for what it lacks, where Python would end in an error.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         app()
     except KeyboardInterrupt:
         # Pressed while modules were still being imported.

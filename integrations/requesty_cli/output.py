@@ -10,8 +10,14 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["note", "print_json", "print_rows", "shown"]
+from .harmless import harmless, harmless_json, one_line
+
+__all__ = ["dim_console", "note", "print_json", "print_rows", "shown"]
+
+LONGEST_WHOLE = 12
+"""Characters of a text that is kept in one line."""
 
 
 def print_rows(
@@ -27,31 +33,38 @@ def print_rows(
     console = Console()
     if not console.is_terminal:
         for row in rows:
-            print("\t".join(shown(row[name]).replace("\t", " ") for name, _ in columns))
+            print("\t".join(shown(row[name]) for name, _ in columns))
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for number, (_, title) in enumerate(columns):
-        table.add_column(title, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold")
+    for number, (name, title) in enumerate(columns):
+        # In a narrow terminal long texts fold; figures and short words are never cut.
+        fold = any(isinstance(row[name], str) and len(row[name]) > LONGEST_WHOLE for row in rows)
+        table.add_column(title, justify="left" if number == 0 else "right", no_wrap=not fold, overflow="fold")
     for row in rows:
-        table.add_row(*(shown(row[name]) for name, _ in columns))
-    console.print(table, markup=False)
+        table.add_row(*(Text(shown(row[name])) for name, _ in columns))
+    console.print(table)
     console.print(f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}", style="dim", highlight=False)
 
 
 def print_json(value: Any) -> None:
     """Print JSON; amounts are strings, so that they stay exact, and what is unknown is null."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    print(harmless_json(json.dumps(value, indent=2, default=str, ensure_ascii=False)))
 
 
 def shown(value: Any) -> str:
-    """A value for people: ``?`` is unknown."""
+    """A value for people, in one line: ``?`` is unknown."""
     if value is None:
         return "?"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else one_line(str(value))
 
 
 def note(text: str) -> None:
     """A remark on standard error, which leaves standard output to the data."""
-    Console(stderr=True).print(text, style="dim", markup=False, highlight=False, soft_wrap=True, emoji=False)
+    dim_console().print(harmless(text))
+
+
+def dim_console() -> Console:
+    """Standard error, for what is said beside the data. Texts are printed as they are, and wrapped by the terminal."""
+    return Console(stderr=True, style="dim", markup=False, highlight=False, soft_wrap=True, emoji=False)

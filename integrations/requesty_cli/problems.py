@@ -15,6 +15,8 @@ from requesty_core import RequestyError
 from requesty_core.errors import ConfigurationError, MissingKeyError
 from requesty_core.extras import MissingExtraError
 
+from .harmless import one_line
+
 __all__ = [
     "EPILOG",
     "EXIT_CODES",
@@ -22,6 +24,7 @@ __all__ = [
     "StepFailedError",
     "UsageProblemError",
     "one_line_errors",
+    "tell",
 ]
 
 EXIT_CODES = {
@@ -71,12 +74,12 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             result = command(*args, **kwargs)
             sys.stdout.flush()
         except (RequestyError, StepFailedError, ExtraMissingError, UsageProblemError) as error:
-            _tell(error)
+            tell(error)
             usage = isinstance(error, (ConfigurationError, ExtraMissingError, UsageProblemError))
             raise typer.Exit(2 if usage else 1) from None
         except MissingExtraError as missing:
             # Whoever runs commands wants the extra of the command line, which has the others that it needs.
-            _tell(ExtraMissingError(missing.name or "a package", "cli"))
+            tell(ExtraMissingError(missing.name or "a package", "cli"))
             raise typer.Exit(2) from None
         except BrokenPipeError:
             # Nothing may be written at the interpreter's end either.
@@ -89,8 +92,9 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _tell(error: Exception) -> None:
-    line = NO_KEY if isinstance(error, MissingKeyError) else " ".join(str(error).split())
+def tell(error: Exception) -> None:
+    """One line on standard error."""
+    line = NO_KEY if isinstance(error, MissingKeyError) else one_line(str(error))
     Console(stderr=True).print(
         f"requesty-adapters: {line}", style="red", markup=False, highlight=False, soft_wrap=True, emoji=False
     )

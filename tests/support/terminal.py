@@ -60,7 +60,7 @@ def _in_control() -> None:
 
 
 class Terminal:
-    """A command in a terminal of 80 columns."""
+    """A command in a terminal of 80 columns, or another number of them."""
 
     columns = 80
 

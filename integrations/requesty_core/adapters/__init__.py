@@ -49,6 +49,7 @@ NAMES = {
     "requesty_core.settings.checks": ("shown",),
     "requesty_core.settings.names": (
         "known_arguments",
+        "meant",
         "shown_name",
         "unknown_setting",
     ),

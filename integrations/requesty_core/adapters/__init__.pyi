@@ -36,6 +36,7 @@ from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RET
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
 from requesty_core.settings.config import check_count as check_count
 from requesty_core.settings.names import known_arguments as known_arguments
+from requesty_core.settings.names import meant as meant
 from requesty_core.settings.names import shown_name as shown_name
 from requesty_core.settings.names import unknown_setting as unknown_setting
 from requesty_core.telemetry.words import described as described
@@ -138,6 +139,7 @@ __all__ = [
     "legal_call",
     "made_transports",
     "mapping",
+    "meant",
     "media_part",
     "original_names",
     "perform",

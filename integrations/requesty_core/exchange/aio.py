@@ -54,6 +54,8 @@ async def _fetch(
             raise transport_failure(running, exc, deadlines.expired, opened=response is not None) from None
         try:
             received = exchange.received(running, response.status_code, headers_of(response), content)
+            # Error reporters send the variables of a frame: what a server echoed must not be among them as it came.
+            del content
             return exchange.read(running, received)
         except ResponseError:
             distrust(response)
@@ -137,7 +139,10 @@ class AsyncOpened(Generic[E, R]):
                 content = await self._limits.wait(_content(response, self._request))
             except (*TransportError, TimeoutError) as exc:
                 raise transport_failure(running, exc, self._expired(), opened=True) from None
-            raise rejection(running, exchange.received(running, response.status_code, headers, content))
+            received = exchange.received(running, response.status_code, headers, content)
+            # Error reporters send the variables of a frame: what a server echoed must not be among them as it came.
+            del headers, content
+            raise rejection(running, received)
         reader = self.reader = exchange.reader(running, response.status_code, headers)
         self.reader.bound(max_bytes(self._request))
         self._chunks = self._limits.iterate(_body(response, self._request))

@@ -61,6 +61,8 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
             watch.cancel()
         try:
             received = exchange.received(running, response.status_code, headers_of(response), content)
+            # Here and below: error reporters send a frame's variables, where what a server echoed must not be.
+            del content
             return exchange.read(running, received)
         except ResponseError:
             distrust(response)
@@ -123,7 +125,9 @@ class Opened(Generic[E, R]):
             headers = headers_of(response)
             if not 200 <= response.status_code < 300:
                 content = self._read(response, running)
-                raise rejection(running, exchange.received(running, response.status_code, headers, content))
+                received = exchange.received(running, response.status_code, headers, content)
+                del headers, content
+                raise rejection(running, received)
             self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
             self.reader.bound(max_bytes(request))
             self._chunks = _body(response, request)

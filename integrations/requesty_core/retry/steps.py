@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +39,12 @@ class Step:
         check_seconds(self.first_token_timeout, "fallbacks.first_token_timeout")
 
 
-def steps_from(models: Sequence[str | Step | dict[str, Any]]) -> tuple[Step, ...]:
+def steps_from(models: Iterable[str | Step | dict[str, Any]]) -> tuple[Step, ...]:
     """Typed steps from strings, mappings or steps. Raises :class:`ConfigurationError` naming what is wrong."""
     if isinstance(models, (str, Step, dict)):
         raise ConfigurationError("fallbacks: give a list of models, not a single one")
-    if not isinstance(models, Sequence):
+    if not isinstance(models, Iterable) or isinstance(models, (bytes, AbstractSet, Mapping)):
+        # A set has no order, which is what a chain is about.
         raise ConfigurationError(f"fallbacks: {shown(models)} is not a list of models")
     steps = []
     for model in models:

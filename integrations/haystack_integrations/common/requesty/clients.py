@@ -113,8 +113,15 @@ def _resolved(secret: Secret) -> str:
 
 
 def as_secret(api_key: Secret | Callable[[], str] | str) -> Secret | Callable[[], str]:
-    """The key as a ``Secret``. A bare string becomes a token, which Haystack refuses to save instead of saving it."""
-    return Secret.from_token(api_key) if isinstance(api_key, str) else api_key
+    """The key as a ``Secret``. A bare string becomes a token, which Haystack refuses to save instead of saving it.
+
+    Raises ``ConfigurationError`` for what is no key, such as a tuple that a trailing comma made.
+    """
+    if api_key is None or isinstance(api_key, Secret) or callable(api_key):
+        return api_key
+    from requesty_core import ApiKey
+
+    return Secret.from_token(ApiKey(api_key).get())
 
 
 def without_key(api_key: Secret | Callable[[], str]) -> Secret | Callable[[], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from llama_index.core.bridge.pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from llama_index.core.bridge.pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic import Strict
 
 from requesty_core import Budget, CallEvent, CostLedger, Timeouts
 from requesty_core.adapters import (
@@ -55,10 +56,10 @@ class Connection(BaseModel):
         default=None, description="Base URL of the gateway, also accepted as `api_base`. Default: the global router."
     )
     region: str | None = Field(default=None, description="`global`, `eu`, `us` or `ap`, instead of `base_url`.")
-    timeout: float | Timeouts | None = Field(
+    timeout: Annotated[float, Strict()] | Timeouts | None = Field(
         default=DEFAULT_TIMEOUT, description="Longest silence in seconds, or `Timeouts`; None waits forever."
     )
-    max_retries: int = Field(
+    max_retries: Annotated[int, Strict()] = Field(
         default=DEFAULT_MAX_RETRIES, description="Further attempts on one model, literally: 0 means one request."
     )
     options: dict[str, Any] | None = Field(
