@@ -22,6 +22,8 @@ from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Send
 
+from .hints import hint_for, origin_of
+
 if TYPE_CHECKING:
     from .reader import Reader
 
@@ -31,7 +33,17 @@ __all__ = ["RunningAttempt", "phase_of", "rejection", "transport_failure"]
 class RunningAttempt:
     """One attempt under way."""
 
-    __slots__ = ("first_token", "prepared", "reader", "received", "resent_after", "reserved", "send", "started")
+    __slots__ = (
+        "address",
+        "first_token",
+        "prepared",
+        "reader",
+        "received",
+        "resent_after",
+        "reserved",
+        "send",
+        "started",
+    )
 
     def __init__(self, send: Send, started: float) -> None:
         self.send = send
@@ -43,6 +55,8 @@ class RunningAttempt:
         self.reader: Reader[Any, Any] | None = None
         self.reserved: Decimal | None = None
         """USD set aside in the budget."""
+        self.address: Any = None
+        """The URL of the request, once it is made."""
         self.prepared: Prepared | None = None
         """The body as this attempt sends it, if it follows the model's rules."""
 
@@ -89,6 +103,7 @@ def rejection(running: RunningAttempt, received: ReceivedResponse) -> RequestyEr
         requested_model=running.model,
         request_id=received.request_id,
         retry_after=parse_retry_after(received.headers, time.time()),
+        hint=lambda cls: hint_for(cls, running.model, running.address),
     )
 
 
@@ -105,4 +120,5 @@ def transport_failure(
         return RequestTimeoutError(f"timeout: nothing but silence for {timeouts.silence} s (timeout.silence)")
     if expired == "total":
         return RequestTimeoutError(f"timeout: the attempt took longer than {round(timeouts.total or 0.0, 3)} s")
-    return transport_error(exc, opened=opened, model=running.model)
+    where = None if running.address is None else origin_of(running.address)
+    return transport_error(exc, opened=opened, model=running.model, where=where)

@@ -61,7 +61,6 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
             watch.cancel()
         try:
             received = exchange.received(running, response.status_code, headers_of(response), content)
-            # Here and below: error reporters send a frame's variables, where what a server echoed must not be.
             del content
             return exchange.read(running, received)
         except ResponseError:
@@ -73,6 +72,7 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
 
 
 def _post(post: Post, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
+    running.address = request.url
     request.extensions[RESEND] = exchange.is_repeatable
     try:
         return post(request)
