@@ -23,6 +23,7 @@ EXCEPTIONS: dict[str, str] = {
     "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator": TO_BE_SPLIT,
     "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator.__init__": SETTINGS,  # noqa: E501
     "langchain_requesty/data/_profiles.py": DATA,
+    "requesty_cli/app.py::chat": "one argument and one line for each option of a command",
     "requesty_cli/app.py::models": "one argument and one line for each option of a command",
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,
     "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from requesty_core.wire.json import JSONDecodeError
@@ -113,8 +113,12 @@ def error_from_status(
     requested_model: str | None = None,
     request_id: str | None = None,
     retry_after: float | None = None,
+    hint: Callable[[type[RequestyError]], str] | None = None,
 ) -> RequestyError:
-    """The typed error for an HTTP response whose status is not 2xx; any body is accepted, JSON or not."""
+    """The typed error for an HTTP response whose status is not 2xx; any body is accepted, JSON or not.
+
+    ``hint`` says what to do about an error of a class; it is added to the message.
+    """
     body: Any
     try:
         body = response.json()
@@ -133,6 +137,8 @@ def error_from_status(
         text = f"HTTP {status} is {where}; check base_url"
     if cls is MalformedResponseError:
         text = f"HTTP {status} is not an answer of this route ({message}); check base_url"
+    if hint is not None and (what_to_do := hint(cls)):
+        text = f"{text.rstrip('.')}; {what_to_do}"
     return cls(
         text,
         status=status,

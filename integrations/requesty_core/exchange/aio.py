@@ -66,6 +66,7 @@ async def _fetch(
 
 
 async def _post(post: AsyncPost, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
+    running.address = request.url
     request.extensions[RESEND] = exchange.is_repeatable
     try:
         return await post(request)

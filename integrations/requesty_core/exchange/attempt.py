@@ -22,6 +22,8 @@ from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Send
 
+from .hints import hint_for, origin_of
+
 if TYPE_CHECKING:
     from .reader import Reader
 
@@ -32,7 +34,7 @@ class RunningAttempt:
     """One attempt under way."""
 
     __slots__ = (
-        *("first_token", "key", "prepared", "reader", "received", "resent_after", "reserved", "send"),
+        *("address", "first_token", "key", "prepared", "reader", "received", "resent_after", "reserved", "send"),
         *("served_model", "started"),
     )
 
@@ -50,6 +52,8 @@ class RunningAttempt:
         """Fingerprint of the key that it is sent with."""
         self.served_model: str | None = None
         """The model that the gateway named as having answered."""
+        self.address: Any = None
+        """The URL of the request, once it is made."""
         self.prepared: Prepared | None = None
         """The body as this attempt sends it, if it follows the model's rules."""
 
@@ -96,6 +100,7 @@ def rejection(running: RunningAttempt, received: ReceivedResponse) -> RequestyEr
         requested_model=running.model,
         request_id=received.request_id,
         retry_after=parse_retry_after(received.headers, time.time()),
+        hint=lambda cls: hint_for(cls, running.model, running.address),
     )
 
 
@@ -112,4 +117,5 @@ def transport_failure(
         return RequestTimeoutError(f"timeout: nothing but silence for {timeouts.silence} s (timeout.silence)")
     if expired == "total":
         return RequestTimeoutError(f"timeout: the attempt took longer than {round(timeouts.total or 0.0, 3)} s")
-    return transport_error(exc, opened=opened, model=running.model)
+    where = None if running.address is None else origin_of(running.address)
+    return transport_error(exc, opened=opened, model=running.model, where=where)

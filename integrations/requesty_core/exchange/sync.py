@@ -61,7 +61,6 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
             watch.cancel()
         try:
             received = exchange.received(running, response.status_code, headers_of(response), content)
-            # Here and below: error reporters send a frame's variables, where what a server echoed must not be.
             del content
             return exchange.read(running, received)
         except ResponseError:
@@ -73,6 +72,7 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
 
 
 def _post(post: Post, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
+    running.address = request.url
     request.extensions[RESEND] = exchange.is_repeatable
     try:
         return post(request)
@@ -133,16 +133,7 @@ class Opened(Generic[E, R]):
             self._chunks = _body(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()
-            self._reply: R | None = None
-            for data in self._data:
-                if self.reader.feed(data) or self.reader.has_failed or self.reader.is_done:
-                    break
-            else:
-                self._reply = self.reader.ended()
-            if self.reader.running.first_token is None:
-                self.reader.check()
-                if self._reply is None:
-                    self._reply = self.reader.ended()
+            self._reply: R | None = self._begun()
             self._deadlines.first_token_came()
             self._watch.set()
         except BaseException as exc:
@@ -150,6 +141,20 @@ class Opened(Generic[E, R]):
                 distrust(response)
             self.close()
             raise
+
+    def _begun(self) -> R | None:
+        """Read to the first meaningful event; the reply, if the end came before one."""
+        reader, reply = self.reader, None
+        for data in self._data:
+            if reader.feed(data) or reader.has_failed or reader.is_done:
+                break
+        else:
+            reply = reader.ended()
+        if reader.running.first_token is None:
+            reader.check()
+            if reply is None:
+                reply = reader.ended()
+        return reply
 
     def _read(self, response: Response, running: RunningAttempt) -> bytes:
         try:

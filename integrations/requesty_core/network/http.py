@@ -96,8 +96,9 @@ _UNSENT = (
 )
 
 
-def transport_error(exc: Exception, *, opened: bool, model: str | None) -> RequestyError:
-    """The typed error for a failure of the HTTP library. ``opened`` tells whether response headers had arrived.
+def transport_error(exc: Exception, *, opened: bool, model: str | None, where: str | None = None) -> RequestyError:
+    """The typed error for a failure of the HTTP library. ``opened`` tells whether response headers had arrived,
+    ``where`` the scheme and host that were asked.
 
     Only the exception's own words are used: the request it may hold carries the key.
     """
@@ -122,11 +123,15 @@ def transport_error(exc: Exception, *, opened: bool, model: str | None) -> Reque
             f"the connection broke while the answer was arriving ({words})", requested_model=model
         )
     else:
-        error = ConnectionFailedError(f"no answer from the gateway ({words})", requested_model=model)
+        error = ConnectionFailedError(f"no answer from the gateway ({words}){_place(where)}", requested_model=model)
     # Until the request is out in full nobody works on it, so nobody bills it.
     error.was_sent = not isinstance(exc, _UNSENT)
     error.__cause__ = None
     return error
+
+
+def _place(where: str | None) -> str:
+    return "" if where is None else f"; check base_url ({where}), network and proxy"
 
 
 FRAMING = frozenset(
