@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 from requesty_core.network.http import Request
 
-__all__ = ["Interrupt", "Interrupted"]
+__all__ = ["Interrupt", "Interrupted", "sleep"]
 
 
 class Interrupted(Exception):
@@ -83,3 +84,11 @@ def _shut(sock: Any) -> None:
     # OSError: the connection ended by itself in the same moment.
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
+
+
+def sleep(seconds: float, interrupt: Interrupt | None) -> None:
+    """Sleep; with an interrupt, until it is set at most. Raises :class:`Interrupted` then."""
+    if interrupt is None:
+        time.sleep(seconds)
+    else:
+        interrupt.sleep(seconds)

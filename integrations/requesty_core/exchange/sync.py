@@ -22,7 +22,7 @@ from requesty_core.retry.fallback import Wait
 from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import BROKEN_BODY, break_off, decoder_of, distrust, max_bytes
 from .exchange import Exchange
-from .interrupt import Interrupt
+from .interrupt import Interrupt, sleep
 from .race import Closable, Post, Prepare, race
 from .reader import Reader, usage_of
 from .stream import StreamExchange
@@ -326,7 +326,7 @@ def _first(
             interrupt.check()
         action = exchange.next()
         if isinstance(action, Wait):
-            _sleep(action.seconds, interrupt)
+            sleep(action.seconds, interrupt)
             continue
         if exchange.hedge_after is not None:
             won = race(exchange, action, prepare, attempt, transport, interrupt)
@@ -346,10 +346,3 @@ def _first(
             if interrupt is not None:
                 interrupt.check()
             exchange.fail(running, error)
-
-
-def _sleep(seconds: float, interrupt: Interrupt | None) -> None:
-    if interrupt is None:
-        time.sleep(seconds)
-    else:
-        interrupt.sleep(seconds)
