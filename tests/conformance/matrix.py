@@ -34,7 +34,8 @@ def driver_of(module: str) -> Driver:
 @cache
 def drivers() -> tuple[Driver, ...]:
     """One driver per adapter, in the order of the page."""
-    return tuple(map(driver_of, DRIVERS))
+    # Looked up now: where one framework is installed, the others are taken off the list.
+    return tuple(driver_of(module) for module, _ in _DRIVERS)
 
 
 def why_not(scenario: Scenario, driver: Driver) -> str | None:
