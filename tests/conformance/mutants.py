@@ -276,7 +276,7 @@ OTHER_RULES = (
     ),
     (
         "threads of ours see the caller's context",
-        ("tests/serving/test_jobs.py", "-k", "langchain"),
+        ("tests/core/test_embeddings.py",),
         f"{CORE}/lifetime",
         "contextvars.Context() if serves_all else contextvars.copy_context()",
         "contextvars.Context()",
