@@ -94,6 +94,11 @@ class AsyncRequestyClient(BaseClient):
         super().__init__(**settings)
         self._sender = AsyncSender(transport, self._settings.network)
 
+    @property
+    def has_own_transport(self) -> bool:
+        """Whether it was given a transport, and does not send by the shared one."""
+        return self._sender.has_given
+
     @cached_property
     def models(self) -> AsyncModels:
         """The models routes."""

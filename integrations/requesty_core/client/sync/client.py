@@ -95,6 +95,11 @@ class RequestyClient(BaseClient):
         super().__init__(**settings)
         self._sender = Sender(transport, self._settings.network)
 
+    @property
+    def has_own_transport(self) -> bool:
+        """Whether it was given a transport, and does not send by the shared one."""
+        return self._sender.has_given
+
     @cached_property
     def models(self) -> Models:
         """The models routes."""
