@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from requesty_core.money.budget import Budget
 from requesty_core.retry.steps import Step
@@ -13,6 +13,7 @@ from .outbox import Order
 from .plan import Client, chat_plan, embed_plan
 from .prompts import Prompt
 from .runs import AsyncBulkRun, BulkRun
+from .spread import is_dataset, on_ray
 
 __all__ = ["abulk_chat", "abulk_embed", "bulk_chat", "bulk_embed"]
 
@@ -34,7 +35,7 @@ def bulk_chat(
     ask_again: bool = False,
     **params: Any,
 ) -> BulkRun:
-    """Ask a model about each row.
+    """Ask a model about each row. On a ``ray.data.Dataset``: :func:`requesty_ray.bulk_chat`, which returns a dataset.
 
     Args:
         rows: an iterable, the path of a ``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet`` file, or a table of pandas,
@@ -67,6 +68,8 @@ def bulk_chat(
             spent, the server asks for a longer wait than the client's policy grants, or nothing but failures came for
             20 rows (or twice ``concurrency``) on end.
     """
+    if is_dataset(rows):
+        return cast("BulkRun", on_ray("bulk_chat", rows, bulk_chat, locals()))
     plan = chat_plan(
         model=model,
         prompt=prompt,
@@ -136,7 +139,7 @@ def bulk_embed(
     patience: float = 300.0,
     **params: Any,
 ) -> BulkRun:
-    """Embed the text of each row; :attr:`BulkItem.vector` has it.
+    """Embed the text of each row; :attr:`BulkItem.vector` has it. On a ``ray.data.Dataset``: as :func:`bulk_chat`.
 
     Args:
         rows: as of :func:`bulk_chat`.
@@ -150,6 +153,8 @@ def bulk_embed(
 
     Raises: as :func:`bulk_chat`.
     """
+    if is_dataset(rows):
+        return cast("BulkRun", on_ray("bulk_embed", rows, bulk_embed, locals()))
     plan = embed_plan(
         model=model,
         text=text,

@@ -11,7 +11,7 @@ import os
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from requesty_core.settings.checks import shown
 
 from .records import Line, Record, line_of, read_record
 
-__all__ = ["Checkpoint", "RunName", "named"]
+__all__ = ["Checkpoint", "Kept", "RunName", "named"]
 
 VERSION = 1
 _BINARY: int = getattr(os, "O_BINARY", 0)
@@ -63,6 +63,22 @@ _names = msgspec.json.Decoder(RunName)
 _lines = msgspec.json.Decoder(Line)
 
 
+class Kept(Protocol):
+    """Where settled rows are kept."""
+
+    def begin(self, key: str) -> None:
+        """The first row asks this. Raises :class:`ConfigurationError` if that of the run that wrote it did not."""
+
+    def find(self, at: int, key: str) -> Record | None:
+        """The settled row at a position that asks this."""
+
+    def add(self, records: list[Record]) -> None:
+        """Keep rows that are settled. Raises ``OSError``."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Checkpoint:
     """An open checkpoint of one run, locked against others.
 
@@ -79,7 +95,8 @@ class Checkpoint:
         self._name = name
         self._offsets = array("q")
         self._count = 0
-        self._end = 0
+        self.end = 0
+        """Bytes that were written."""
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o600)
         except OSError as error:
@@ -114,10 +131,10 @@ class Checkpoint:
                 raise self._refused(f"it was written by another version (form {found.requesty_bulk})")
             self._compare(found)
             self._name.first = found.first
-            self._end = len(first)
+            self.end = len(first)
             self._find(file)
-        if os.fstat(self._file).st_size > self._end:
-            os.ftruncate(self._file, self._end)
+        if os.fstat(self._file).st_size > self.end:
+            os.ftruncate(self._file, self.end)
 
     def _find(self, file: Any) -> None:
         for number, line in enumerate(file, 2):
@@ -128,8 +145,8 @@ class Checkpoint:
             except msgspec.DecodeError as error:
                 raise self._refused(f"its line {number} cannot be read ({error})") from None
             if found.done:
-                self._note(found.at, found.key, self._end)
-            self._end += len(line)
+                self._note(found.at, found.key, self.end)
+            self.end += len(line)
 
     def _refused(self, why: str) -> ConfigurationError:
         return ConfigurationError(f"checkpoint: {self.path}: {why}; give another file, or remove this one")
@@ -141,7 +158,7 @@ class Checkpoint:
 
     def begin(self, key: str) -> None:
         """The first row's request. Raises :class:`ConfigurationError` if the run that wrote the file had another."""
-        if not self._end:
+        if not self.end:
             self._name.first = key
         elif self._name.first is not None and self._name.first != key:
             raise self._refused("it is of another run: its first row was another one, or was asked something else")
@@ -175,19 +192,19 @@ class Checkpoint:
 
     def add(self, records: list[Record]) -> None:
         """Keep rows that are settled, all of them or none. Raises ``OSError`` where there is no room."""
-        data = b"" if self._end else msgspec.json.encode(self._name) + b"\n"
+        data = b"" if self.end else msgspec.json.encode(self._name) + b"\n"
         offsets = []
         for record in records:
-            offsets.append(self._end + len(data))
+            offsets.append(self.end + len(data))
             data += line_of(record)
         try:
             written = os.write(self._file, data)
             if written != len(data):
                 raise OSError("no room for a whole line")
         except OSError:
-            os.ftruncate(self._file, self._end)
+            os.ftruncate(self._file, self.end)
             raise
-        self._end += len(data)
+        self.end += len(data)
         for record, offset in zip(records, offsets, strict=True):
             if record.done:
                 self._note(record.at, record.key, offset)
@@ -196,7 +213,7 @@ class Checkpoint:
         """Let go of the file; one without a row is removed."""
         file, self._file = self._file, -1
         if file >= 0:
-            if not self._end:
+            if not self.end:
                 self.path.unlink(missing_ok=True)
             os.close(file)
 

@@ -37,6 +37,7 @@ class Rules:
         streak: failures on end, without one answer between them, that end the run.
         retry: how long to wait before a repetition.
         ask_again: whether answers that did not fit the schema are asked again.
+        identity: the column that tells apart rows that ask the same; ``None`` where their position does.
     """
 
     order: Order
@@ -47,6 +48,7 @@ class Rules:
     streak: int
     retry: RetryPolicy
     ask_again: bool = False
+    identity: str | None = None
 
 
 @dataclass(slots=True)

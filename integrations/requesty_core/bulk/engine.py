@@ -10,7 +10,7 @@ from typing import Any
 
 from requesty_core.client import AsyncRequestyClient
 
-from .checkpoint import Checkpoint
+from .checkpoint import Kept
 from .decisions import Rules, Unit, last_failure
 from .items import BulkItem, BulkReport
 from .jobs import Asked, Job, Outcome
@@ -39,7 +39,7 @@ class Engine:
         client: AsyncRequestyClient,
         limiter: Limiter,
         rules: Rules,
-        checkpoint: Checkpoint | None,
+        checkpoint: Kept | None,
         source: AsyncIterator[Row],
         *,
         shared: Callable[[], bool],
@@ -110,7 +110,7 @@ class Engine:
                 break
             task = self._loop.create_task(self._ask(state.take(now), ticket))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
         self._set_timer(now)
 
     def _set_timer(self, now: float) -> None:
@@ -146,9 +146,12 @@ class Engine:
             self.state.fail(unit, error)
         finally:
             release()
-            self._changed.set()
-            if not self._closed:
-                self._start()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # Only now is there room for another.
+        self._tasks.discard(task)
+        self._changed.set()
+        self._start()
 
     def _verdict(self, asked: Asked, ticket: Ticket) -> Callable[[], None]:
         """What the limiter learns of a request."""

@@ -15,8 +15,9 @@ from requesty_core.replies.reply import ChatReply
 from requesty_core.retry.steps import Step
 
 from .answers import Answers
-from .prompts import Messages
+from .prompts import Messages, value_of
 from .records import Record, error_of, kept_reply, kept_vector, key_of, reply_of, vector_of
+from .rows import Row
 
 __all__ = ["ChatJob", "EmbedJob", "Job", "Outcome", "Task"]
 
@@ -195,11 +196,16 @@ def _record(task: Task, outcome: Outcome, usage: Usage | None, **kept: Any) -> R
     )
 
 
-def task_of(job: Job, position: int, row: Any, line: int | None) -> Task:
-    """The task of a row. Raises :class:`ConfigurationError` for a row that asks nothing."""
+def task_of(job: Job, row: Row, identity: str | None) -> Task:
+    """The task of a row; ``identity`` is the column that tells apart rows that ask the same.
+
+    Raises :class:`ConfigurationError` for a row that asks nothing.
+    """
+    value, position = row.value, row.position
     try:
-        request = job.request_of(row)
-        return Task(position, row, line, request, key_of(request))
+        request = job.request_of(value)
+        key = key_of(request if identity is None else [request, value_of(value, identity, "identity")])
+        return Task(position, value, row.line, request, key)
     except RequestyError:
         raise
     except (TypeError, NotImplementedError) as error:

@@ -42,6 +42,8 @@ class Limiter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.cap: int | None = None
+        self.refusals = 0
+        """How many requests were refused for being too many."""
         self._limit = _FIRST
         self._doubles = True
         self._round = 0
@@ -125,6 +127,7 @@ class Limiter:
             self._waiting.pop(who, None)
 
     def _halve(self, round_: int) -> None:
+        self.refusals += 1
         if round_ == self._round:
             self._limit = max(1.0, min(self._limit, float(self._under_way + 1)) / 2)
             self._doubles = False

@@ -19,11 +19,11 @@ from requesty_core.settings.checks import refuse, shown
 from requesty_core.settings.config import check_count, check_seconds
 
 from .answers import Answers
-from .checkpoint import Checkpoint, named
+from .checkpoint import Checkpoint, Kept, RunName, named
 from .decisions import Rules
 from .engine import Engine
 from .jobs import ChatJob, EmbedJob, Job
-from .limiter import limiter_for
+from .limiter import Limiter, limiter_for
 from .prompts import Prompt, messages_maker, text_maker
 from .records import canonical
 from .rows import Row
@@ -52,11 +52,19 @@ class Plan:
 
     def open(self) -> Checkpoint | None:
         """The checkpoint, locked. Raises :class:`ConfigurationError`."""
-        if self.checkpoint is None:
-            return None
-        return Checkpoint(self.checkpoint, named(self.job.kind, self.model, self.settings))
+        return None if self.checkpoint is None else Checkpoint(self.checkpoint, self.name)
 
-    def engine(self, source: AsyncIterator[Row], checkpoint: Checkpoint | None) -> Engine:
+    @property
+    def name(self) -> RunName:
+        """What tells the run from others."""
+        return named(self.job.kind, self.model, self.settings)
+
+    @property
+    def limiter(self) -> Limiter:
+        """The limit that it shares with the process's other runs of the model; kept as long as somebody holds it."""
+        return limiter_for(self.client.settings.config.base_url, self.model)
+
+    def engine(self, source: AsyncIterator[Row], checkpoint: Kept | None) -> Engine:
         """The run on the running loop."""
         settings = self.client.settings
         limiter = limiter_for(settings.config.base_url, self.model)
@@ -162,6 +170,7 @@ def _plan(
             streak=max(_STREAK, 2 * most),
             retry=policy.retry,
             ask_again=bool(rules.get("ask_again")),
+            identity=rules.get("identity"),
         ),
         model.model if isinstance(model, Step) else model,
         settings,

@@ -9,7 +9,7 @@ from typing import Any
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.checks import shown
 
-__all__ = ["Messages", "Prompt", "messages_maker", "text_maker"]
+__all__ = ["Messages", "Prompt", "messages_maker", "text_maker", "value_of"]
 
 Messages = Sequence[Mapping[str, Any]]
 Prompt = str | Callable[[Any], "str | Messages"] | None
@@ -52,9 +52,9 @@ def text_maker(text: str | Callable[[Any], str] | None) -> Callable[[Any], str]:
     """
     if isinstance(text, str) and "{" not in text:
         column = text
-        make: Callable[[Any], Any] = lambda row: _value(row, column, "text")  # noqa: E731
+        make: Callable[[Any], Any] = lambda row: value_of(row, column, "text")  # noqa: E731
     else:
-        make = _maker(text, "text", lambda row: row if isinstance(row, str) else _value(row, "text", "text"))
+        make = _maker(text, "text", lambda row: row if isinstance(row, str) else value_of(row, "text", "text"))
 
     def checked(row: Any) -> str:
         made = make(row)
@@ -121,14 +121,15 @@ def _filler(template: str, setting: str) -> Callable[[Any], str]:
         for literal, name in pieces:
             made.append(literal)
             if name is not None:
-                value = _value(row, name, setting)
+                value = value_of(row, name, setting)
                 made.append(value if isinstance(value, str) else str(value))
         return "".join(made) + rest
 
     return fill
 
 
-def _value(row: Any, column: str, setting: str) -> Any:
+def value_of(row: Any, column: str, setting: str) -> Any:
+    """What a row has in a column. Raises :class:`ConfigurationError` under the name of a setting."""
     if isinstance(row, Mapping):
         if column in row:
             if row[column] is None:

@@ -28,13 +28,13 @@ from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.money.usage import Usage
 from requesty_core.replies.attempts import Attempt
 
-from .checkpoint import Checkpoint
+from .checkpoint import Kept
 from .decisions import Decision, Judge, Rules, Unit
 from .items import BulkItem
 from .jobs import Asked, Job, Outcome, Task, task_of
 from .outbox import Outbox
 from .rows import Row
-from .tally import Tally
+from .tally import Tally, sum_told
 
 __all__ = ["BulkState"]
 
@@ -53,7 +53,7 @@ class BulkState:
         self,
         job: Job,
         rules: Rules,
-        checkpoint: Checkpoint | None,
+        checkpoint: Kept | None,
         *,
         now: float,
         shared: Callable[[], bool],
@@ -98,7 +98,7 @@ class BulkState:
             self._settle(BulkItem(row.position, line=row.line, error=problem), readable=False)
             return
         try:
-            task = task_of(self._job, row.position, row.value, row.line)
+            task = task_of(self._job, row, self._rules.identity)
         except RequestyError as error:
             self._settle(BulkItem(row.position, row.value, line=row.line, error=error))
             self._judge.failed(error)
@@ -170,6 +170,9 @@ class BulkState:
         self._finish(unit, done, asked.usage, now)
 
     def _finish(self, unit: Unit, done: Sequence[tuple[Task, Outcome]], usage: Usage | None, now: float) -> None:
+        if self._job.batch_size == 1:
+            # All that was asked for the row, what failed included.
+            usage = sum_told(unit.attempts)
         if self._checkpoint is not None and done:
             # The usage of a request of many rows stands with its first.
             usages = [usage, *[None] * (len(done) - 1)]

@@ -13,7 +13,7 @@ from requesty_core.replies.attempts import Attempt
 
 from .items import BulkItem, BulkReport
 
-__all__ = ["THROTTLED", "Tally"]
+__all__ = ["THROTTLED", "Tally", "sum_told"]
 
 THROTTLED = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED})
 """Failures that say there were too many requests."""
@@ -74,6 +74,14 @@ class Tally:
             estimated=total(self._estimated),
             seconds=now - self._started,
         )
+
+
+def sum_told(attempts: Sequence[Attempt]) -> Usage | None:
+    """Tokens and cost of some attempts, as far as they were told; ``None`` if none was."""
+    told: Usage | None = None
+    for one in attempts:
+        told = _sum(told, one.usage)
+    return told
 
 
 def _sum(so_far: Usage | None, more: Usage | None) -> Usage | None:
