@@ -153,15 +153,18 @@ class Engine:
         self._changed.set()
         self._start()
 
-    def _verdict(self, asked: Asked, ticket: Ticket) -> Callable[[], None]:
+    def _verdict(self, came: Asked, ticket: Ticket) -> Callable[[], None]:
         """What the limiter learns of a request."""
         most, limiter = self._rules.most, self._limiter
-        failed = next((one.error for one in asked.outcomes if _is_throttled(one)), None)
+        failed = next((one.error for one in came.outcomes if _is_throttled(one)), None)
         if failed is not None:
-            return partial(limiter.refused, ticket, time.monotonic(), failed.retry_after)
-        if any(one.error_kind in THROTTLED for one in asked.attempts):
+            asked = failed.retry_after or 0.0
+            # A wait that is not granted ends this run, and must not hold back another that may find things changed.
+            granted = asked if asked <= self._rules.retry.max_retry_after else 0.0
+            return partial(limiter.refused, ticket, time.monotonic(), granted)
+        if any(one.error_kind in THROTTLED for one in came.attempts):
             limiter.throttled(ticket)
-        if any(one.is_done for one in asked.outcomes):
+        if any(one.is_done for one in came.outcomes):
             return partial(limiter.answered, ticket, most=most)
         return partial(limiter.leave, ticket, most=most)
 

@@ -68,6 +68,7 @@ class BulkState:
         self._tie = itertools.count()
         self._outbox = Outbox(rules.order)
         self._read = 0
+        self._asks = False
         self.tally = Tally(now)
         self.under_way = 0
         """Units that were taken and not reported."""
@@ -101,8 +102,11 @@ class BulkState:
             task = task_of(self._job, row, self._rules.identity)
         except RequestyError as error:
             self._settle(BulkItem(row.position, row.value, line=row.line, error=error))
-            self._judge.failed(error)
+            if not self._asks:
+                # So far no row asks anything: it is not the rows that are wrong.
+                self._judge.failed(error)
             return
+        self._asks = True
         if row.position == 0 and self._checkpoint is not None:
             self._checkpoint.begin(task.key)
         if not self._resumed(task):
