@@ -32,6 +32,8 @@ class BulkRun:
         self._engine = ThreadedEngine(lambda handed: plan.engine(handed, checkpoint), source)
         self._ready: list[BulkItem] = []
         self._over = False
+        self.was_stopped = False
+        """Whether :meth:`stop` was called."""
         self._ends = weakref.finalize(self, _end, self._engine, self._progress)
 
     def __iter__(self) -> Iterator[BulkItem]:
@@ -61,6 +63,7 @@ class BulkRun:
 
     def stop(self) -> None:
         """Send nothing more. The iteration goes on with what is under way, and ends."""
+        self.was_stopped = True
         self._engine.stop()
 
     def _finish(self) -> None:
@@ -95,6 +98,8 @@ class AsyncBulkRun:
         self._engine: Engine | None = None
         self._ready: list[BulkItem] = []
         self._over = False
+        self.was_stopped = False
+        """Whether :meth:`stop` was called."""
 
     def __aiter__(self) -> AsyncIterator[BulkItem]:
         return self
@@ -128,6 +133,7 @@ class AsyncBulkRun:
 
     def stop(self) -> None:
         """Send nothing more. The iteration goes on with what is under way, and ends."""
+        self.was_stopped = True
         if self._engine is not None:
             self._engine.stop()
         else:

@@ -80,6 +80,7 @@ class ThreadedEngine:
         self._engine: Engine | None = None
         self._problem: BaseException | None = None
         self._ended: asyncio.Event | None = None
+        self._waited: Future[list[BulkItem]] | None = None
         self._thread = start_thread(self._run, make, rows, name="requesty-bulk")
         self._started.wait()
         if self._problem is not None:
@@ -115,16 +116,15 @@ class ThreadedEngine:
         """As :meth:`Engine.some`; reads rows while it waits."""
         if not self._thread.is_alive():
             return []
-        future = self._submit(self.engine.some())
-        future.add_done_callback(self._mailbox.put)
-        try:
-            while (message := self._mailbox.get()) is not future:
-                if isinstance(message, _Handed):
-                    message.read()
-        except BaseException:
-            # Ctrl-C, while it waited: the run is as it was, and what is settled is handed out later.
-            future.cancel()
-            raise
+        # Left over by a Ctrl-C while it was waited for: what it brings is handed out now.
+        future = self._waited
+        if future is None:
+            future = self._waited = self._submit(self.engine.some())
+            future.add_done_callback(self._mailbox.put)
+        while (message := self._mailbox.get()) is not future:
+            if isinstance(message, _Handed):
+                message.read()
+        self._waited = None
         return future.result()
 
     @property
