@@ -36,6 +36,7 @@ lint: $(VENV)/.dev
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_demo.py --check
 	$(BIN)/python docs/generate_cli.py --check
+	$(BIN)/python docs/promises.py --check
 
 # Merge catalog/sources into the packaged snapshot and write what is generated from it.
 catalog: $(VENV)/.dev

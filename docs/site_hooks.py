@@ -11,6 +11,7 @@ from mkdocs.structure.nav import Navigation, Section
 from mkdocs.structure.pages import Page
 
 _FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
+_PROMISE = re.compile(r"[ \n]*<!-- promise: .*? -->")
 _nav: Navigation | None = None
 
 
@@ -18,6 +19,11 @@ def on_nav(nav: Navigation, **_: Any) -> None:
     """Keep the order of the pages."""
     global _nav
     _nav = nav
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """A page without the marks of the register of promises, which are for its check alone."""
+    return _PROMISE.sub("", markdown)
 
 
 def on_post_build(config: Any, **_: Any) -> None:

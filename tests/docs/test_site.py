@@ -63,6 +63,7 @@ def test_programs_can_read_every_page(site: Path) -> None:
     pages = {path.relative_to(site).parent.as_posix() for path in site.rglob("index.html")}
     assert {re.sub(r"((^|/)index)?\.md$", "", name) or "." for name in listed} == pages
     whole = (site / "llms-full.txt").read_text(encoding="utf-8")
+    assert "<!-- promise" not in whole
     for name in listed:
         source = (site / name).read_text(encoding="utf-8")
         assert source.startswith("#") or name == "index.md"
