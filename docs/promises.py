@@ -71,7 +71,8 @@ def units_of(text: str) -> Iterator[Unit]:
 
 
 def _sentences(line: int, text: str) -> Iterator[Unit]:
-    for sentence in _SENTENCE.split(" ".join(text.split())):
+    whole = " ".join(text.split())
+    for sentence in [whole] if whole.startswith("|") else _SENTENCE.split(whole):
         ids = tuple(one for mark in MARK.finditer(sentence) for one in mark["ids"].split(", "))
         yield Unit(line, MARK.sub("", sentence), ids)
 

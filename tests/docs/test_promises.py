@@ -55,6 +55,7 @@ def test_a_promise_without_an_id_is_found(text: str) -> None:
         "It is never lost. <!-- promise: kept -->",
         "It is never\nlost, at\nany time. <!-- promise: kept -->\nAnother sentence.",
         "| `x` | never lost <!-- promise: kept --> |",
+        "| `x` | It is so. Never lost. <!-- promise: kept --> |",
     ],
 )
 def test_what_is_none_or_has_one_is_not(text: str) -> None:
