@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog ray
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving ray catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -36,6 +36,8 @@ lint: $(VENV)/.dev
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_demo.py --check
 	$(BIN)/python docs/generate_cli.py --check
+	$(BIN)/python docs/generate_peers.py --check
+	$(BIN)/python docs/promises.py --check
 
 # Merge catalog/sources into the packaged snapshot and write what is generated from it.
 catalog: $(VENV)/.dev
@@ -93,6 +95,10 @@ vectors: $(VENV)/.dev
 # What tracing packages of the OpenAI SDK record on our clients, against its own; ARGS=--write puts it into the page.
 tracers: $(VENV)/.dev
 	@$(BIN)/python tests/tracers/run.py $(ARGS)
+
+# What the pages say of other packages, at their newest releases; ARGS=--write puts the results, dated, into the pages.
+claims: $(VENV)/.dev
+	@$(BIN)/python tests/peers/claims.py $(ARGS)
 
 # The suites of the packages that ours stand in for, with ours in their place; ARGS=--quick for the part of seconds.
 peers: $(VENV)/.dev

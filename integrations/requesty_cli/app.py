@@ -149,7 +149,7 @@ def models(
     app_id: Annotated[
         str | None, typer.Option("--app", help="Application the id is made for: coding or cline.")
     ] = None,
-    hosted_in: Annotated[str | None, typer.Option(help="Where the model runs: global, eu, us, sg.")] = None,
+    hosted_in: Annotated[str | None, typer.Option(help="Where the model runs: global, eu, us, uk, ap, sg.")] = None,
     max_input_price: Annotated[
         float | None,
         typer.Option("--max-input-price", "--max-price", min=0, help="Most USD for a million input tokens."),
