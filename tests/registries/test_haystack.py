@@ -14,6 +14,7 @@ from docs.blocks import blocks_of
 from haystack import Pipeline
 from tests.registries.pages import DOCUMENTATION, EXTRAS, PACKAGE, REPOSITORY, ROOT, commands, front_matter, run
 
+import haystack_integrations.components.audio.requesty as audio
 import haystack_integrations.components.embedders.requesty as embedders
 import haystack_integrations.components.generators.requesty as generators
 
@@ -29,7 +30,7 @@ TYPES = {
 }
 REQUIRED = {"layout", "name", "description", "authors", "type"}
 OPTIONAL = {"pypi", "repo", "report_issue", "logo", "version", "toc"}
-COMPONENTS = {name: getattr(package, name) for package in (generators, embedders) for name in package.__all__}
+COMPONENTS = {name: getattr(package, name) for package in (generators, embedders, audio) for name in package.__all__}
 
 
 def page(rendered: Path) -> tuple[dict[str, Any], str]:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from haystack.dataclasses import ChatMessage, ComponentInfo, FinishReason, ReasoningContent, StreamingChunk
 from haystack.dataclasses import ToolCallDelta as Piece
 
+from haystack_integrations.common.requesty.usage import usage_of
 from requesty_core import (
     ChatReply,
     MessageEnd,
@@ -25,7 +26,7 @@ from requesty_core import (
     ToolCallDelta,
 )
 
-from ._replies import replies_of, usage_of
+from ._replies import replies_of
 
 __all__ = ["Chunks", "WirePiece"]
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from haystack import logging
 from haystack.dataclasses import ChatMessage, ReasoningContent, ToolCall
 
-from requesty_core import ChatReply, Message, Usage
+from haystack_integrations.common.requesty.usage import usage_of
+from requesty_core import ChatReply, Message
 from requesty_core import ToolCall as CoreToolCall
-from requesty_core.adapters import call_summary, cost_of, read_call, reply_metadata
+from requesty_core.adapters import call_summary, read_call, reply_metadata
 
-__all__ = ["CALL_EXTRA", "replies_of", "usage_of"]
+__all__ = ["CALL_EXTRA", "replies_of"]
 
 CALL_EXTRA = "requesty"
 """The key of ``ToolCall.extra`` under which the gateway's own fields of a call are kept."""
@@ -92,24 +92,3 @@ def _call_extra(call: CoreToolCall) -> dict[str, Any] | None:
     if call.type != "function":
         own["type"] = call.type
     return {CALL_EXTRA: own} if own else None
-
-
-def usage_of(usage: Usage | None) -> dict[str, Any]:
-    """The usage as received, ``cost`` a float, and nothing that is ``None``.
-
-    ``Agent`` adds usage up over its steps: floats are summed, while a ``None`` would erase the sum.
-    """
-    if usage is None:
-        return {}
-    cleaned = _without_none(usage.raw)
-    cleaned.pop("cost", None)
-    cost = cost_of(usage)
-    return cleaned if cost is None else {**cleaned, "cost": cost}
-
-
-def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(item) if isinstance(item, Mapping) else item
-        for key, item in value.items()
-        if item is not None
-    }
