@@ -87,7 +87,7 @@ def test_the_page_lists_the_components(rendered: Path) -> None:
     _, body = page(rendered)
     assert "has six components" in body
     assert set(re.findall(r"^- `(\w+)` ", body, re.M)) == set(COMPONENTS)
-    assert len(COMPONENTS) == 4
+    assert len(COMPONENTS) == 6
 
 
 def test_the_page_names_the_release_and_the_extra(rendered: Path) -> None:
