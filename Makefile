@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving ray catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving ray catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -62,6 +62,11 @@ docs: $(VENV)/.dev
 docs-look: docs
 	@$(PIP) install -c constraints.txt playwright
 	@$(BIN)/python docs/look.py
+
+# The emulator's page of requests in the same browser; pictures go to build/look/emulator/.
+page-look: $(VENV)/.dev
+	@$(PIP) install -c constraints.txt playwright
+	@$(BIN)/python -m pytest -n0 -q tests/emulator/test_page_in_browser.py $(ARGS)
 
 docs-serve: $(VENV)/.dev
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000

@@ -20,4 +20,5 @@ class Embedder:
 texts = ray.data.from_items([{"text": f"text {number}"} for number in range(200)], override_num_blocks=4)
 workers = ray.data.ActorPoolStrategy(size=2)
 embedded = texts.map_batches(Embedder, batch_size=50, compute=workers, num_cpus=0.5).take_all()
-assert len(embedded) == 200 and all(len(row["vector"]) == 1536 for row in embedded)
+assert len(embedded) == 200
+assert all(len(row["vector"]) == 1536 for row in embedded)

@@ -20,4 +20,5 @@ class Labeller:
 reviews = ray.data.from_items([{"text": f"review {number}"} for number in range(64)], override_num_blocks=4)
 workers = ray.data.ActorPoolStrategy(size=2)
 labelled = reviews.map_batches(Labeller, batch_size=16, compute=workers, num_cpus=0.5).take_all()
-assert len(labelled) == 64 and all(row["label"] and row["cost"] > 0 for row in labelled)
+assert len(labelled) == 64
+assert all(row["label"] and row["cost"] > 0 for row in labelled)
