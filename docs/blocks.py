@@ -7,7 +7,7 @@
 fence                               meaning
 ==================================  ====================================================================================
 ```` ```python ````                 runs; the blocks of a page share their names
-```` ```python3 ````                compiles; needs an environment of its own, and is run by the target that the page names
+```` ```python3 ````                compiles; run in another environment, by the target that the page names
 ```` ```text title="Output" ````    what the block before it prints; ``...`` stands for anything
 ```` ```diff ````                   a migration: lines with ``+`` or a space run, with ``-`` or a space they compile
 ```` ```bash ````                   ``requesty-adapters`` is run; ``pip``, ``make`` and ``export`` are checked

@@ -76,7 +76,7 @@ def _beside(axis: Any, at: float, row: float, text: str) -> tuple[float, Any]:
     return at, made
 
 
-# --- a bulk run ---------------------------------------------------------------------------------------------------------
+# --- a bulk run -------------------------------------------------------------------------------------------------------
 
 
 def throughput(measured: Mapping[int, float], latency: float, title: str = "Rows per second") -> None:
