@@ -7,6 +7,7 @@
 fence                               meaning
 ==================================  ====================================================================================
 ```` ```python ````                 runs; the blocks of a page share their names
+```` ```python3 ````                compiles; run in another environment, by the target that the page names
 ```` ```text title="Output" ````    what the block before it prints; ``...`` stands for anything
 ```` ```diff ````                   a migration: lines with ``+`` or a space run, with ``-`` or a space they compile
 ```` ```bash ````                   ``requesty-adapters`` is run; ``pip``, ``make`` and ``export`` are checked
@@ -219,6 +220,11 @@ def _fine(words: list[str]) -> None:
     return None
 
 
+def _elsewhere(source: str, where: str, names: dict[str, Any], gateway: GatewayEmulator) -> str:
+    compile(source, where, "exec")
+    return ""
+
+
 COMMANDS: dict[str, Callable[[list[str]], str | None]] = {
     "pip": _pip,
     "make": _make,
@@ -228,6 +234,7 @@ COMMANDS: dict[str, Callable[[list[str]], str | None]] = {
 RUNNERS: dict[str, Callable[[str, str, dict[str, Any], GatewayEmulator], str]] = {
     "python": _python,
     "py": _python,
+    "python3": _elsewhere,
     "diff": _diff,
     "bash": _bash,
     "sh": _bash,

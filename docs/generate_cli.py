@@ -117,6 +117,13 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
             "requesty-adapters spend --ledger spend.db --reconcile",
         ),
     ),
+    "bulk": (
+        "[Bulk work](concepts/bulk.md) says what a run does with failures, limits and money.",
+        (
+            'requesty-adapters bulk reviews.csv labels.jsonl -m openai/gpt-4o-mini --prompt "Label: {text}" 2>&1 | cat',
+            "cut -c1-72 labels.jsonl",
+        ),
+    ),
     "usage": ("", ("requesty-adapters usage --group-by model_requested",)),
     "verify": (
         "[Verifying the contract](verify.md) shows what a run asks, what it says and what it costs.",
@@ -355,6 +362,7 @@ def pages() -> dict[Path, str]:
     """Both pages, made anew."""
     with tempfile.TemporaryDirectory() as folder, GatewayEmulator(seed=1) as gateway:
         write_ledger(gateway, Path(folder).resolve() / "spend.db")
+        (Path(folder) / "reviews.csv").write_text("id,text\n1,A fine lamp\n2,Too dim\n", encoding="utf-8")
         runs = Runs(gateway, Path(folder).resolve())
         return {DOCS / "applications.md": applications_page(runs), DOCS / "cli.md": cli_page(runs)}
 

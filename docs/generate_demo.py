@@ -69,8 +69,11 @@ def main() -> int:
     """Draw the picture, or with --check compare it."""
     svg = draw(run())
     if "--check" in sys.argv[1:]:
-        if TARGET.exists() and told(TARGET.read_text(encoding="utf-8")) == told(svg):
-            return 0
+        # Where a measured time is longer than usual, columns are narrower and lines break elsewhere.
+        for _ in range(3):
+            if TARGET.exists() and told(TARGET.read_text(encoding="utf-8")) == told(svg):
+                return 0
+            svg = draw(run())
         print("docs/assets/demo.svg is stale; run: python docs/generate_demo.py", file=sys.stderr)
         return 1
     TARGET.write_text(svg, encoding="utf-8")

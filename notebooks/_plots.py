@@ -76,6 +76,25 @@ def _beside(axis: Any, at: float, row: float, text: str) -> tuple[float, Any]:
     return at, made
 
 
+# --- a bulk run -------------------------------------------------------------------------------------------------------
+
+
+def throughput(measured: Mapping[int, float], latency: float, title: str = "Rows per second") -> None:
+    """Rows per second by requests at a time, beside what the latency alone would allow."""
+    figure, axis = _axes(3.2)
+    most = list(measured)
+    axis.plot(most, [one / latency for one in most], color=GREY, linestyle="--", linewidth=1, label="by latency alone")
+    axis.plot(most, list(measured.values()), color=BLUE, marker="o", markersize=4, label="measured")
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xticks(most, [str(one) for one in most])
+    axis.set_xlabel("requests at a time", color=INK, fontsize=9)
+    axis.legend(frameon=False, fontsize=9)
+    _title(axis, title)
+    told = ", ".join(f"{one}: {rate:.0f}" for one, rate in measured.items())
+    _show(figure, f"{title} by requests at a time: {told}.")
+
+
 # --- a stream ---------------------------------------------------------------------------------------------------------
 
 

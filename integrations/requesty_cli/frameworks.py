@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 __all__ = ["DISTRIBUTION", "Framework", "frameworks", "supported"]
 
 DISTRIBUTION = "requesty-adapters"
-NO_FRAMEWORKS = frozenset({"ledger", "plot", "emulator", "cli", "all"})
+NO_FRAMEWORKS = frozenset({"ledger", "plot", "bulk", "ray", "emulator", "cli", "all"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from requesty_core.lazy import lazy_names
+from requesty_core.extras import extra_missing
 
-NAMES = {
-    ".datasets": ("bulk_chat", "bulk_embed"),
-    ".worker": ("BulkWorker",),
-}
+try:
+    from .datasets import bulk_chat, bulk_embed
+    from .worker import BulkWorker
+except ModuleNotFoundError as _missing:
+    raise extra_missing(_missing, "ray") from None
 
-__all__, __getattr__, __dir__ = lazy_names(__name__, NAMES)
+__all__ = ["BulkWorker", "bulk_chat", "bulk_embed"]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ray.data import ActorPoolStrategy
+
 from requesty_core import AsyncRequestyClient, Budget, RequestyClient
 from requesty_core.bulk.plan import Plan, chat_plan, embed_plan
 from requesty_core.bulk.prompts import Prompt
@@ -15,6 +17,9 @@ from requesty_core.bulk.table import check_columns
 from requesty_core.errors import ConfigurationError
 from requesty_core.retry.steps import Step
 from requesty_core.settings.checks import refuse
+
+from .limits import cluster_limit
+from .worker import BulkWorker
 
 __all__ = ["bulk_chat", "bulk_embed"]
 
@@ -145,11 +150,6 @@ def _mapped(
     num_cpus: float,
     rows: int,
 ) -> Any:
-    from ray.data import ActorPoolStrategy
-
-    from .limits import cluster_limit
-    from .worker import BulkWorker
-
     _check_shared(plan)
     least, most = _range(workers)
     schema = dataset.schema(fetch_if_missing=False)

@@ -27,13 +27,13 @@ from requesty_core import (
     RequestyError,
     RetryPolicy,
 )
+from requesty_core.bulk.cluster import ClusterLimit
 from requesty_core.bulk.decisions import Rules
 from requesty_core.bulk.jobs import Asked, EmbedJob, Outcome
 from requesty_core.bulk.limiter import Limiter, Ticket
 from requesty_core.bulk.prompts import messages_maker, text_maker
 from requesty_core.bulk.rows import Row, read_rows
 from requesty_core.bulk.run import BulkState
-from requesty_ray.limits import ClusterLimit
 
 ERRORS = (
     BadRequestError("bad", status=400),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 from pathlib import Path
 
 import ray
@@ -36,6 +37,8 @@ def main() -> None:
         "workers": given.workers,
         "identity": "id",
     }
+    key = os.environ["REQUESTY_API_KEY"].encode()
+    assert key not in ray.cloudpickle.dumps(shared), "the key would travel to the workers"
     if given.kind == "embed":
         done = bulk_embed(dataset, model="openai/text-embedding-3-small", dimensions=16, batch_size=32, **shared)
     else:

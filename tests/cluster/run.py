@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,7 +36,8 @@ from requesty_core import CostLedger  # noqa: E402
 from requesty_emulator import GatewayEmulator  # noqa: E402
 
 JOB = Path(__file__).with_name("job.py")
-EXAMPLES = sorted(Path(__file__).with_name("examples").glob("*.py"))
+PAGE = ROOT / "docs" / "concepts" / "bulk.md"
+EXAMPLES = re.findall(r'```python3 title="(\w+\.py)"\n(.*?)```', PAGE.read_text(encoding="utf-8"), re.S)
 CONCURRENCY, WORKERS, EMBED_BATCH = 4, 2, 32
 PATIENCE = 180.0
 
@@ -75,7 +77,7 @@ class Driver:
             raise RuntimeError((named or errors.strip().splitlines() or ["the driver failed"])[-1])
 
 
-def start(python: Path, gateway: GatewayEmulator, words: Sequence[str]) -> Driver:
+def start(python: Path, gateway: GatewayEmulator, words: Sequence[str], folder: Path = ROOT) -> Driver:
     """Start a driver with the gateway's key in its environment, and nowhere else."""
     variables = {
         **os.environ,
@@ -88,7 +90,12 @@ def start(python: Path, gateway: GatewayEmulator, words: Sequence[str]) -> Drive
     }
     return Driver(
         subprocess.Popen(
-            [str(python), *words], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [str(python), *words],
+            cwd=folder,
+            env=variables,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     )
 
@@ -251,13 +258,16 @@ def main() -> int:
             folder = Path(tempfile.mkdtemp(prefix="requesty-ray-"))
             well &= measured("a budget that ends midway", lambda: check_budget(python, gateway, 200, folder))
             shutil.rmtree(folder)
-        for example in () if given.quick else EXAMPLES:
+        for name, program in () if given.quick else EXAMPLES:
+            folder = Path(tempfile.mkdtemp(prefix="requesty-ray-"))
 
-            def run_example(example: Path = example) -> list[str]:
-                start(python, gateway, [str(example)]).finish()
+            def run_example(name: str = name, program: str = program, folder: Path = folder) -> list[str]:
+                (folder / name).write_text(program, encoding="utf-8")
+                start(python, gateway, [name], folder).finish()
                 return []
 
-            well &= measured(f"example {example.name}", run_example)
+            well &= measured(f"the page's {name}", run_example)
+            shutil.rmtree(folder)
     print("all well" if well else "something is wrong")
     return 0 if well else 1
 

@@ -19,6 +19,7 @@ from requesty_emulator import GatewayEmulator
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = (
+    "bulk",
     "cost_and_budgets",
     "fallback_and_hedging",
     "haystack",

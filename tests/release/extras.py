@@ -128,6 +128,35 @@ EXTRAS = (
         driver="core",
     ),
     Extra(
+        "bulk",
+        (),
+        """
+        import pyarrow, tqdm
+        from requesty_core import RequestyClient, bulk_chat, bulk_embed
+        rows = pyarrow.table({"text": ["hi", "ho"]})
+        text = [item.text for item in bulk_chat(rows, model=CHAT, prompt="{text}", progress=True)][1]
+        vector = next(bulk_embed(rows, model=EMBEDDING)).vector.tolist()
+        """,
+        driver="core",
+    ),
+    Extra(
+        "ray",
+        (),
+        """
+        import pyarrow
+        from requesty_core import RequestyClient
+        from requesty_ray import BulkWorker, bulk_chat
+        import ray.data
+        settings = dict(model=CHAT, prompt="{text}", system=None, schema=None, client=None, budget=None, identity=None)
+        rules = dict(concurrency=4, patience=1.0, order="input", progress=False, checkpoint=None, params={})
+        text = BulkWorker("chat", settings | rules, None)(pyarrow.table({"text": ["hi"]})).to_pylist()[0]["answer"]
+        with RequestyClient() as client:
+            vector = client.embeddings(model=EMBEDDING, input=["hi"]).vectors[0]
+        """,
+        driver="core",
+        provides=("bulk",),
+    ),
+    Extra(
         "emulator",
         (),
         """
@@ -162,11 +191,13 @@ EXTRAS = (
         provides=("emulator", "ledger"),
     ),
 )
+# Ray is a cluster's, hundreds of megabytes that nobody means by "all".
+_USUAL = tuple(extra for extra in EXTRAS if extra.name != "ray")
 ALL = Extra(
     "all",
     FRAMEWORKS,
-    "".join(dedent(extra.calls) + "_check(text, vector)\n" for extra in EXTRAS),
-    provides=tuple(extra.name for extra in EXTRAS),
+    "".join(dedent(extra.calls) + "_check(text, vector)\n" for extra in _USUAL),
+    provides=tuple(extra.name for extra in _USUAL),
 )
 
 
@@ -206,6 +237,7 @@ MISSING = (
     ("import pydantic_ai_requesty", "pydantic-ai"),
     ("import openai_requesty", "openai"),
     ("from requesty_core import CostLedger; CostLedger(store='spend.db')", "ledger"),
+    ("import requesty_ray", "ray"),
     ("from requesty_emulator import GatewayEmulator", "emulator"),
     ("from requesty_emulator import serve", "emulator"),
 )

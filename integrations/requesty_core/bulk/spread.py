@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from requesty_core.extras import extra_missing
-
 __all__ = ["is_dataset", "on_ray"]
 
 
@@ -18,14 +16,8 @@ def is_dataset(rows: object) -> bool:
 
 
 def on_ray(name: str, dataset: Any, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """What ``requesty_ray`` makes of a dataset, given the arguments that differ from their defaults.
-
-    Raises :class:`MissingExtraError` if Ray is not installed.
-    """
-    try:
-        spread = import_module("requesty_ray.datasets")
-    except ModuleNotFoundError as missing:
-        raise extra_missing(missing, "ray") from None
+    """What ``requesty_ray`` makes of a dataset, given the arguments that differ from their defaults."""
+    spread = import_module("requesty_ray")
     given = {
         parameter.name: arguments[parameter.name]
         for parameter in inspect.signature(function).parameters.values()
