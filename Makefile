@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks haystack soak serving catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -101,6 +101,10 @@ peers: $(VENV)/.dev
 # Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write writes the page's table.
 frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
+
+# Haystack's provider packages as members of our chain, against servers that fail; its MCP tools in an agent.
+haystack: $(VENV)/.dev
+	@$(BIN)/python tests/haystack_packages/run.py
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 # Then the money of sixty seeds: what is booked and what is marked unknown is what the gateway worked for.
