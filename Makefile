@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks haystack soak serving catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks haystack soak serving ray catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -36,6 +36,8 @@ lint: $(VENV)/.dev
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_demo.py --check
 	$(BIN)/python docs/generate_cli.py --check
+	$(BIN)/python docs/generate_peers.py --check
+	$(BIN)/python docs/promises.py --check
 
 # Merge catalog/sources into the packaged snapshot and write what is generated from it.
 catalog: $(VENV)/.dev
@@ -60,6 +62,11 @@ docs: $(VENV)/.dev
 docs-look: docs
 	@$(PIP) install -c constraints.txt playwright
 	@$(BIN)/python docs/look.py
+
+# The emulator's page of requests in the same browser; pictures go to build/look/emulator/.
+page-look: $(VENV)/.dev
+	@$(PIP) install -c constraints.txt playwright
+	@$(BIN)/python -m pytest -n0 -q tests/emulator/test_page_in_browser.py $(ARGS)
 
 docs-serve: $(VENV)/.dev
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
@@ -94,6 +101,10 @@ vectors: $(VENV)/.dev
 tracers: $(VENV)/.dev
 	@$(BIN)/python tests/tracers/run.py $(ARGS)
 
+# What the pages say of other packages, at their newest releases; ARGS=--write puts the results, dated, into the pages.
+claims: $(VENV)/.dev
+	@$(BIN)/python tests/peers/claims.py $(ARGS)
+
 # The suites of the packages that ours stand in for, with ours in their place; ARGS=--quick for the part of seconds.
 peers: $(VENV)/.dev
 	@$(BIN)/python tests/peers/run.py $(ARGS)
@@ -105,6 +116,10 @@ frameworks: $(VENV)/.dev
 # Haystack's provider packages as members of our chain, against servers that fail; its MCP tools in an agent.
 haystack: $(VENV)/.dev
 	@$(BIN)/python tests/haystack_packages/run.py
+
+# Bulk work on a local Ray cluster, through kills; a part of it: ARGS=--quick; ten rounds: ARGS="--times 10".
+ray: $(VENV)/.dev
+	@$(BIN)/python tests/cluster/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 # Then the money of sixty seeds: what is booked and what is marked unknown is what the gateway worked for.

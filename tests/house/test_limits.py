@@ -24,6 +24,9 @@ EXCEPTIONS: dict[str, str] = {
     "langchain_requesty/data/_profiles.py": DATA,
     "requesty_cli/app.py::chat": "one argument and one line for each option of a command",
     "requesty_cli/app.py::models": "one argument and one line for each option of a command",
+    "requesty_cli/bulk.py::bulk": "one argument and one line for each option of a command",
+    "requesty_core/bulk/api.py::bulk_chat": "one argument, its lines and one more for each option of a run",
+    "requesty_ray/datasets.py::bulk_chat": "one argument, its lines and one more for each option of a run",
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,
     "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,
 }

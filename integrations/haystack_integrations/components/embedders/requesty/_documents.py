@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haystack import Document, logging
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from requesty_core import EmbeddingsError, EmbeddingsReply, RequestyError
 from requesty_core.adapters import described

@@ -127,7 +127,7 @@ class RequestyChatGenerator(Component):
         :param on_event:
             Called with every event of a call: attempts, waits, fallbacks.
         :param tracing:
-            Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; `"content"`
+            Whether calls open OpenTelemetry spans and count in its metrics, which needs its API; `"content"`
             records prompts and answers too.
         :param require:
             What the catalogue must show of every model before anything is sent to it, such as
