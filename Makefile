@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving ray catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks haystack soak serving ray catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -112,6 +112,10 @@ peers: $(VENV)/.dev
 # Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write writes the page's table.
 frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
+
+# Haystack's provider packages as members of our chain, against servers that fail; its MCP tools in an agent.
+haystack: $(VENV)/.dev
+	@$(BIN)/python tests/haystack_packages/run.py
 
 # Bulk work on a local Ray cluster, through kills; a part of it: ARGS=--quick; ten rounds: ARGS="--times 10".
 ray: $(VENV)/.dev

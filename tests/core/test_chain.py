@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import urllib.error
 from collections.abc import Generator
 from typing import Any
 
@@ -109,6 +111,16 @@ class APIConnectionError(Exception):
         (ReadTimeoutOfSomebody("x"), ErrorKind.TIMEOUT),
         (ConnectionResetError("x"), ErrorKind.CONNECTION),
         (APIConnectionError("x"), ErrorKind.CONNECTION),
+        (httpx.ConnectError("x"), ErrorKind.CONNECTION),
+        (httpx.ReadError("x"), ErrorKind.CONNECTION),
+        (httpx.RemoteProtocolError("x"), ErrorKind.CONNECTION),
+        (httpx.ConnectTimeout("x"), ErrorKind.TIMEOUT),
+        (httpx.UnsupportedProtocol("x"), None),
+        (httpx.LocalProtocolError("x"), None),
+        (httpx.TooManyRedirects("x"), None),
+        (http.client.IncompleteRead(b""), ErrorKind.CONNECTION),
+        (http.client.RemoteDisconnected("x"), ErrorKind.CONNECTION),
+        (urllib.error.URLError("x"), ErrorKind.CONNECTION),
         (KeyError("x"), None),
         (Foreign("x", status_code=200), None),
         (Foreign("x", status_code="429"), None),

@@ -16,13 +16,10 @@ TO_BE_SPLIT = "to be split"
 
 EXCEPTIONS: dict[str, str] = {
     "haystack_integrations/components/audio/requesty/transcriber.py::RequestyTranscriber.__init__": SETTINGS,
-    "haystack_integrations/components/embedders/requesty/document_embedder.py::RequestyDocumentEmbedder": TO_BE_SPLIT,
     "haystack_integrations/components/embedders/requesty/document_embedder.py::RequestyDocumentEmbedder.__init__": SETTINGS,  # noqa: E501
     "haystack_integrations/components/embedders/requesty/text_embedder.py::RequestyTextEmbedder.__init__": SETTINGS,
-    "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator": TO_BE_SPLIT,
+    "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator": SETTINGS,
     "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator.__init__": SETTINGS,
-    "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator": TO_BE_SPLIT,
-    "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator.__init__": SETTINGS,  # noqa: E501
     "haystack_integrations/components/generators/requesty/image_generator.py::RequestyImageGenerator.__init__": SETTINGS,  # noqa: E501
     "langchain_requesty/data/_profiles.py": DATA,
     "requesty_cli/app.py::chat": "one argument and one line for each option of a command",

@@ -22,7 +22,7 @@ from requesty_core.settings.config import Timeouts
 
 from .backoff import parse_retry_after
 from .fallback import FallbackEngine, Wait
-from .foreign import causes, headers_of, status_of
+from .foreign import causes, headers_of, is_connection_failure, is_timeout, status_of
 from .health import HealthBoard
 from .policy import FallbackPolicy
 from .steps import Step
@@ -87,9 +87,9 @@ def classified(error: BaseException) -> RequestyError | None:
         if status is not None:
             answer = ErrorResponse(status, headers, str(inner).encode())
             made = error_from_status(answer, retry_after=parse_retry_after(headers, time.time()))
-        elif isinstance(inner, TimeoutError) or "Timeout" in type(inner).__name__:
+        elif is_timeout(inner):
             made = RequestTimeoutError(str(inner))
-        elif isinstance(inner, ConnectionError) or "Connection" in type(inner).__name__:
+        elif is_connection_failure(inner):
             made = ConnectionFailedError(str(inner))
         else:
             continue

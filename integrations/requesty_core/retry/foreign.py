@@ -2,7 +2,9 @@
 
 Known forms: ``status_code`` (openai, anthropic, cohere), ``status`` (aiohttp, google.api_core), ``code`` (google.genai,
 ``urllib``), ``http_status``; a ``response`` with ``status_code`` (httpx, requests) or, from botocore, a mapping with
-``ResponseMetadata``; and gRPC's ``code()``, which returns a name.
+``ResponseMetadata``; and gRPC's ``code()``, which returns a name. Where no answer came, the name of a class of
+theirs says so: ``ReadTimeout``, ``APIConnectionError``, or in httpx ``TransportError``, the base of ``ConnectError``
+and ``RemoteProtocolError``.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["causes", "headers_of", "status_of"]
+__all__ = ["causes", "headers_of", "is_connection_failure", "is_timeout", "status_of"]
 
 _DEEPEST = 10
 _NUMBERS = ("status_code", "status", "http_status", "code", "error_code")
@@ -35,6 +37,28 @@ _NAMES = {
     "ValidationException": 400,
 }
 """Statuses of gRPC's and AWS's words (grpc's status codes; Bedrock Runtime's error reference)."""
+
+_CONNECTION = frozenset(("TransportError", "NetworkError", "ProtocolError", "IncompleteRead", "URLError"))
+"""Those of httpx, urllib3, http.client and urllib for a connection that failed, where the name does not say it."""
+_CALLERS = frozenset(("UnsupportedProtocol", "LocalProtocolError"))
+"""Those of httpx for an address or a request that cannot be sent at all."""
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether an exception says that a time limit passed."""
+    return any("Timeout" in name for name in _class_names(error))
+
+
+def is_connection_failure(error: BaseException) -> bool:
+    """Whether an exception says that there was no connection, or that it broke."""
+    names = _class_names(error)
+    if not _CALLERS.isdisjoint(names):
+        return False
+    return not _CONNECTION.isdisjoint(names) or any("Connection" in name for name in names)
+
+
+def _class_names(error: BaseException) -> list[str]:
+    return [cls.__name__ for cls in type(error).__mro__]
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from haystack import Document, component, default_from_dict, default_to_dict, logging
+from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import Secret
-from tqdm import tqdm
 
 from haystack_integrations.common.requesty.clients import KEY
 from haystack_integrations.common.requesty.component import restored
-from requesty_core import (
-    Budget,
-    CostLedger,
-    EmbeddingsError,
-    EmbeddingsReply,
-    RequestyError,
-    RequestyOptions,
-    Timeouts,
-)
+from requesty_core import Budget, CostLedger, RequestyError, RequestyOptions, Timeouts
 from requesty_core.adapters import (
     DEFAULT_MAX_IN_FLIGHT,
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
     check_positive,
-    described,
     known_arguments,
 )
 
-from ._base import Embedder, meta_of
+from ._base import Embedder
+from ._documents import Documents
 
 if TYPE_CHECKING:
     from requesty_core import CallEvent
 
 __all__ = ["RequestyDocumentEmbedder"]
 
-logger = logging.getLogger(__name__)
+_OWN = (
+    "batch_size",
+    "progress_bar",
+    "meta_fields_to_embed",
+    "embedding_separator",
+    "raise_on_failure",
+    "max_concurrency",
+)
 
 
 @component
@@ -182,16 +179,7 @@ class RequestyDocumentEmbedder(Embedder):
         :returns:
             A dictionary for `from_dict`.
         """
-        saved: dict[str, Any] = default_to_dict(
-            self,
-            batch_size=self.batch_size,
-            progress_bar=self.progress_bar,
-            meta_fields_to_embed=self.meta_fields_to_embed,
-            embedding_separator=self.embedding_separator,
-            raise_on_failure=self.raise_on_failure,
-            max_concurrency=self.max_concurrency,
-            **self._saved(),
-        )
+        saved: dict[str, Any] = default_to_dict(self, **self._saved(), **{name: getattr(self, name) for name in _OWN})
         return saved
 
     @classmethod
@@ -219,74 +207,30 @@ class RequestyDocumentEmbedder(Embedder):
         :raises RequestyError:
             If a batch failed and `raise_on_failure` is set; an `EmbeddingsError` names the failed positions.
         """
-        texts = self._texts(documents)
-        if not texts:
-            return {"documents": list(documents), "meta": {}}
-        with self._progress(len(set(texts))) as bar:
+        batch = Documents(self, documents)
+        if not batch.texts:
+            return batch.nothing()
+        with batch.progress() as bar:
             try:
-                reply = self._embed(list(dict.fromkeys(texts)), **self._batching(bar))
+                reply = self._embed(batch.own, **batch.batching(bar))
             except RequestyError as error:
-                return self._without(documents, texts, error)
-        return self._with(documents, texts, reply)
+                return batch.without(error)
+        return batch.embedded(reply)
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     async def run_async(self, documents: list[Document]) -> dict[str, Any]:
         """
-        Embeds documents without blocking the event loop.
+        Embeds documents without blocking the event loop; arguments and outputs as of `run`.
 
-        :param documents:
-            The documents; they are not changed.
-        :returns:
-            `documents` and `meta`, as `run`.
         :raises RequestyError:
             If a batch failed and `raise_on_failure` is set.
         """
-        texts = self._texts(documents)
-        if not texts:
-            return {"documents": list(documents), "meta": {}}
-        with self._progress(len(set(texts))) as bar:
+        batch = Documents(self, documents)
+        if not batch.texts:
+            return batch.nothing()
+        with batch.progress() as bar:
             try:
-                reply = await self._embed_async(list(dict.fromkeys(texts)), **self._batching(bar))
+                reply = await self._embed_async(batch.own, **batch.batching(bar))
             except RequestyError as error:
-                return self._without(documents, texts, error)
-        return self._with(documents, texts, reply)
-
-    def _progress(self, total: int) -> Any:
-        return tqdm(total=total, disable=not self.progress_bar, desc="Calculating embeddings", unit="text")
-
-    def _batching(self, bar: Any) -> dict[str, Any]:
-        return {
-            "batch_size": self.batch_size,
-            "max_in_flight": self.max_concurrency,
-            "on_batch": bar.update,
-            # Without raising, a batch comes back as a whole, as from Haystack's own embedders.
-            "halves": self.raise_on_failure,
-        }
-
-    def _texts(self, documents: list[Document]) -> list[str]:
-        """The text of each document; equal ones are embedded once, whatever ids their documents have."""
-        if not isinstance(documents, list) or not all(isinstance(item, Document) for item in documents):
-            raise TypeError("documents: expected a list of Documents; use RequestyTextEmbedder for a string")
-        return [self._text(document) for document in documents]
-
-    def _text(self, document: Document) -> str:
-        fields = [str(document.meta[k]) for k in self.meta_fields_to_embed if document.meta.get(k) is not None]
-        return self.prefix + self.embedding_separator.join([*fields, document.content or ""]) + self.suffix
-
-    def _with(self, documents: list[Document], texts: list[str], reply: EmbeddingsReply) -> dict[str, Any]:
-        found = dict(zip(dict.fromkeys(texts), reply.vectors, strict=True))
-        embedded = [replace(d, embedding=found[text]) for d, text in zip(documents, texts, strict=True)]
-        return {"documents": embedded, "meta": meta_of(reply)}
-
-    def _without(self, documents: list[Document], texts: list[str], error: RequestyError) -> dict[str, Any]:
-        """What is there after a failure, if that is wanted; else the failure is raised again."""
-        if self.raise_on_failure:
-            raise error
-        own = dict.fromkeys(texts)
-        vectors = error.vectors if isinstance(error, EmbeddingsError) else [None] * len(own)
-        found = dict(zip(own, vectors, strict=True))
-        failed = [d.id for d, text in zip(documents, texts, strict=True) if found[text] is None]
-        logger.warning("{count} documents have no embedding: {error}", count=len(failed), error=described(error))
-        meta = {**(meta_of(error) if isinstance(error, EmbeddingsError) else {}), "failed": failed}
-        embedded = [replace(d, embedding=found[text]) for d, text in zip(documents, texts, strict=True)]
-        return {"documents": embedded, "meta": meta}
+                return batch.without(error)
+        return batch.embedded(reply)

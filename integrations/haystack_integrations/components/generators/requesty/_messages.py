@@ -19,9 +19,17 @@ from haystack.tools import Toolset, ToolsType, flatten_tools_or_toolsets
 from haystack.tools.tool import Tool
 
 from requesty_core import ToolCall as CoreToolCall
-from requesty_core.adapters import audio_format, data_url, replayed_fields, split_data_url, strict_function
+from requesty_core.adapters import (
+    audio_format,
+    data_url,
+    replayed_fields,
+    split_data_url,
+    strict_function,
+    wire_tool_call,
+)
 from requesty_core.errors import ConfigurationError
 
+from ._broken import answer_to, broken_calls
 from ._replies import CALL_EXTRA
 
 __all__ = ["checked_messages", "flat_tools", "wire_messages", "wire_tools"]
@@ -40,14 +48,18 @@ def checked_messages(messages: Any) -> list[ChatMessage]:
 
 def wire_messages(messages: Sequence[ChatMessage]) -> list[Wire]:
     """The ``messages`` of a request. Raises :class:`ConfigurationError` naming what cannot be sent."""
-    ids = _Ids()
+    ids = _Ids(messages)
     return [wire for index, message in enumerate(messages) for wire in _wire(message, f"messages[{index}]", ids)]
 
 
 class _Ids:
-    """The ids of calls; those that another provider left without one get one, and so do their results."""
+    """The ids of calls; those that another provider left without one get one, and so do their results.
 
-    def __init__(self) -> None:
+    ``answered`` are those of calls that have a result.
+    """
+
+    def __init__(self, messages: Sequence[ChatMessage]) -> None:
+        self.answered = {result.origin.id for message in messages for result in message.tool_call_results}
         self._open: list[tuple[ToolCall, str]] = []
         self._count = 0
 
@@ -75,7 +87,9 @@ def _wire(message: ChatMessage, where: str, ids: _Ids) -> list[Wire]:
     if message.tool_call_results:
         return [_tool_result(result, message, where, ids) for result in message.tool_call_results]
     if message.is_from(ChatRole.ASSISTANT):
-        return [_assistant(message, where, ids)]
+        broken = broken_calls(message.meta)
+        answers = [answer_to(call) for call in broken if call["id_"] not in ids.answered]
+        return [_assistant(message, broken, where, ids), *answers]
     if not (message.texts or message.images or message.files):
         raise ConfigurationError(f"{where}: a {message.role.value} message has no content; give it a text")
     if message.is_from(ChatRole.USER):
@@ -136,10 +150,11 @@ def _result_part(part: Any, where: str) -> Wire:
     raise ConfigurationError(f"{where}: a tool result cannot hold {type(part).__name__}; give text, image or file")
 
 
-def _assistant(message: ChatMessage, where: str, ids: _Ids) -> Wire:
+def _assistant(message: ChatMessage, broken: Sequence[Wire], where: str, ids: _Ids) -> Wire:
     wire = _named({"role": "assistant", "content": _said(message, where)}, message)
-    if message.tool_calls:
-        wire["tool_calls"] = [_call(call, ids.of_call(call)) for call in message.tool_calls]
+    if message.tool_calls or broken:
+        calls = [_call(call, ids.of_call(call)) for call in message.tool_calls]
+        wire["tool_calls"] = [*calls, *(wire_tool_call(**call) for call in broken)]
         wire["content"] = wire["content"] or None
     reasoning = "".join(item.reasoning_text for item in message.reasonings)
     signatures = [item.extra["signature"] for item in message.reasonings if item.extra.get("signature")]

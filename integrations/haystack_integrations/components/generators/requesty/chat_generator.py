@@ -6,14 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from haystack import component, default_from_dict, default_to_dict
-from haystack.dataclasses import (
-    ChatMessage,
-    ComponentInfo,
-    StreamingCallbackT,
-    select_streaming_callback,
-)
-from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace, serialize_tools_or_toolset
-from haystack.utils import Secret, serialize_callable
+from haystack.dataclasses import ChatMessage, StreamingCallbackT, select_streaming_callback
+from haystack.tools import ToolsType, deserialize_tools_or_toolset_inplace
+from haystack.utils import Secret
 
 from haystack_integrations.common.requesty.clients import KEY
 from haystack_integrations.common.requesty.component import Component, restored
@@ -21,18 +16,14 @@ from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyOptions, S
 from requesty_core.adapters import (
     DEFAULT_MAX_RETRIES,
     DEFAULT_TIMEOUT,
-    Restorer,
     known_arguments,
-    plain_policy,
     plain_steps,
     policy_from,
 )
 
-from ._calls import checked, prepared
-from ._chunks import Chunks
-from ._messages import checked_messages, flat_tools
-from ._replies import replies_of
-from ._schema import response_format
+from ._messages import flat_tools
+from ._run import Run
+from ._saved import plain_chat_settings
 
 if TYPE_CHECKING:
     from requesty_core import CallEvent
@@ -186,21 +177,7 @@ class RequestyChatGenerator(Component):
         :returns:
             A dictionary for `from_dict`, without `ledger` and `budget`, which are accounts of a running program.
         """
-        callback = self.streaming_callback
-        generation_kwargs = dict(self.generation_kwargs)
-        if "response_format" in generation_kwargs:
-            generation_kwargs["response_format"] = response_format(generation_kwargs["response_format"])
-        saved: dict[str, Any] = default_to_dict(
-            self,
-            **self._saved(),
-            streaming_callback=serialize_callable(callback) if callback else None,
-            generation_kwargs=generation_kwargs,
-            tools=serialize_tools_or_toolset(_listed(self.tools)),
-            tools_strict=self.tools_strict,
-            fallbacks=self.fallbacks,
-            fallback_policy=plain_policy(self.fallback_policy),
-            adapt=self.adapt,
-        )
+        saved: dict[str, Any] = default_to_dict(self, **self._saved(), **plain_chat_settings(self))
         return saved
 
     @classmethod
@@ -247,21 +224,9 @@ class RequestyChatGenerator(Component):
         :raises RequestyError:
             Typed by what went wrong, with `response`, `request_id`, `partial` and `attempts`.
         """
-        conversation = checked_messages(messages)
-        callback: Any = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=False)
-        if not conversation:
-            return {"replies": []}
-        params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        call, restorer = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
-        client = self._clients.open().sync
-        if callback is None:
-            return {"replies": checked(replies_of(restorer.reply(client.chat(**call))), params)}
-        chunks = Chunks(ComponentInfo.from_component(self))
-        with client.stream(**call) as events:
-            for event in restorer.events(events):
-                for chunk in chunks.of(event):
-                    callback(chunk)
-        return {"replies": checked(chunks.message(), params)}
+        callback = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=False)
+        run = Run.of(self, messages, generation_kwargs, tools, tools_strict, callback)
+        return {"replies": run.perform(self._clients) if run else []}
 
     @component.output_types(replies=list[ChatMessage])
     async def run_async(
@@ -274,59 +239,13 @@ class RequestyChatGenerator(Component):
         tools_strict: bool | None = None,
     ) -> dict[str, list[ChatMessage]]:
         """
-        Asks the model without blocking the event loop; see `run`. Callbacks may be coroutine functions.
+        Asks the model without blocking the event loop; arguments and outputs as of `run`.
 
-        :param messages:
-            The conversation, or one user message as a string.
-        :param streaming_callback:
-            Called with every chunk; overrides the one given at initialization.
-        :param generation_kwargs:
-            Request parameters, laid over those given at initialization key by key.
-        :param tools:
-            Overrides the tools given at initialization; an empty list means none.
-        :param tools_strict:
-            Overrides the setting given at initialization.
-        :returns:
-            `replies`: the answer, or several if `n` was given.
+        Callbacks may be coroutine functions.
+
         :raises RequestyError:
             Typed by what went wrong, with `response`, `request_id`, `partial` and `attempts`.
         """
-        conversation = checked_messages(messages)
-        callback: Any = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=True)
-        if not conversation:
-            return {"replies": []}
-        params = {**self.generation_kwargs, **(generation_kwargs or {})}
-        call, restorer = self._prepared(conversation, params, tools, tools_strict, stream=callback is not None)
-        client = self._clients.open().aio
-        if callback is None:
-            return {"replies": checked(replies_of(restorer.reply(await client.chat(**call))), params)}
-        chunks = Chunks(ComponentInfo.from_component(self))
-        async with client.stream(**call) as events:
-            async for event in restorer.aevents(events):
-                for chunk in chunks.of(event):
-                    waiting = callback(chunk)
-                    if waiting is not None:
-                        await waiting
-        return {"replies": checked(chunks.message(), params)}
-
-    def _prepared(
-        self,
-        conversation: list[ChatMessage],
-        params: dict[str, Any],
-        tools: ToolsType | None,
-        tools_strict: bool | None,
-        *,
-        stream: bool,
-    ) -> tuple[dict[str, Any], Restorer]:
-        """Arguments of the core client, and what brings strict answers back to the user's own schemas.
-
-        Tools of a run stand in place of those given at initialization.
-        """
-        flat = flat_tools(self.tools if tools is None else tools)
-        strict = self.tools_strict if tools_strict is None else tools_strict
-        return prepared(self._first or self.model, conversation, params, flat, strict=strict, stream=stream)
-
-
-def _listed(tools: ToolsType | None) -> Any:
-    """Tools in one of the two forms Haystack can save."""
-    return list(tools) if isinstance(tools, tuple) else tools
+        callback = select_streaming_callback(self.streaming_callback, streaming_callback, requires_async=True)
+        run = Run.of(self, messages, generation_kwargs, tools, tools_strict, callback)
+        return {"replies": await run.perform_async(self._clients) if run else []}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 from haystack import component, default_from_dict, default_to_dict
-from haystack.core.serialization import component_from_dict, component_to_dict, import_class_by_name
 from haystack.dataclasses import ChatMessage, StreamingCallbackT
 from haystack.tools import ToolsType
 from haystack.utils import Secret
@@ -19,19 +17,14 @@ from requesty_core.adapters import (
     known_arguments,
     perform,
     perform_async,
-    plain_policy,
-    plain_steps,
     policy_from,
-    steps_from,
 )
 from requesty_core.errors import ConfigurationError
 
 from ._members import Run, result_of
-from .chat_generator import RequestyChatGenerator
+from ._saved_chain import one_client, plain_chain, restored_chain
 
 __all__ = ["RequestyFallbackChatGenerator"]
-
-_GENERATOR = f"{RequestyChatGenerator.__module__}.{RequestyChatGenerator.__name__}"
 
 
 @component
@@ -92,20 +85,9 @@ class RequestyFallbackChatGenerator:
         self.models = models
         self.api_key = api_key = as_secret(api_key)
         self.generator_kwargs = generator_kwargs
+        self.generators: list[Any] = list(generators or ())
         if models:
-            first, *rest = steps_from(models)
-            self.generators: list[Any] = [
-                RequestyChatGenerator(
-                    model=first.model,
-                    api_key=api_key,
-                    fallbacks=list(rest),
-                    fallback_policy=self.policy,
-                    **(generator_kwargs or {}),
-                )
-            ]
-            self.generators[0]._first = first
-        else:
-            self.generators = list(generators or ())
+            self.generators = [one_client(models, api_key, self.policy, generator_kwargs or {})]
         for member in self.generators:
             if not callable(getattr(member, "run", None)):
                 raise ConfigurationError(f"generators: {type(member).__name__} has no run method; give chat generators")
@@ -148,25 +130,7 @@ class RequestyFallbackChatGenerator:
         :returns:
             A dictionary for `from_dict`.
         """
-        saved: dict[str, Any]
-        if self.models:
-            (member,) = self.generators
-            inner = member.to_dict()["init_parameters"]
-            own = {key: inner[key] for key in self.generator_kwargs or () if key in inner}
-            steps = [member._first, *steps_from(member.fallbacks)]
-            saved = default_to_dict(
-                self,
-                models=plain_steps(steps),
-                api_key=self.api_key,
-                policy=plain_policy(self.policy),
-                generator_kwargs=own or None,
-            )
-        else:
-            saved = default_to_dict(
-                self,
-                generators=[component_to_dict(member, name="generator") for member in self.generators],
-                policy=plain_policy(self.policy),
-            )
+        saved: dict[str, Any] = default_to_dict(self, **plain_chain(self))
         return saved
 
     @classmethod
@@ -179,20 +143,7 @@ class RequestyFallbackChatGenerator:
         :returns:
             The chain.
         """
-        parameters = deepcopy(data.get("init_parameters", {}))
-        if parameters.get("chat_generators"):
-            parameters["generators"] = parameters.pop("chat_generators")
-        if parameters.get("generators"):
-            parameters["generators"] = [
-                component_from_dict(import_class_by_name(item["type"]), item, name="generator")
-                for item in parameters["generators"]
-            ]
-        elif parameters.get("generator_kwargs"):
-            inner = {"type": _GENERATOR, "init_parameters": {"model": "x", **parameters["generator_kwargs"]}}
-            restored = RequestyChatGenerator.from_dict(inner)
-            own = parameters["generator_kwargs"]
-            parameters["generator_kwargs"] = {name: getattr(restored, name) for name in own}
-        return default_from_dict(cls, {**data, "init_parameters": parameters})
+        return default_from_dict(cls, {**data, "init_parameters": restored_chain(data)})
 
     # Running
 
@@ -240,20 +191,10 @@ class RequestyFallbackChatGenerator:
         tools_strict: bool | None = None,
     ) -> dict[str, Any]:
         """
-        Asks the members in turn without blocking the event loop; see `run`.
+        Asks the members in turn without blocking the event loop; arguments and outputs as of `run`.
 
-        :param messages:
-            The conversation, or one user message as a string.
-        :param streaming_callback:
-            Called with every chunk; may be a coroutine function.
-        :param generation_kwargs:
-            Request parameters.
-        :param tools:
-            Tools the model may call.
-        :param tools_strict:
-            Whether tool arguments must follow their schema exactly.
-        :returns:
-            `replies` and `meta`, as `run`.
+        `streaming_callback` may be a coroutine function.
+
         :raises FallbackExhaustedError:
             If every member failed; `errors` says how.
         """
