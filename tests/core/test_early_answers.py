@@ -70,11 +70,12 @@ def test_a_refusal_during_the_upload_arrives(
 
     def script(conn: socket.socket, number: int) -> None:
         wire = OURS.wrap_socket(conn, server_side=True) if scheme == "https" else conn
-        # Nothing of the answer may wait for a confirmation, or a reset takes it back.
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire.recv(400)
-        wire.sendall(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\n" + header + b"\r\n" + body)
-        end(wire)
+        with wire:
+            # Nothing of the answer may wait for a confirmation, or a reset takes it back.
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wire.recv(400)
+            wire.sendall(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\n" + header + b"\r\n" + body)
+            end(wire)
 
     one = server(script)
     settings: dict[str, Any] = {"base_url": one.base_url}
