@@ -7,6 +7,7 @@ hooks the SDK stays hooked.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -40,7 +41,13 @@ PARAMETERS = {
     "additionalProperties": False,
 }
 TOOL = {"type": "function", "function": {"name": "tide", "strict": True, "parameters": PARAMETERS}}
+FLAT = {"type": "function", "name": "tide", "strict": True, "parameters": PARAMETERS}
 CALL = {"name": "tide", "arguments": {"city": "Oslo"}, "id": "call_1"}
+ASKED = {"id": "call_1", "type": "function", "function": {"name": "tide", "arguments": '{"city": "Oslo"}'}}
+RESULT: list[Any] = [
+    {"role": "assistant", "content": None, "tool_calls": [ASKED]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "3 m"},
+]
 
 
 class Tide(BaseModel):
@@ -98,6 +105,22 @@ TRACERS: dict[str, Callable[[TracerProvider], Any]] = {
 SPANS = InMemorySpanExporter()
 LOOP = asyncio.new_event_loop()
 
+
+def left(client: Any, stream: Any) -> Any:
+    """A stream of which one piece is read."""
+    if asyncio.iscoroutine(stream) or hasattr(stream, "__await__"):
+        return _left(stream)
+    with stream as pieces:
+        next(iter(pieces))
+    return None
+
+
+async def _left(stream: Any) -> None:
+    async with await stream as pieces:
+        async for _ in pieces:
+            break
+
+
 SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
     "chat": (
         {"text": "High."},
@@ -128,7 +151,50 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
         {"text": "Very high."},
         lambda c: c.responses.create(model=MODEL, input=ASK, stream=True),
     ),
+    "responses with tools": (
+        {"tool_calls": [CALL]},
+        lambda c: c.responses.create(model=MODEL, input=ASK, tools=[FLAT], instructions="Be brief."),
+    ),
+    "responses, streamed tools": (
+        {"tool_calls": [CALL]},
+        lambda c: c.responses.create(model=MODEL, input=ASK, tools=[FLAT], stream=True),
+    ),
+    "responses, parsed": (
+        {"text": '{"height": 3}', "usage": {"input_tokens": 80, "total_tokens": 84, "cost": 0.00001}},
+        lambda c: c.responses.parse(model=MODEL, input=ASK, text_format=Tide),
+    ),
+    "chat, a result of a tool": (
+        {"text": "High."},
+        lambda c: c.chat.completions.create(model=MODEL, messages=[*ASK, *RESULT], tools=[TOOL]),
+    ),
+    "chat, left early": (
+        {"text": "Very high indeed, and rising."},
+        lambda c: left(c, c.chat.completions.create(model=MODEL, messages=ASK, stream=True)),
+    ),
+    "responses, left early": (
+        {"text": "Very high indeed, and rising."},
+        lambda c: left(c, c.responses.create(model=MODEL, input=ASK, stream=True)),
+    ),
+    "chat, raw": (
+        {"text": "High."},
+        lambda c: c.chat.completions.with_raw_response.create(model=MODEL, messages=ASK),
+    ),
     "embeddings": ({}, lambda c: c.embeddings.create(model="openai/text-embedding-3-small", input=["a", "b"])),
+    "embeddings, base64": (
+        {},
+        lambda c: c.embeddings.create(
+            model="openai/text-embedding-3-small", input="a", encoding_format="base64", dimensions=8
+        ),
+    ),
+    "an error, streamed": (
+        {"status": 429},
+        lambda c: c.chat.completions.create(model=MODEL, messages=ASK, stream=True),
+    ),
+    "an error of responses": ({"status": 429}, lambda c: c.responses.create(model=MODEL, input=ASK)),
+    "an error of embeddings": (
+        {"status": 429},
+        lambda c: c.embeddings.create(model="openai/text-embedding-3-small", input="a"),
+    ),
     "an error": ({"status": 400}, lambda c: c.chat.completions.create(model=MODEL, messages=ASK)),
 }
 
@@ -167,6 +233,13 @@ async def _perform(call: Callable[[Any], Any], client: Any) -> None:
             pass
 
 
+def settle() -> None:
+    """Generators that nobody reads any more come to their end, and with them their spans."""
+    for _ in range(3):
+        gc.collect()
+        LOOP.run_until_complete(asyncio.sleep(0.01))
+
+
 def recorded(span: Any) -> dict[str, Any]:
     """A span as plain values."""
     return {
@@ -201,6 +274,7 @@ def main(tracer: str, kind: str) -> None:
                 elif script:
                     gateway.say(**script)
                 perform(call, sync, aio, is_async=is_async)
+                settle()
                 trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
                 mode = "async" if is_async else "sync"
                 found[f"{name}, {mode}"] = [recorded(span) for span in SPANS.get_finished_spans()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -28,10 +27,10 @@ PROGRESS_SECONDS = 0.05
 class Connection(asyncio.Protocol):
     """One connection: what has arrived, and the task that waits for something to happen."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, *, is_plain: bool) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
         self._sock = sock
-        self._is_plain = is_plain
+        self._is_plain = True
         # asyncio.Transport, or uvloop's, which only looks like one.
         self._transport: Any = None
         self._arrived: list[bytes] = []
@@ -50,8 +49,9 @@ class Connection(asyncio.Protocol):
     # the loop calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands."""
+        """The connection stands, or TLS above it."""
         self._transport = transport
+        self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
@@ -70,10 +70,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        if exc is not None and self._is_plain and not self._has_ended:
-            # The loop stops reading when it cannot write; why the other side closed may have arrived already.
-            with contextlib.suppress(OSError):
-                self._arrived.append(self._sock.recv(HIGH_WATER))
+        if exc is not None and self._is_plain and not self._has_ended and (data := _held(self._sock)):
+            # Why the other side closed.
+            self._arrived.append(data)
         self._has_ended = True
         self._error = exc
         self._wake()
@@ -231,16 +230,62 @@ async def open_connection(origin: Origin, tls: Callable[[], ssl.SSLContext]) -> 
     loop = asyncio.get_running_loop()
     context = tls() if scheme == "https" else None
     sock = await connect_on_loop(await lookup_on_loop(host, port))
-    connection = Connection(loop, sock, is_plain=context is None)
+    connection = Connection(loop, sock)
     try:
         # Neither the name nor several addresses are given to the loop: not every loop can race them.
-        await loop.create_connection(
-            lambda: connection, sock=sock, ssl=context, server_hostname=None if context is None else host
-        )
+        raw, _ = await loop.create_connection(lambda: connection, sock=sock)
+        if context is not None:
+            await _secure(raw, connection, context, host, sock)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+async def _secure(raw: Any, connection: Connection, context: ssl.SSLContext, host: str, sock: socket.socket) -> None:
+    """Put TLS between a connection and its plain transport."""
+    secure = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=host)
+    if secure is None or raw.is_closing():
+        raise ConnectionResetError("the connection was closed while TLS was set up")
+    connection.connection_made(secure)
+    raw.set_protocol(_LastWords(raw.get_protocol(), sock))
+
+
+class _LastWords(asyncio.BufferedProtocol):
+    """Between the plain transport and TLS: TLS gets what the system still holds when the connection is lost."""
+
+    def __init__(self, tls: Any, sock: socket.socket) -> None:
+        self._tls = tls
+        self._sock = sock
+        # On the way of every byte, so nothing of this class is.
+        self.get_buffer = tls.get_buffer  # type: ignore[method-assign]
+        self.buffer_updated = tls.buffer_updated  # type: ignore[method-assign]
+        self.eof_received = tls.eof_received  # type: ignore[method-assign]
+        self.pause_writing = tls.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = tls.resume_writing  # type: ignore[method-assign]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        if exc is not None:
+            for data in iter(lambda: _held(self._sock), b""):
+                self._feed(memoryview(data))
+        self._tls.connection_lost(exc)
+
+    def _feed(self, data: memoryview) -> None:
+        while data:
+            room = self._tls.get_buffer(len(data))
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            self._tls.buffer_updated(count)
+            data = data[count:]
+
+
+def _held(sock: socket.socket) -> bytes:
+    """What the system holds of a connection that is lost; the loop stops reading when it cannot write."""
+    try:
+        return sock.recv(HIGH_WATER)
+    except OSError:
+        return b""
 
 
 async def converse(connection: Connection, cycle: Cycle) -> bytes:
