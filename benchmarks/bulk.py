@@ -56,7 +56,7 @@ def by_concurrency(base_url: str, key: str) -> None:
         # A limit of its own for each: it starts where the last one ended.
         client = RequestyClient(api_key=key, base_url=f"{base_url}", timeout=60)
         rows = [f"row {number}" for number in range(max(20, most * 12))]
-        list(bulk_chat(rows[:most * 2], model=MODEL, client=client, concurrency=most))
+        list(bulk_chat(rows[: most * 2], model=MODEL, client=client, concurrency=most))
         run = bulk_chat(rows, model=MODEL, client=client, concurrency=most)
         began, busy = time.perf_counter(), time.process_time()
         assert all(item.error is None for item in run)
