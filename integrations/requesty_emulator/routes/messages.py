@@ -115,9 +115,14 @@ def _cache(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(message: dict[str, Any], where: str, pending: set[str], out: list[dict[str, Any]]) -> set[str]:
-    role = checks.one_of(message.get("role"), f"{where}.role", ("user", "assistant"))
+    # Those before the first turn belong into the field `system`.
+    roles = ("user", "assistant") if where == "messages[0]" else ("user", "assistant", "system")
+    role = checks.one_of(message.get("role"), f"{where}.role", roles)
     content = message.get("content")
-    if isinstance(content, str):
+    if role == "system" and not isinstance(content, str):
+        # Newer Claude models take instructions between the turns (Anthropic's SDK and Claude Code, November 2026).
+        content = _text_blocks(checks.array(content, f"{where}.content", empty=False), f"{where}.content")
+    if isinstance(content, str) or role == "system":
         if pending:
             raise bad_request(f"{where}: tool_use ids without tool_result: {', '.join(sorted(pending))}")
         out.append({"role": role, "content": content})

@@ -77,13 +77,15 @@ class Scripting:
         headers: dict[str, str] | None = None,
         model: str | None = None,
         path: str | None = None,
+        offers: str | None = None,
         times: int = 1,
     ) -> None:
         """Queue exactly this answer for the next ``times`` matching requests.
 
         ``tool_calls`` items are ``{"name", "arguments"}`` (object or text, optional ``id``) or the
         wire form; ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw
-        bytes) and ``body`` are sent as they are; ``usage`` overrides single usage fields.
+        bytes) and ``body`` are sent as they are; ``usage`` overrides single usage fields. A request matches with its
+        ``model``, a part of its ``path``, and the tool of the name ``offers`` among those that it offers.
         """
         self._core.scripts.add(
             Scripted(
@@ -103,6 +105,7 @@ class Scripting:
                 headers=dict(headers or {}),
                 model=model,
                 path=path,
+                offers=offers,
                 times=times,
             )
         )
