@@ -87,7 +87,7 @@ release-check: $(VENV)/.dev
 	@$(PIP) install -c constraints.txt uv
 	@$(BIN)/python -m tests.release.check $(ARGS)
 
-# The vendor's npm package against the emulator.
+# The vendor's npm package, and the openai, ai, @openai/agents and LangChain packages for JavaScript, against the emulator.
 acceptance: $(VENV)/.dev
 	@$(BIN)/python tests/acceptance/outside.py
 
