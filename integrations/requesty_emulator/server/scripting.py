@@ -82,10 +82,9 @@ class Scripting:
     ) -> None:
         """Queue exactly this answer for the next ``times`` matching requests.
 
-        ``tool_calls`` items are ``{"name", "arguments"}`` (object or text, optional ``id``) or the
-        wire form; ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw
-        bytes) and ``body`` are sent as they are; ``usage`` overrides single usage fields. A request matches with its
-        ``model``, a part of its ``path``, and the tool of the name ``offers`` among those that it offers.
+        ``tool_calls`` items are ``{"name", "arguments"}`` (object or text, optional ``id``) or the wire form;
+        ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw bytes) and ``body`` are sent as they are; ``usage`` overrides single usage fields. ``offers`` is the name of a
+        tool that a matching request offers.
         """
         self._core.scripts.add(
             Scripted(
