@@ -83,8 +83,8 @@ class Scripting:
         """Queue exactly this answer for the next ``times`` matching requests.
 
         ``tool_calls`` items are ``{"name", "arguments"}`` (object or text, optional ``id``) or the wire form;
-        ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw bytes) and ``body`` are sent as they are; ``usage`` overrides single usage fields. ``offers`` is the name of a
-        tool that a matching request offers.
+        ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw bytes) and ``body`` are
+        sent as they are; ``usage`` overrides single usage fields; ``offers`` is a tool that a matching request offers.
         """
         self._core.scripts.add(
             Scripted(
