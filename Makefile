@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance agents docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers frameworks soak serving catalog
+.PHONY: demo test models lint conformance mutants acceptance agents docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving ray catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -36,6 +36,8 @@ lint: $(VENV)/.dev
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_demo.py --check
 	$(BIN)/python docs/generate_cli.py --check
+	$(BIN)/python docs/generate_peers.py --check
+	$(BIN)/python docs/promises.py --check
 
 # Merge catalog/sources into the packaged snapshot and write what is generated from it.
 catalog: $(VENV)/.dev
@@ -104,6 +106,10 @@ vectors: $(VENV)/.dev
 tracers: $(VENV)/.dev
 	@$(BIN)/python tests/tracers/run.py $(ARGS)
 
+# What the pages say of other packages, at their newest releases; ARGS=--write puts the results, dated, into the pages.
+claims: $(VENV)/.dev
+	@$(BIN)/python tests/peers/claims.py $(ARGS)
+
 # The suites of the packages that ours stand in for, with ours in their place; ARGS=--quick for the part of seconds.
 peers: $(VENV)/.dev
 	@$(BIN)/python tests/peers/run.py $(ARGS)
@@ -111,6 +117,10 @@ peers: $(VENV)/.dev
 # Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write writes the page's table.
 frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
+
+# Bulk work on a local Ray cluster, through kills; a part of it: ARGS=--quick; ten rounds: ARGS="--times 10".
+ray: $(VENV)/.dev
+	@$(BIN)/python tests/cluster/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 # Then the money of sixty seeds: what is booked and what is marked unknown is what the gateway worked for.

@@ -1,5 +1,6 @@
 """Everything beside everything, in one run: ``httpx`` and ``json`` by hand, the core, and for each framework its floor,
-our adapter and the peer's. Run: ``make bench``; conditions as in ``quick``.
+our adapter and the peer's. Run: ``make bench``; conditions as in ``quick``. ``ARGS=--write`` holds the figures of the
+adapters for the home page.
 
 A framework's floor is a model class of it that does nothing but yield the same chunks (``floors``). What an adapter may
 cost is that floor and the core together, and a quarter more: the last column, which should not exceed 1.25.
@@ -13,10 +14,13 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
 
 import argparse
 import asyncio
+import datetime
 import gc
 import inspect
+import json
 import statistics
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +30,7 @@ from quick import KEY, MESSAGES, adrain, cpu, drain, floor_astream, floor_stream
 from requesty_core import AsyncRequestyClient, RequestyClient
 
 REQUESTS = 100
+HELD = Path(__file__).resolve().parents[1] / "docs" / "bench.json"
 
 
 def measure(
@@ -76,8 +81,11 @@ def core(url: str, loop: asyncio.AbstractEventLoop, rounds: int, name: str) -> t
     return sync["ours"], aio["ours"]
 
 
-def adapters(url: str, loop: asyncio.AbstractEventLoop, rounds: int, costs: tuple[float, float]) -> None:
-    """Print the rows of the frameworks."""
+def adapters(
+    url: str, loop: asyncio.AbstractEventLoop, rounds: int, costs: tuple[float, float]
+) -> dict[str, dict[str, float]]:
+    """Print the rows of the frameworks; returns their microseconds per chunk."""
+    held: dict[str, dict[str, float]] = {}
     print(
         f"\n{'stream, us per chunk':26}{'floor':>8}{'+ core':>8}{'ours':>8}"
         f"{'peer':>8}{'/ peer':>8}{'/ floor + core':>16}   <= 1.25"
@@ -90,6 +98,7 @@ def adapters(url: str, loop: asyncio.AbstractEventLoop, rounds: int, costs: tupl
             continue
         for title, ways in rows.items():
             found = {k: v / CHUNKS * 1e6 for k, v in measure(loop, ways, rounds).items()}
+            held[title] = {k: round(v, 1) for k, v in found.items()}
             is_async = inspect.isawaitable(one := ways["floor"]()) if ways["floor"] else False  # type: ignore[truthy-function]
             if is_async:
                 one.close()
@@ -101,6 +110,7 @@ def adapters(url: str, loop: asyncio.AbstractEventLoop, rounds: int, costs: tupl
                 f"{title:26}{found['floor']:8.1f}{least:8.1f}{found['ours']:8.1f}{peer}{found['ours'] / least:16.2f}",
                 flush=True,
             )
+    return held
 
 
 def request(url: str, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
@@ -126,7 +136,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--write", action="store_true", help="hold the figures of the adapters in docs/bench.json")
+    args = parser.parse_args()
+    rounds = args.rounds
     loop = asyncio.new_event_loop()
     with server() as url:
         print(f"{'stream, us per chunk':26}{'httpx+json':>12}{'core':>10}{'ratio':>10}   target")
@@ -140,10 +152,14 @@ def main() -> None:
             core(url, fast, rounds, "uvloop")
             fast.run_until_complete(fast.shutdown_asyncgens())
             fast.close()
-        adapters(url, loop, rounds, costs)
+        held = adapters(url, loop, rounds, costs)
         request(url, loop, rounds)
         loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+    if args.write:
+        today = datetime.date.today().isoformat()
+        figures = {"date": today, "unit": "microseconds of CPU per streamed chunk", "rows": held}
+        HELD.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

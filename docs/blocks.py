@@ -203,7 +203,7 @@ def _pip(words: list[str]) -> str | None:
     if words[1] != "install":
         return "only pip install is shown"
     for word in words[2:]:
-        match = re.fullmatch(r"requesty-adapters\[([\w,-]+)\]", word)
+        match = re.fullmatch(r"(?:requesty-adapters|\.)\[([\w,-]+)\]", word)
         if match and (unknown := set(match[1].split(",")) - extras.keys()):
             return f"no such extra: {', '.join(unknown)}"
     return None

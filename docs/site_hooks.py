@@ -11,6 +11,8 @@ from mkdocs.structure.nav import Navigation, Section
 from mkdocs.structure.pages import Page
 
 _FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
+_NOT_RUN = re.compile(r'<div class="(language-(?:text|diff)\b)')
+_PROMISE = re.compile(r"[ \n]*<!-- promise: .*? -->")
 _nav: Navigation | None = None
 
 
@@ -18,6 +20,16 @@ def on_nav(nav: Navigation, **_: Any) -> None:
     """Keep the order of the pages."""
     global _nav
     _nav = nav
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """A page without the marks of the register of promises, which are for its check alone."""
+    return _PROMISE.sub("", markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Buttons that copy stand at what a reader runs, not at outputs and differences."""
+    return _NOT_RUN.sub(r'<div class="no-copy \1', html)
 
 
 def on_post_build(config: Any, **_: Any) -> None:

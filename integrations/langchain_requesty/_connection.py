@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from requesty_core import Budget, CallEvent, CostLedger, Timeouts
+from requesty_core import ApiKey, Budget, CallEvent, CostLedger, Timeouts
 from requesty_core.adapters import (
     CONNECTION_SETTINGS,
     DEFAULT_MAX_RETRIES,
@@ -34,6 +34,7 @@ from ._errors import langchain_errors
 
 __all__ = ["Connection"]
 
+_VARIABLE = "REQUESTY_API_KEY"
 # Fields that have LangChain's name for a setting.
 _FIELDS = {"api_key": "requesty_api_key", "base_url": "requesty_api_base", "timeout": "request_timeout"}
 
@@ -57,7 +58,7 @@ class Connection(BaseModel):
     """Model id, sent untouched: ``openai/gpt-4o-mini``, ``policy/NAME``, ``coding/claude-4-sonnet``, ``…@eu``, …"""
 
     requesty_api_key: SecretStr | Callable[[], str] | None = Field(
-        default_factory=secret_from_env("REQUESTY_API_KEY", default=None), alias="api_key"
+        default_factory=secret_from_env(_VARIABLE, default=None), alias="api_key"
     )
     """The key, or a callable asked before every request. Default: ``REQUESTY_API_KEY``."""
 
@@ -92,10 +93,8 @@ class Connection(BaseModel):
     """What the catalogue must show of every model before anything is sent to it, such as ``{"geolocation": "eu",
     "training": False, "retention": "none"}``; unknown is refused."""
 
-    """Whether requests open OpenTelemetry spans, if its API is installed."""
-
     tracing: bool | Literal["content"] = False
-    """Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; ``"content"`` records
+    """Whether calls open OpenTelemetry spans and count in its metrics, which needs its API; ``"content"`` records
     prompts and answers too."""
 
     ledger: CostLedger | None = Field(default=None, exclude=True)
@@ -141,7 +140,7 @@ class Connection(BaseModel):
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The key is serialised as the name of its environment variable."""
-        return {"requesty_api_key": "REQUESTY_API_KEY"}
+        return {"requesty_api_key": _VARIABLE}
 
     def _check(self) -> None:
         """Raise :class:`ConfigurationError` for settings of the subclass that cannot work together."""
@@ -149,6 +148,8 @@ class Connection(BaseModel):
     def _client_settings(self) -> dict[str, Any]:
         """Arguments of the clients."""
         settings = {name: getattr(self, _FIELDS.get(name, name)) for name in CONNECTION_SETTINGS}
+        if "requesty_api_key" not in self.model_fields_set and isinstance(self.requesty_api_key, SecretStr):
+            settings["api_key"] = ApiKey(self.requesty_api_key, variable=_VARIABLE)
         given = {"transport": self.http_client, "async_transport": self.http_async_client}
         return {**settings, **given, "names": ("http_client", "http_async_client")}
 

@@ -16,8 +16,9 @@ from requesty_core.schemas import CompiledSchema
 
 from .decode import builder
 from .details import attach, relayed_of
-from .errors import error_in, sdk_error, status_error
+from .errors import error_in, raising, sdk_error, status_error
 from .formats import restore_answer, sendable, wanted
+from .options import check_own_headers
 from .requests import quick_request
 from .streams import stream_class
 
@@ -50,6 +51,9 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
                 ConfigurationError("extra_headers: 'Authorization' cannot be set here; use api_key or with_options"),
                 None,
             )
+        if headers:
+            with raising():
+                check_own_headers(headers, "extra_headers")
         options = model_copy(options)
         options.max_retries = 0
         parser = options.post_parser

@@ -55,6 +55,8 @@ def status_error(error: RequestyError, sdk: openai.APIStatusError) -> openai.API
     if isinstance(error, FallbackExhaustedError) or sdk.message == f"Error code: {sdk.status_code}":
         # The SDK's words tell of the last attempt only, and nothing at all of an error given as a bare string.
         details["message"] = error.message
+    elif error.what_to_do:
+        details["message"] = f"{sdk.message.rstrip('.')}; {error.what_to_do}"
     made: openai.APIStatusError = _make(error, type(sdk), details)
     return made
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol, TypedDict
 
 from openai import Timeout
-from openai._types import NotGiven
+from openai._types import NotGiven, Omit
 
 from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
+from requesty_core.adapters import check_headers, shown
+from requesty_core.errors import ConfigurationError
 from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, TimeoutConfig, Transport
 
 __all__ = ["SDK_OPTIONS", "TRANSPORTS", "ClientOptions", "chosen_timeout", "core_settings", "given", "merged"]
@@ -40,7 +42,7 @@ class ClientOptions(TypedDict, total=False):
         extra_headers, extra_body: sent with every request.
         ledger, budget: where cost is counted and limited.
         on_event: called with every event of a call.
-        tracing: whether calls open OpenTelemetry spans and count in its metrics, if its API is installed;
+        tracing: whether calls open OpenTelemetry spans and count in its metrics, which needs its API;
             ``"content"`` records prompts and answers too.
         adapt: when the fields that the caller set follow a model's rules: ``"chain"`` (for the later models of a
             chain), ``"always"`` or ``"never"``.
@@ -114,6 +116,16 @@ def core_settings(options: Mapping[str, Any]) -> ClientSettings:
         parts = timeout.as_dict()
         core["timeout"] = Timeouts(connect=parts["connect"], read=parts["read"], write=parts["write"])
     return replace(ClientSettings.build(**core), framework="openai")
+
+
+def check_own_headers(headers: Mapping[str, Any], setting: str) -> None:
+    """Raise :class:`ConfigurationError` for what cannot be one header; the SDK would leave that to its HTTP library."""
+    # The SDK's marks take a header out; bytes are its own.
+    told = {name: value for name, value in headers.items() if not isinstance(value, (Omit, NotGiven, bytes))}
+    for name, value in told.items():
+        if value is None:
+            raise ConfigurationError(f"{setting}: the value of {shown(name)} is None; leave the header out")
+    check_headers(told, setting)
 
 
 def chosen_timeout(http_client: Any) -> Any:

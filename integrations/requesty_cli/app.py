@@ -11,6 +11,7 @@ import typer
 
 from requesty_core import CostLedger, RequestyOptions, __version__
 
+from .bulk import bulk
 from .models import CAPABILITIES, Sort
 from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
 from .problems import EPILOG, ExtraMissingError, UsageProblemError, one_line_errors
@@ -148,7 +149,7 @@ def models(
     app_id: Annotated[
         str | None, typer.Option("--app", help="Application the id is made for: coding or cline.")
     ] = None,
-    hosted_in: Annotated[str | None, typer.Option(help="Where the model runs: global, eu, us, sg.")] = None,
+    hosted_in: Annotated[str | None, typer.Option(help="Where the model runs: global, eu, us, uk, ap, sg.")] = None,
     max_input_price: Annotated[
         float | None,
         typer.Option("--max-input-price", "--max-price", min=0, help="Most USD for a million input tokens."),
@@ -230,6 +231,7 @@ def usage(
 
 
 app.command(epilog=EPILOG)(one_line_errors(spend))
+app.command(epilog=EPILOG)(one_line_errors(bulk))
 
 
 @app.command(epilog=EPILOG)

@@ -74,6 +74,7 @@ def run(text: str) -> dict[int, str]:
         ("```diff\n-x = 1\n+x = 1 / 0\n```\n", "ZeroDivisionError"),
         ("```bash\ncurl example.com\n```\n", "curl is no command that pages may show"),
         ('```bash\npip install "requesty-adapters[flying]"\n```\n', "no such extra: flying"),
+        ('```bash\npip install ".[flying]"\n```\n', "no such extra: flying"),
         ("```bash\nmake coffee\n```\n", "no such target"),
         ("```bash\nrequesty-adapters models --offline --capability flying\n```\n", "flying"),
         ('```text title="Output"\nx\n```\n', "follows no code"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# What the vendor's documentation lists at its side, by its own names.
+GATEWAY_ENTRIES = (
+    *("Streaming", "Structured outputs", "Reasoning", "Fallback policies", "Load balancing", "Spend limits"),
+    *("Key management API", "Auto caching", "Dedicated models", "Prompt optimization", "Prompt library"),
+    *("Bring your own keys", "Request metadata", "Request feedback", "Smart routing", "Session reconstruction"),
+    *("User management", "Groups management", "Approved models", "Guardrails", "RBAC", "MCP gateway", "Alerts"),
+    *("Claude Code", "Cline", "LibreChat", "Roo Code", "Open WebUI", "VS Code extension", "Web search", "PDF support"),
+    *("Axios", "Requests", "OpenAI", "LangChain", "LlamaIndex TS", "Haystack", "PydanticAI", "Vercel AI SDK"),
+    *("EU routing", "Anthropic SDK", "Image generation", "Embeddings", "Cost tracking", "Zero retention"),
+)
 LISTED = re.compile(r"^- \[[^\]]+\]\(([^)]+)\): \S", re.M)
 
 
@@ -63,6 +74,7 @@ def test_programs_can_read_every_page(site: Path) -> None:
     pages = {path.relative_to(site).parent.as_posix() for path in site.rglob("index.html")}
     assert {re.sub(r"((^|/)index)?\.md$", "", name) or "." for name in listed} == pages
     whole = (site / "llms-full.txt").read_text(encoding="utf-8")
+    assert "<!-- promise" not in whole
     for name in listed:
         source = (site / name).read_text(encoding="utf-8")
         assert source.startswith("#") or name == "index.md"
@@ -90,3 +102,27 @@ def test_the_reference_has_every_exported_name(site: Path) -> None:
     # Settings of the private base class are there, Sphinx roles are not.
     assert 'id="langchain_requesty.ChatRequesty.max_retries"' in page
     assert not re.search(r":(class|meth|func):", page + core + errors)
+
+
+def test_only_what_a_reader_runs_has_a_button_that_copies(site: Path) -> None:
+    kinds = re.compile(r'<div class="([^"]*\bhighlight\b[^"]*)">')
+    found: dict[str, set[bool]] = {}
+    for page in site.rglob("*.html"):
+        for classes in kinds.findall(page.read_text(encoding="utf-8")):
+            language = re.search(r"language-(\w+)", classes)
+            found.setdefault(language[1] if language else "", set()).add("no-copy" in classes.split())
+    assert {"python", "bash", "text", "diff"} <= found.keys()
+    assert found["text"] == found["diff"] == {True}
+    assert found["python"] == found["bash"] == {False}
+
+
+@pytest.mark.parametrize("entry", GATEWAY_ENTRIES)
+def test_search_finds_every_entry_of_the_gateways_own_navigation(site: Path, entry: str) -> None:
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    words = entry.lower().split()
+    hits = [
+        doc["location"]
+        for doc in index["docs"]
+        if all(word in f"{doc['title']} {doc['text']}".lower() for word in words)
+    ]
+    assert any(location.startswith("concepts/gateway/") for location in hits), hits

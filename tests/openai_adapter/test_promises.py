@@ -301,3 +301,16 @@ def test_an_error_in_the_callers_loop_is_his_own(way: Any, gw: Any) -> None:
     with pytest.raises(KeyError, match="mine"):
         asyncio.run(asynchronous()) if way.is_async else sync()
     assert len(gw.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X-A": "ü"}, {"ü": "x"}, {"X\nA": "x"}, {"X-A": "a\nb"}, {"X-A": 5}, {"X-A": None}]
+)
+def test_headers_that_cannot_be_sent_are_refused_in_one_line(way: Any, gw: Any, headers: Any) -> None:
+    with pytest.raises(openai.OpenAIError, match=r"^default_headers: .*\S$") as made:
+        way.client(default_headers=headers)
+    with pytest.raises(openai.OpenAIError, match=r"^extra_headers: .*\S$") as called:
+        way(create(way.client(), extra_headers=headers))
+    assert isinstance(made.value, RequestyError)
+    assert isinstance(called.value, RequestyError)
+    assert not gw.requests

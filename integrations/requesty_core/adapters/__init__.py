@@ -58,6 +58,7 @@ NAMES = {
         "DEFAULT_TIMEOUT",
         "check_count",
     ),
+    "requesty_core.settings.options": ("check_headers",),
     "requesty_core.telemetry.words": ("described",),
     ".chain": (
         "Answered",

@@ -39,6 +39,7 @@ from requesty_core.settings.names import known_arguments as known_arguments
 from requesty_core.settings.names import meant as meant
 from requesty_core.settings.names import shown_name as shown_name
 from requesty_core.settings.names import unknown_setting as unknown_setting
+from requesty_core.settings.options import check_headers as check_headers
 from requesty_core.telemetry.words import described as described
 
 from .chain import Answered as Answered
@@ -118,6 +119,7 @@ __all__ = [
     "blotted",
     "call_summary",
     "check_count",
+    "check_headers",
     "check_model",
     "check_positive",
     "check_setting",

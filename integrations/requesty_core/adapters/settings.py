@@ -50,7 +50,7 @@ class ConnectionSettings(TypedDict, total=False):
         ledger: adds up usage and cost of every attempt.
         budget: refuses the next call once it is spent.
         on_event: called with every event of a call: attempts, waits, fallbacks, commitment.
-        tracing: whether calls open OpenTelemetry spans and count in its metrics, if its API is installed;
+        tracing: whether calls open OpenTelemetry spans and count in its metrics, which needs its API;
             ``"content"`` records prompts and answers too.
         require: what the catalogue must show of every model before anything is sent to it, for example
             ``{"geolocation": "eu", "training": False, "retention": "none"}``; unknown is refused.

@@ -113,11 +113,11 @@ def error_from_status(
     requested_model: str | None = None,
     request_id: str | None = None,
     retry_after: float | None = None,
-    hint: Callable[[type[RequestyError]], str] | None = None,
+    hint: Callable[[type[RequestyError], str], str] | None = None,
 ) -> RequestyError:
     """The typed error for an HTTP response whose status is not 2xx; any body is accepted, JSON or not.
 
-    ``hint`` says what to do about an error of a class; it is added to the message.
+    ``hint`` says what to do about an error of a class with a message; it is added to the message.
     """
     body: Any
     try:
@@ -137,9 +137,10 @@ def error_from_status(
         text = f"HTTP {status} is {where}; check base_url"
     if cls is MalformedResponseError:
         text = f"HTTP {status} is not an answer of this route ({message}); check base_url"
-    if hint is not None and (what_to_do := hint(cls)):
+    what_to_do = "" if hint is None else hint(cls, text)
+    if what_to_do:
         text = f"{text.rstrip('.')}; {what_to_do}"
-    return cls(
+    made = cls(
         text,
         status=status,
         origin=origin,
@@ -149,6 +150,8 @@ def error_from_status(
         retry_after=retry_after,
         requested_model=requested_model,
     )
+    made.what_to_do = what_to_do
+    return made
 
 
 def error_from_body(

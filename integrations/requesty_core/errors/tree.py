@@ -80,8 +80,7 @@ class ErrorKind(StrEnum):
 class ErrorResponse:
     """The HTTP response behind an error, without the request (which holds the key).
 
-    Attributes mirror the ones tracing tools read from HTTP errors: ``status_code``, ``headers`` (lower-case names),
-    ``content`` (raw bytes), ``text`` and ``json()``.
+    Its attributes are those that tracing tools read from HTTP errors; names in ``headers`` are in lower case.
     """
 
     status_code: int
@@ -112,6 +111,7 @@ class RequestyError(Exception):
         requested_model: the model id of the failed attempt, as the caller wrote it.
         attempts: every attempt made for this call, the last one included.
         in_stream: whether the error arrived inside a stream that had opened successfully.
+        what_to_do: the mend in half a line, which ``message`` ends with; empty where nothing more is known.
         was_sent: whether the request may have gone out in full; if not, nobody can have billed it.
     """
 
@@ -148,6 +148,7 @@ class RequestyError(Exception):
         self.requested_model = requested_model
         self.attempts = tuple(attempts)
         self.in_stream = in_stream
+        self.what_to_do = ""
         self.was_sent = True
 
     @property

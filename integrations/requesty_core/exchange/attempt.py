@@ -34,7 +34,18 @@ class RunningAttempt:
     """One attempt under way."""
 
     __slots__ = (
-        *("address", "first_token", "key", "prepared", "reader", "received", "resent_after", "reserved", "send"),
+        *(
+            "address",
+            "first_token",
+            "key",
+            "key_origin",
+            "prepared",
+            "reader",
+            "received",
+            "resent_after",
+            "reserved",
+            "send",
+        ),
         *("served_model", "started"),
     )
 
@@ -50,6 +61,8 @@ class RunningAttempt:
         """USD set aside in the budget."""
         self.key: str | None = None
         """Fingerprint of the key that it is sent with."""
+        self.key_origin = ""
+        """Where that key is from, in words that continue "the key"."""
         self.served_model: str | None = None
         """The model that the gateway named as having answered."""
         self.address: Any = None
@@ -100,7 +113,7 @@ def rejection(running: RunningAttempt, received: ReceivedResponse) -> RequestyEr
         requested_model=running.model,
         request_id=received.request_id,
         retry_after=parse_retry_after(received.headers, time.time()),
-        hint=lambda cls: hint_for(cls, running.model, running.address),
+        hint=lambda cls, said: hint_for(cls, said, running.model, running.address, running.key_origin),
     )
 
 

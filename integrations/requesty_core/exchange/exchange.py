@@ -23,7 +23,7 @@ from requesty_core.errors import (
 )
 from requesty_core.money.accounts import Accounts, is_billed
 from requesty_core.money.usage import Usage, parse_usage
-from requesty_core.network.auth import key_of
+from requesty_core.network.auth import key_of, key_origin
 from requesty_core.network.http import Request
 from requesty_core.replies.attempts import Attempt, Phase
 from requesty_core.replies.received import ReceivedResponse
@@ -150,6 +150,7 @@ class Exchange:
             self._tell(AttemptStarted(send.step.model, send.number))
         running = RunningAttempt(send, self.clock())
         running.reserved, running.key = reserved, key
+        running.key_origin = "" if request is None else key_origin(request)
         if self._adaptation is not None and self._body is not None:
             running.prepared = self._content(self._body, send)[1]
         if not self._live:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
 from requesty_core.catalog import bundled
@@ -10,17 +11,21 @@ from requesty_core.errors import (
     AuthenticationError,
     InsufficientBalanceError,
     NotFoundError,
+    PermissionDeniedError,
     RequestyError,
     SpendLimitError,
 )
 
 __all__ = ["hint_for", "origin_of"]
 
-_HINTS: dict[type[RequestyError], str] = {
-    AuthenticationError: "check the key: api_key, else REQUESTY_API_KEY",
-    InsufficientBalanceError: "top up the account",
-    SpendLimitError: "raise the key's monthly limit",
+_HINTS: dict[type[RequestyError], tuple[str, re.Pattern[str]]] = {
+    InsufficientBalanceError: (
+        "top up the account",
+        re.compile(r"\btop(ping)?[- ]?up|\bbilling\b|\badd(ing)?\b.*\b(credits?|funds)\b|\brecharge", re.I),
+    ),
+    SpendLimitError: ("raise the key's monthly limit", re.compile(r"\b(rais|increas|lift)(e|ing)?\b", re.I)),
 }
+"""What to do about an error of a class, and words of the server's that say so already."""
 
 
 def origin_of(address: Any) -> str:
@@ -30,13 +35,23 @@ def origin_of(address: Any) -> str:
     return f"{address.scheme}://{host}{port}"
 
 
-def hint_for(cls: type[RequestyError], model: str, address: Any) -> str:
+def hint_for(cls: type[RequestyError], said: str, model: str, address: Any, key: str) -> str:
     """What to do about an error of this class; empty where its message is all there is to say.
 
-    ``address`` is the request's URL, ``model`` the id that was asked for, empty if none was.
+    ``said`` is that message, ``address`` the request's URL, ``model`` the id that was asked for, empty if none was.
+    ``key`` says where the key is from, in words that continue "the key"; it is empty if nobody knows.
     """
-    if cls is not NotFoundError:
-        return _HINTS.get(cls, "")
+    if cls is NotFoundError:
+        return _not_found(model, address)
+    if cls is AuthenticationError:
+        return f"check the key {key}" if key else "check the key"
+    if cls is PermissionDeniedError:
+        return f"asked with the key {key}" if key else ""
+    what_to_do, said_already = _HINTS.get(cls, ("", None))
+    return "" if said_already is not None and said_already.search(said) else what_to_do
+
+
+def _not_found(model: str, address: Any) -> str:
     if address is not None and "/v1/" not in f"{address.path}/":
         return f"{origin_of(address)}{address.path} has no /v1: end base_url in /v1"
     if not model:

@@ -9,7 +9,9 @@ from requesty_core.settings.fingerprint import key_fingerprint
 
 from .http import Auth, Request, Response
 
-__all__ = ["RequestyAuth", "key_of"]
+__all__ = ["RequestyAuth", "key_of", "key_origin"]
+
+_ORIGIN = "requesty_key_origin"
 
 
 class RequestyAuth(Auth):
@@ -25,11 +27,13 @@ class RequestyAuth(Auth):
     def sync_auth_flow(self, request: Request) -> Generator[Request, Response, None]:
         """Set the header, asking a synchronous key callable if there is one."""
         request.headers["Authorization"] = f"Bearer {self._api_key.get()}"
+        request.extensions[_ORIGIN] = self._api_key.origin
         yield request
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
         """Set the header, awaiting an asynchronous key callable if there is one."""
         request.headers["Authorization"] = f"Bearer {await self._api_key.aget()}"
+        request.extensions[_ORIGIN] = self._api_key.origin
         yield request
 
 
@@ -37,3 +41,8 @@ def key_of(request: Request) -> str | None:
     """The fingerprint of the key that a request carries; ``None`` if it carries none."""
     header = request.headers.get("Authorization")
     return None if header is None else key_fingerprint(header.removeprefix("Bearer "))
+
+
+def key_origin(request: Request) -> str:
+    """Where the key of a request is from, in words that continue "the key"; empty if it carries none of ours."""
+    return str(request.extensions.get(_ORIGIN, ""))

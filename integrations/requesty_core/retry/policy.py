@@ -45,7 +45,8 @@ class FallbackPolicy:
         retry: delays between attempts on one model.
         deadline: seconds for the whole call, waits included; ``None`` for no limit.
         max_attempts: most requests one call may send; ``None`` for no limit.
-        cooldown: seconds a failed model is passed over; 0 turns the memory off. A longer Retry-After wins.
+        cooldown: seconds a failed model is passed over; 0 turns the memory off. A longer Retry-After wins, up to
+            ``retry.max_retry_after``.
         cooldown_after: failures in a row that start the cool-down.
         hedge_after: seconds without a first token after which the next step is started beside the running one.
         should_fall_back: decides for an error whether the next step may be tried, in place of the built-in list.

@@ -45,15 +45,16 @@ class ApiKey:
     ``source`` is the key itself, an object with ``get_secret_value()``, or a callable that is asked before every
     request (for rotation; it may return an awaitable when only async clients use it). Without one, the environment
     variable ``REQUESTY_API_KEY`` is read, now, or if it is not set yet, when the first request needs it. No other
-    variable is ever read.
+    variable is ever read. ``variable`` is for a caller that has read another one: errors about the key name it.
     """
 
-    __slots__ = ("_found", "_source", "blotter")
+    __slots__ = ("_found", "_source", "_variable", "blotter")
     _source: str | Callable[[], Any] | None
+    _variable: str | None
     blotter: Blotter
     """Takes every key that was ever used out of texts."""
 
-    def __init__(self, source: Any = None) -> None:
+    def __init__(self, source: Any = None, *, variable: str | None = None) -> None:
         given = source if isinstance(source, ApiKey) else None
         if given is not None:
             source = given._source
@@ -65,6 +66,7 @@ class ApiKey:
         elif source is not None and not callable(source):
             raise ConfigurationError(f"api_key: must be a string or a callable, not {type(source).__name__}")
         self._source = source
+        self._variable = given._variable if given is not None and variable is None else variable
         self._found: str | None = None
         self.blotter = Blotter(_of_environment) if given is None else given.blotter
         if source is None:
@@ -72,6 +74,15 @@ class ApiKey:
         for key in (source, self._found):
             if isinstance(key, str):
                 self.blotter.add(key)
+
+    @property
+    def origin(self) -> str:
+        """Where the key is from, in words that continue "the key"."""
+        if self._variable is not None:
+            return f"in {self._variable}"
+        if self._source is None:
+            return "in REQUESTY_API_KEY"
+        return "that the api_key function returned" if callable(self._source) else "given as api_key"
 
     @property
     def is_set(self) -> bool:

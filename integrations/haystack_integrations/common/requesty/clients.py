@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from haystack.utils import Secret
 from requesty_core.adapters import after_fork
 
 if TYPE_CHECKING:
+    from requesty_core import ApiKey
     from requesty_core.adapters import ClientPair
 
 __all__ = ["KEY", "Clients", "as_secret", "without_key"]
@@ -100,14 +102,16 @@ class Clients:
         return {**self.__dict__, "_api_key": without_key(self._api_key), "_pair": None, "_made": None}
 
 
-def _resolved(secret: Secret) -> str:
-    """The key of a secret. One that holds none never stands for the key that the core would look for."""
+def _resolved(secret: Secret) -> ApiKey:
+    """The key of a secret, and its variable. One that holds none never stands for the key that the core would find."""
     key = secret.resolve_value()
+    names = secret.to_dict().get("env_vars") if secret.type.value == "env_var" else None
     if key:
-        return str(key)
+        from requesty_core import ApiKey
+
+        return ApiKey(key, variable=next((name for name in names or () if os.environ.get(name) is not None), None))
     from requesty_core.errors import MissingKeyError
 
-    names = secret.to_dict().get("env_vars") if secret.type.value == "env_var" else None
     where = f"{' and '.join(names)}: not set, or empty" if names else "the secret is empty"
     raise MissingKeyError(f"api_key: {where}; give the key of the account that is to pay")
 

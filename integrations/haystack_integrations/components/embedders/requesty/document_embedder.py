@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from haystack import Document, component, default_from_dict, default_to_dict, logging
 from haystack.utils import Secret
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from haystack_integrations.common.requesty.clients import KEY
 from haystack_integrations.common.requesty.component import restored
@@ -139,7 +139,7 @@ class RequestyDocumentEmbedder(Embedder):
         :param on_event:
             Called with every event of a call.
         :param tracing:
-            Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; `"content"`
+            Whether calls open OpenTelemetry spans and count in its metrics, which needs its API; `"content"`
             records prompts and answers too.
         :param require:
             What the catalogue must show of every model before anything is sent to it, such as

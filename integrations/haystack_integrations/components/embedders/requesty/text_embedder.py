@@ -99,7 +99,7 @@ class RequestyTextEmbedder(Embedder):
         :param on_event:
             Called with every event of a call.
         :param tracing:
-            Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; `"content"`
+            Whether calls open OpenTelemetry spans and count in its metrics, which needs its API; `"content"`
             records prompts and answers too.
         :param require:
             What the catalogue must show of every model before anything is sent to it, such as

@@ -29,8 +29,9 @@ from requesty_core.adapters import (
 )
 
 from ._calls import checked, prepared
+from ._chunks import Chunks
 from ._messages import checked_messages, flat_tools
-from ._replies import Chunks, replies_of
+from ._replies import replies_of
 from ._schema import response_format
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class RequestyChatGenerator(Component):
         :param on_event:
             Called with every event of a call: attempts, waits, fallbacks.
         :param tracing:
-            Whether calls open OpenTelemetry spans and count in its metrics, if its API is installed; `"content"`
+            Whether calls open OpenTelemetry spans and count in its metrics, which needs its API; `"content"`
             records prompts and answers too.
         :param require:
             What the catalogue must show of every model before anything is sent to it, such as
