@@ -310,7 +310,7 @@ def _without_ours(name: str, held: Any) -> Any:
     """The data without what the application's settings replace."""
     if name == "claude-code":
         return {**held, "env": {k: v for k, v in held["env"].items() if k != "ANTHROPIC_MODEL"}}
-    if name == "codex":
+    if name in ("codex", "qwen-code"):
         return {k: v for k, v in held.items() if k != "model"}
     if name == "roo-code":
         return {**held, "providerProfiles": {k: v for k, v in held["providerProfiles"].items() if "current" not in k}}
