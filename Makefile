@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks haystack soak serving ray catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks haystack soak serving ray catalog agents
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -89,9 +89,14 @@ release-check: $(VENV)/.dev
 	@$(PIP) install -c constraints.txt uv
 	@$(BIN)/python -m tests.release.check $(ARGS)
 
-# The vendor's npm package against the emulator.
+# The vendor's npm package, and the openai, ai, @openai/agents and LangChain packages for JavaScript, against the emulator.
 acceptance: $(VENV)/.dev
 	@$(BIN)/python tests/acceptance/outside.py
+
+# Coding agents from npm, set up by `configure`, complete a turn with a tool each; some of them: ARGS="codex opencode".
+# ARGS=--write keeps what was tried for docs/applications.md.
+agents: $(VENV)/.dev
+	@$(BIN)/python tests/agents/run.py $(ARGS)
 
 # The suites of other HTTP parsers against ours; their sources are downloaded by name.
 vectors: $(VENV)/.dev

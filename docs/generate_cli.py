@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import inspect
+import json
 import os
 import pty
 import re
@@ -312,16 +313,34 @@ read as its format promises is left as it was. No key is printed or written: the
 
 `--region eu`, `us` or `ap` chooses the gateway, `--model` the model, taken as it is; `--check` asks the gateway first
 whether it lists that model. Roo Code and Cline start with an id of those that the gateway tunes for them (`coding/…`,
-`cline/…`), as it listed them in July 2025. The formats are those that the applications document as of 2026; nothing
-below was tried inside the applications themselves.
+`cline/…`), as it listed them in July 2025. The formats are those that the applications document as of 2026. The agents
+of the terminal were tried on them (`make agents`), as it says below; nothing was tried inside the others.
 """
+
+TRIED: dict[str, dict[str, str]] = json.loads((DOCS / "agents.json").read_text(encoding="utf-8"))
+
+
+def tried(name: str) -> list[str]:
+    """What was tried with an application, from the results of ``make agents``."""
+    if name not in TRIED:
+        return []
+    one = TRIED[name]
+    return [
+        f"Tried: version {one['version']} on {one['date']}, set up as below, against the emulator: a turn without a",
+        f"terminal, with its tool `{one['tool']}`, over `{one['route']}`.",
+        "",
+    ]
+
 
 NOTES = {
     "roo-code": (
         "Roo Code's makers ended the extension on 15 May 2026; copies that are installed go on working. It imports a\n"
         "settings file, which `--write` makes."
     ),
-    "cline": "Cline keeps settings and key in VS Code's own storage: you enter them by hand, and `--write` is refused.",
+    "cline": (
+        "For the extension. It keeps settings and key in VS Code's own storage: you enter them by hand, and `--write`\n"
+        "is refused."
+    ),
     "claude-code": (
         "The key comes from `apiKeyHelper`, a shell command that prints the variable; `printenv` exists on macOS and\n"
         "Linux, and on Windows in Git Bash. The aliases `opus` and `sonnet` keep their own model ids unless\n"
@@ -331,6 +350,15 @@ NOTES = {
     "openwebui": (
         "The file is looked for in the working folder. Connections that are there already stay: the gateway is added\n"
         "to their list, and a key of theirs is referred to, never copied."
+    ),
+    "qwen-code": "It takes models of several kinds; the gateway's are listed under `openai`, beside those you have.",
+    "opencode": (
+        "It has a provider `requesty` of its own; these settings say where it is and which models it has. Without\n"
+        "`small_model` its titles would be written by a model of its own choice."
+    ),
+    "cline-cli": (
+        "For Cline in the terminal. `cline auth` writes its settings and the key; `--write` is refused. Its own\n"
+        "provider `requesty` takes no base URL, so that regions and the emulator need `openai-compatible`."
     ),
     "codex": "Recent releases speak the Responses API only; the prefix `openai-responses/` keeps its events native.",
     "vscode": (
@@ -345,7 +373,7 @@ def applications_page(runs: Runs) -> str:
     page = [APPLICATIONS_INTRO]
     for name, one in APPLICATIONS.items():
         line = f"requesty-adapters configure {name}"
-        page += [f"## {one.title}", "", NOTES[name], ""]
+        page += [f"## {one.title}", "", NOTES[name], "", *tried(name)]
         page += block([f"$ {line}", runs.shown(line, gateway=False)])
     return "\n".join(page).rstrip("\n") + "\n"
 

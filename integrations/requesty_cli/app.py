@@ -272,6 +272,9 @@ class ApplicationName(StrEnum):
     LIBRECHAT = "librechat"
     OPENWEBUI = "openwebui"
     CODEX = "codex"
+    QWEN_CODE = "qwen-code"
+    OPENCODE = "opencode"
+    CLINE_CLI = "cline-cli"
     VSCODE = "vscode"
 
 

@@ -1,4 +1,4 @@
-"""What cannot live in the development environment: the vendor's npm package.
+"""What cannot live in the development environment: the vendor's npm package, and other clients in JavaScript.
 
 Run: ``make acceptance``. Installs into ``.venv/acceptance`` and runs against an emulator of its own. Not among them:
 ``langchain-openrouter``, whose SDK refuses answers without ``system_fingerprint`` and stream chunks without
@@ -7,6 +7,7 @@ Run: ``make acceptance``. Installs into ``.venv/acceptance`` and runs against an
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,12 @@ from requesty_emulator import GatewayEmulator
 
 HERE = Path(__file__).parent
 WORK = HERE.parents[1] / ".venv" / "acceptance"
+JAVASCRIPT = {
+    "openai": "openai.mjs",
+    "ai": "ai.mjs",
+    "@openai/agents": "agents.mjs",
+    "@langchain/openai": "langchain.mjs",
+}
 
 
 def against_emulator(*command: str, cwd: Path) -> int:
@@ -28,21 +35,44 @@ def against_emulator(*command: str, cwd: Path) -> int:
     return status
 
 
-def vendor() -> int:
-    """The vendor's provider for the AI SDK."""
+def installed(name: str) -> Path | None:
+    """A folder of scripts with the npm packages that they need; None without npm."""
     if shutil.which("npm") is None:
         print("npm is not installed; install Node.js 20 or newer")
+        return None
+    folder = WORK / name
+    shutil.copytree(HERE / name, folder, dirs_exist_ok=True)
+    npm = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+    subprocess.run(npm, cwd=folder, check=True, timeout=300)
+    return folder
+
+
+def vendor() -> int:
+    """The vendor's provider for the AI SDK."""
+    folder = installed("npm")
+    return 1 if folder is None else against_emulator("node", "vendor.mjs", cwd=folder)
+
+
+def javascript() -> int:
+    """openai, Vercel's ai, the OpenAI Agents SDK and LangChain, in JavaScript."""
+    folder = installed("javascript")
+    if folder is None:
         return 1
-    folder = WORK / "npm"
-    shutil.copytree(HERE / "npm", folder, dirs_exist_ok=True)
-    subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], cwd=folder, check=True)
-    return against_emulator("node", "vendor.mjs", cwd=folder)
+    failed = []
+    for package, script in JAVASCRIPT.items():
+        told = json.loads((folder / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
+        print(f"{package} {told['version']}", flush=True)
+        if against_emulator("node", script, cwd=folder):
+            failed.append(package)
+    if failed:
+        print(f"  failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 def main() -> int:
     """Run them all."""
     failed = 0
-    for run in (vendor,):
+    for run in (vendor, javascript):
         print(f"== {run.__doc__}", flush=True)
         status = run()
         failed += status != 0

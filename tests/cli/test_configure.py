@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 import sys
 import tomllib
@@ -72,6 +73,25 @@ base_url = "http://localhost:8080/v1"
 [mcp_servers.files]
 command = "npx"
 """,
+    "qwen-code": """{
+  // mine
+  "privacy": { "usageStatisticsEnabled": false },
+  "modelProviders": {
+    "openai": [ { "id": "local", "envKey": "LOCAL_KEY",
+      "baseUrl": "http://localhost:8080/v1"
+    } ],
+    "gemini": []
+  },
+  "model": { "name": "local" },
+}
+""",
+    "opencode": """{
+  "$schema": "https://opencode.ai/config.json",
+  "theme": "system", // keep
+  "small_model": "local/tiny",
+  "provider": { "local": { "npm": "@ai-sdk/openai-compatible", "models": { "tiny": {} } } },
+}
+""",
     "librechat": """# LibreChat
 version: 1.2.8
 cache: true
@@ -112,6 +132,8 @@ BROKEN = {
     "roo-code": "{",
     "claude-code": '{"env": {',
     "codex": "model = \n",
+    "qwen-code": "{]",
+    "opencode": '{"provider": [}',
     "librechat": "endpoints:\n  - a\n b: c\n",
     "openwebui": "what is this\n",
     "vscode": "[{]",
@@ -156,7 +178,7 @@ def test_claude_code() -> None:
         "env": {
             # The client appends /v1/messages.
             "ANTHROPIC_BASE_URL": "https://router.eu.requesty.ai",
-            "ANTHROPIC_MODEL": "anthropic/claude-sonnet-4-5",
+            "ANTHROPIC_MODEL": "anthropic/claude-sonnet-5",
             "ANTHROPIC_DEFAULT_HAIKU_MODEL": "anthropic/claude-haiku-4-5",
         },
     }
@@ -212,6 +234,25 @@ def test_roo_code_and_cline_get_the_ids_made_for_them() -> None:
         assert APPLICATIONS[name].model in bundled()
 
 
+def test_agents_name_the_variable_and_keep_other_providers() -> None:
+    qwen = jsonc.load(prepare(APPLICATIONS["qwen-code"], target("qwen-code"), PLACE, EXISTING["qwen-code"]).text)
+    local, ours = qwen["modelProviders"]["openai"]
+    assert (local["id"], ours["baseUrl"], ours["envKey"]) == ("local", URL, "REQUESTY_API_KEY")
+    assert (qwen["model"]["name"], qwen["security"]["auth"]["selectedType"]) == (ours["id"], "openai")
+    done = jsonc.load(prepare(APPLICATIONS["opencode"], target("opencode"), PLACE, EXISTING["opencode"]).text)
+    assert (done["small_model"], done["model"]) == ("local/tiny", f"requesty/{APPLICATIONS['opencode'].model}")
+    assert done["provider"]["requesty"]["options"] == {"baseURL": URL, "apiKey": "{env:REQUESTY_API_KEY}"}
+    assert list(done["provider"]) == ["local", "requesty"]
+
+
+def test_clines_command_is_one_for_a_shell() -> None:
+    command = dict(plan("cline-cli", model="policy/my own", key_env="MY_KEY").fields)["Command"]
+    assert shlex.split(command) == [
+        *("cline", "auth", "--provider", "openai-compatible", "--baseurl", URL),
+        *("--modelid", "policy/my own", "--apikey", "$MY_KEY"),
+    ]
+
+
 def test_a_dedicated_id_is_offered_where_the_gateway_has_one() -> None:
     catalog = Catalog([ModelInfo("coding/claude-x"), ModelInfo("anthropic/claude-x")])
     assert dedicated_id("anthropic/claude-x", "coding", catalog) == "coding/claude-x"
@@ -230,6 +271,12 @@ def test_a_dedicated_id_is_offered_where_the_gateway_has_one() -> None:
         ("claude-code", "linux", {"CLAUDE_CONFIG_DIR": "/c"}, "/c/settings.json"),
         ("codex", "linux", {}, "/home/ada/.codex/config.toml"),
         ("codex", "linux", {"CODEX_HOME": "/c"}, "/c/config.toml"),
+        ("qwen-code", "linux", {}, "/home/ada/.qwen/settings.json"),
+        ("qwen-code", "linux", {"QWEN_HOME": "/q"}, "/q/settings.json"),
+        ("opencode", "linux", {}, "/home/ada/.config/opencode/opencode.json"),
+        ("opencode", "linux", {"XDG_CONFIG_HOME": "/x"}, "/x/opencode/opencode.json"),
+        ("opencode", "linux", {"OPENCODE_CONFIG_DIR": "/o"}, "/o/opencode.json"),
+        ("opencode", "linux", {"OPENCODE_CONFIG": "/o.json"}, "/o.json"),
         ("librechat", "linux", {}, "/project/librechat.yaml"),
         ("openwebui", "linux", {}, "/project/.env"),
     ],
@@ -263,7 +310,7 @@ def _without_ours(name: str, held: Any) -> Any:
     """The data without what the application's settings replace."""
     if name == "claude-code":
         return {**held, "env": {k: v for k, v in held["env"].items() if k != "ANTHROPIC_MODEL"}}
-    if name == "codex":
+    if name in ("codex", "qwen-code"):
         return {k: v for k, v in held.items() if k != "model"}
     if name == "roo-code":
         return {**held, "providerProfiles": {k: v for k, v in held["providerProfiles"].items() if "current" not in k}}
@@ -320,7 +367,7 @@ def test_what_the_user_changed_in_our_entry_stays() -> None:
     assert mine.count("${input:chat.lm.secret.99}") == 1
     assert not prepare(APPLICATIONS["vscode"], target("vscode"), PLACE, mine).is_changed
     other = jsonc.load(prepare(APPLICATIONS["vscode"], target("vscode", "openai/gpt-5.1"), PLACE, mine).text)
-    assert [m["id"] for m in other[1]["models"]] == ["anthropic/claude-sonnet-4-5", "openai/gpt-5.1"]
+    assert [m["id"] for m in other[1]["models"]] == ["anthropic/claude-sonnet-5", "openai/gpt-5.1"]
 
 
 def test_a_second_model_of_librechat_is_added_to_the_first() -> None:

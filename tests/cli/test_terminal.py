@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.support.terminal import COMMAND, Run, Terminal, hears_interrupts, wait_until_asleep
 from typer.testing import CliRunner
@@ -383,3 +385,43 @@ def test_bad_input_in_a_pipe(run: Run) -> None:
 
 def test_a_region_is_the_gateway_of_that_region(run: Run, no_gateway: None) -> None:
     assert 'base_url = "https://router.eu.requesty.ai/v1"' in run("configure", "codex", "--region", "eu").stdout
+
+
+# --- the page of requests ---------------------------------------------------------------------------------------------
+
+
+def test_open_shows_the_page_in_the_browser(tmp_path: Path, home: Path) -> None:
+    """The browser is a command that writes down the address it was given."""
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.part && /bin/mv {seen}.part {seen}\n')
+    browser.chmod(0o755)
+    for command, found in ((str(browser), True), (str(tmp_path / "none"), False)):
+        process = subprocess.Popen(
+            [COMMAND, "emulator", "--open", "--api-key", "rqy-test"],
+            env={**os.environ, "HOME": str(home), "BROWSER": f"{command} %s", "PATH": str(tmp_path), "DISPLAY": ""},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            lines = [process.stdout.readline().strip() for _ in range(7 if found else 8)]
+            page = next(line for line in lines if line.startswith("requests  ")).split()[-1]
+            assert httpx.get(page, trust_env=False).status_code == 200
+            if found:
+                for _ in range(500):
+                    if seen.exists():
+                        break
+                    time.sleep(0.02)
+                assert seen.read_text() == page
+            else:
+                assert lines[-1] == f"--open: no browser was found; open {page} yourself"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def test_open_is_for_the_emulator() -> None:
+    done = CliRunner().invoke(app, ["emulator", "--open", "--replay", "x.json"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("requesty-adapters: --open: ")

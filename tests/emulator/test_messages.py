@@ -163,3 +163,21 @@ def test_images_documents_and_server_tools_pass(http: httpx.Client) -> None:
     content = [{"type": "text", "text": "look"}, {"type": "image", "source": source}, document]
     tools = [{"type": "web_search_20250305", "name": "web_search", "max_uses": 5}]
     assert post(http, text=content, tools=tools)["content"]
+
+
+@pytest.mark.parametrize("content", ["Answer in French.", [{"type": "text", "text": "Answer in French."}]])
+def test_instructions_may_stand_between_the_turns(http: httpx.Client, content: object) -> None:
+    """As Claude Code sends them to newer models."""
+    question = {"role": "user", "content": "The light is 31 metres high. How high is the light?"}
+    body = {**ask(), "messages": [question, {"role": "system", "content": content}]}
+    answer = http.post(PATH, json=body).json()
+    assert "31 metres" in answer["content"][0]["text"]
+
+
+def test_instructions_do_not_come_before_a_tools_result(http: httpx.Client) -> None:
+    call = {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {}}
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [call]}]
+    for content, said in (("Be brief.", "tool_use ids without tool_result"), ([{"type": "image"}], "type must be")):
+        wrong = http.post(PATH, json={**ask(), "messages": [*turns, {"role": "system", "content": content}]})
+        assert wrong.status_code == 400
+        assert said in wrong.json()["error"]["message"]

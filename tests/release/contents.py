@@ -9,7 +9,16 @@ from pathlib import PurePosixPath
 __all__ = ["DATA", "SDIST_FILES", "SDIST_FOLDERS", "differences", "import_roots", "sdist_problems", "wheel_problems"]
 
 # Files of the wheel that are neither Python nor a marker of types.
-DATA = frozenset({"requesty_core/data/catalog.json", "requesty_core/data/rules.json"})
+DATA = frozenset(
+    {
+        "requesty_core/data/catalog.json",
+        "requesty_core/data/rules.json",
+        *(
+            f"requesty_emulator/page/static/{name}"
+            for name in ("detail.js", "dom.js", "icon.svg", "index.html", "list.js", "main.js", "page.css")
+        ),
+    }
+)
 DIST_INFO = frozenset({"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"})
 # What building needs, what the tests read, and the licence. The rest of the checkout stays there.
 SDIST_FOLDERS = ("catalog", "integrations", "tests", "docs", "notebooks", "registries", "scripts")

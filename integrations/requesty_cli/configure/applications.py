@@ -12,6 +12,7 @@ from typing import Any
 
 from requesty_core.catalog.catalog import Catalog, ModelInfo
 
+from .agents import claude_code, cline_cli, codex, opencode, qwen_code
 from .plan import Place, Plan, Target
 from .settings import Item, Setting
 
@@ -39,10 +40,6 @@ def dedicated_id(model: str, prefix: str, catalog: Catalog) -> str | None:
     name = model.rpartition("/")[2]
     wanted = f"{prefix}/{name}"
     return wanted if wanted != model and wanted in catalog else None
-
-
-def _export(target: Target) -> str:
-    return f"Set {target.key_env} in the environment it starts from."
 
 
 # --- Roo Code ---------------------------------------------------------------------------------------------------------
@@ -88,63 +85,6 @@ def _cline(target: Target, place: Place, held: Any) -> Plan:
             "In Cline: Settings (gear), API Configuration, and enter these.",
             "Paste the key into 'API Key'; it stays in VS Code's secret storage.",
         ),
-    )
-
-
-# --- Claude Code ------------------------------------------------------------------------------------------------------
-# Certain (its settings and gateway documentation, 2026): env, apiKeyHelper (a shell command whose output is sent as
-# bearer token and as x-api-key; the gateway takes either), ANTHROPIC_BASE_URL without /v1, ANTHROPIC_MODEL,
-# ANTHROPIC_DEFAULT_HAIKU_MODEL for background work, CLAUDE_CONFIG_DIR. ANTHROPIC_AUTH_TOKEN and ANTHROPIC_API_KEY go
-# before apiKeyHelper.
-
-CLAUDE_SMALL_MODEL = "anthropic/claude-haiku-4-5"
-
-
-def _claude_code(target: Target, place: Place, held: Any) -> Plan:
-    folder = place.environ.get("CLAUDE_CONFIG_DIR") or place.join(place.home, ".claude")
-    # Background work goes to a small model of the same maker; of others none is known to be small.
-    small = CLAUDE_SMALL_MODEL if target.model.startswith("anthropic/") else target.model
-    env = held.get("env") if isinstance(held, dict) else None
-    stronger = [n for n in ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY") if isinstance(env, dict) and env.get(n)]
-    return Plan(
-        format="json",
-        path=place.join(folder, "settings.json"),
-        settings=(
-            Setting(("apiKeyHelper",), f"printenv {target.key_env}"),
-            Setting(("env", "ANTHROPIC_BASE_URL"), target.root),
-            Setting(("env", "ANTHROPIC_MODEL"), target.model),
-            Setting(("env", "ANTHROPIC_DEFAULT_HAIKU_MODEL"), small),
-        ),
-        steps=(
-            _export(target),
-            "Unset ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN there: they go before apiKeyHelper.",
-            "/status in Claude Code shows the base URL in use.",
-        ),
-        warnings=tuple(f"env.{name} in the file goes before apiKeyHelper; remove it" for name in stronger),
-    )
-
-
-# --- Codex ------------------------------------------------------------------------------------------------------------
-# Certain (its configuration reference, 2026): model, model_provider, [model_providers.ID] with name, base_url, env_key,
-# wire_api; "responses" is the only wire_api that recent releases accept; CODEX_HOME. A provider in a project's own
-# .codex/config.toml is ignored.
-
-
-def _codex(target: Target, place: Place, held: Any) -> Plan:
-    folder = place.environ.get("CODEX_HOME") or place.join(place.home, ".codex")
-    provider = ("model_providers", "requesty")
-    return Plan(
-        format="toml",
-        path=place.join(folder, "config.toml"),
-        settings=(
-            Setting(("model",), target.model),
-            Setting(("model_provider",), "requesty"),
-            Setting((*provider, "name"), "Requesty"),
-            Setting((*provider, "base_url"), target.base_url),
-            Setting((*provider, "env_key"), target.key_env),
-            Setting((*provider, "wire_api"), "responses"),
-        ),
-        steps=(_export(target), "Codex reads the file when it starts."),
     )
 
 
@@ -303,10 +243,19 @@ APPLICATIONS: Mapping[str, Application] = {
             prefix="cline",
             by_hand="its settings and its key lie in VS Code's own storage",
         ),
-        Application("claude-code", "Claude Code", "anthropic/claude-sonnet-4-5", _claude_code),
+        Application("claude-code", "Claude Code", "anthropic/claude-sonnet-5", claude_code),
         Application("librechat", "LibreChat", "openai/gpt-4o-mini", _librechat),
         Application("openwebui", "Open WebUI", "openai/gpt-4o-mini", _openwebui),
-        Application("codex", "Codex", "openai-responses/gpt-5.1", _codex),
-        Application("vscode", "VS Code", "anthropic/claude-sonnet-4-5", _vscode),
+        Application("codex", "Codex", "openai-responses/gpt-5.1", codex),
+        Application("qwen-code", "Qwen Code", "anthropic/claude-sonnet-5", qwen_code),
+        Application("opencode", "opencode", "anthropic/claude-sonnet-5", opencode),
+        Application(
+            "cline-cli",
+            "Cline CLI",
+            "anthropic/claude-sonnet-5",
+            cline_cli,
+            by_hand="it keeps the key itself, which 'cline auth' gives it",
+        ),
+        Application("vscode", "VS Code", "anthropic/claude-sonnet-5", _vscode),
     )
 }

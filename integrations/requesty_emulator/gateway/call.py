@@ -105,12 +105,12 @@ class Call:
         if self.model is not None and self.key is not None:
             cost = self.usage.cost
             self.worked = WorkedAnswer(self.record.request_id, self.key.id, self.model.id, self.user_id, cost)
-            self.core.state.work(self.worked)
+            self.core.state.accounts.work(self.worked)
 
     def delivered(self) -> None:
         """Note that the answer was sent to its end."""
         if self.worked is not None:
-            self.worked.delivered = True
+            self.core.state.accounts.deliver(self.worked)
 
     def settle(self, share: float = 1.0) -> None:
         """Bill the call once. ``share`` is the part of the output that was delivered before the client left."""
@@ -128,7 +128,7 @@ class Call:
             self.worked.billed = usage.cost
         record.usage = usage.chat()
         meta = self.requesty
-        self.core.state.bill(
+        self.core.state.accounts.bill(
             LedgerEntry(
                 at=now(),
                 kind=self.kind,

@@ -112,7 +112,7 @@ class Core:
 
     def spend(self, group_by: str) -> dict[str, Decimal]:
         """Billed USD by group."""
-        return self.state.spend(group_by)
+        return self.state.accounts.spend(group_by)
 
 
 def usage_tokens(usage: dict[str, Any]) -> tuple[int, int]:

@@ -108,7 +108,7 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class LedgerEntry:
-    """One billed call, as the management API reports it."""
+    """One billed call, as the management API reports it; ``calls`` are more than one where older ones are added up."""
 
     at: datetime
     kind: str
@@ -126,6 +126,7 @@ class LedgerEntry:
     tags: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
+    calls: int = 1
 
     def value(self, group_by: str) -> str:
         """The entry's value for a documented ``group_by`` name (``extra.FIELD`` included)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,16 @@ class Scripted:
     model: str | None = None
     times: int = 1
     path: str | None = None
+    offers: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+
+    def matches(self, model: str | None, path: str, tools: Collection[str]) -> bool:
+        """Whether this is the answer to a request."""
+        return (
+            (self.model is None or self.model == model)
+            and (self.path is None or self.path in path)
+            and (self.offers is None or self.offers in tools)
+        )
 
 
 class ScriptQueue:
@@ -47,11 +57,11 @@ class ScriptQueue:
         with self._lock:
             self._items.clear()
 
-    def take(self, model: str | None, path: str) -> Scripted | None:
-        """The answer for this request, if one is queued."""
+    def take(self, model: str | None, path: str, tools: Collection[str] = ()) -> Scripted | None:
+        """The answer for this request, which offers these tools, if one is queued."""
         with self._lock:
             for item in self._items:
-                if (item.model is None or item.model == model) and (item.path is None or item.path in path):
+                if item.matches(model, path, tools):
                     item.times -= 1
                     if item.times <= 0:
                         self._items.remove(item)

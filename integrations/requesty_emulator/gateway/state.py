@@ -12,9 +12,10 @@ from hashlib import blake2b
 from typing import Any
 
 from requesty_emulator.errors import GatewayError
+from requesty_emulator.gateway.accounts import Accounts
 from requesty_emulator.gateway.billing import PromptCache
 from requesty_emulator.gateway.policy import Policy
-from requesty_emulator.gateway.records import LedgerEntry, WorkedAnswer, now
+from requesty_emulator.gateway.records import now
 from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.models.model import Model
 
@@ -100,8 +101,7 @@ class State:
         self.restricted = False
         self.policies: dict[str, Policy] = {}
         self.models: dict[str, Model] = {}
-        self.ledger: list[LedgerEntry] = []
-        self.worked: list[WorkedAnswer] = []
+        self.accounts = Accounts(self.settings)
         self.feedback: dict[str, dict[str, Any]] = {}
         self.response_ids: set[str] = set()
         self.conversations: dict[str, list[dict[str, Any]]] = {}
@@ -121,8 +121,7 @@ class State:
     def clear_ledger(self) -> None:
         """Forget what was billed and cached, keep keys and groups."""
         with self.lock:
-            self.ledger.clear()
-            self.worked.clear()
+            self.accounts.clear()
             self.prompt_cache.clear()
             self.feedback.clear()
 
@@ -189,46 +188,19 @@ class State:
 
     # money
 
-    def bill(self, entry: LedgerEntry) -> None:
-        """Write one billed call into the ledger."""
-        with self.lock:
-            self.ledger.append(entry)
-
-    def work(self, answer: WorkedAnswer) -> None:
-        """Note an answer that was worked for."""
-        with self.lock:
-            self.worked.append(answer)
-
-    @property
-    def billed(self) -> Decimal:
-        """Everything billed so far, USD."""
-        with self.lock:
-            return sum((entry.spend for entry in self.ledger), Decimal(0))
-
-    def monthly_spend(self, *, key_id: str | None = None, group_id: str | None = None) -> Decimal:
-        """Spend of the current calendar month of a key or a group."""
-        today = now()
-        with self.lock:
-            return sum(
-                (
-                    entry.spend
-                    for entry in self.ledger
-                    if (entry.at.year, entry.at.month) == (today.year, today.month)
-                    and (key_id is None or entry.key_id == key_id)
-                    and (group_id is None or entry.group_id == group_id)
-                ),
-                Decimal(0),
-            )
-
     def check_money(self, key: Key) -> None:
         """402 when the organisation is out of credit, 412 when a monthly limit is reached (documented)."""
         balance = self.settings.balance
-        if balance is not None and self.billed >= balance:
+        if balance is not None and self.accounts.totals.billed >= balance:
             raise GatewayError(402)
-        if key.monthly_limit and self.monthly_spend(key_id=key.id) >= key.monthly_limit:
+        if key.monthly_limit and self.accounts.monthly_spend("key", key.id) >= key.monthly_limit:
             raise GatewayError(412)
         group = self.groups.get(key.group_id or "")
-        if group and group.monthly_limit and self.monthly_spend(group_id=group.id) >= Decimal(str(group.monthly_limit)):
+        if (
+            group
+            and group.monthly_limit
+            and self.accounts.monthly_spend("group", group.id) >= Decimal(str(group.monthly_limit))
+        ):
             raise GatewayError(412, "Reached monthly spend limit for group")
 
     # models
@@ -249,12 +221,3 @@ class State:
         approved = self.approved(key, kind)
         if approved is not None and model_id not in approved:
             raise GatewayError(403, "Provider blocked by policy")
-
-    def spend(self, group_by: str) -> dict[str, Decimal]:
-        """Billed USD by one of the documented ``group_by`` names."""
-        totals: dict[str, Decimal] = {}
-        with self.lock:
-            for entry in self.ledger:
-                name = entry.value(group_by)
-                totals[name] = totals.get(name, Decimal(0)) + entry.spend
-        return totals

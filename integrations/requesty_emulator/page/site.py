@@ -109,7 +109,7 @@ class Shown:
 
     def _totals(self) -> dict[str, Any]:
         core = self._core
-        return {"total": len(core.requests) + core.forgotten, "billed": f"{core.state.billed:f}"}
+        return {"total": len(core.requests) + core.forgotten, "billed": f"{core.state.accounts.totals.billed:f}"}
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

@@ -41,7 +41,7 @@ async def chat_completions(call: Call) -> Reply:
     provider_rules(call, body, model)
     request = from_chat(body, model)
     request.blocks, request.risky_tools = blocks, call.settings.risky_tools
-    scripted = call.core.scripts.take(call.record.model, call.record.path)
+    scripted = call.core.scripts.take(call.record.model, call.record.path, [tool.name for tool in request.tools])
     answers, usage = answer(call, request, model, scripted)
     frame = envelope(call, model, scripted)
     style = call.fault.usage or call.settings.usage

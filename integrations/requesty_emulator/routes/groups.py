@@ -27,7 +27,7 @@ def _shape(call: Call, group: Group) -> dict[str, Any]:
         "organization_id": "org-root",
         "name": group.name,
         "members_count": len(group.members),
-        "monthly_spend": float(call.core.state.monthly_spend(group_id=group.id)),
+        "monthly_spend": float(call.core.state.accounts.monthly_spend("group", group.id)),
         "created_by": "user-root",
         "created_at": group.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -34,7 +34,7 @@ async def infer(call: Call, chat: dict[str, Any]) -> Outcome:
     provider_rules(call, chat, model)
     request = from_chat(chat, model)
     request.blocks, request.risky_tools = blocks, call.settings.risky_tools
-    scripted = call.core.scripts.take(call.record.model, call.record.path)
+    scripted = call.core.scripts.take(call.record.model, call.record.path, [tool.name for tool in request.tools])
     answers, usage = answer(call, request, model, scripted)
     shown = shown_model(call, model, scripted)
     call.served(model, usage, "chat", shown)

@@ -69,7 +69,7 @@ def _shape(call: Call, key: Key) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "monthly_limit": money(key.monthly_limit),
-        "monthly_spend": money(call.core.state.monthly_spend(key_id=key.id)),
+        "monthly_spend": money(call.core.state.accounts.monthly_spend("key", key.id)),
         "permissions": dict(key.permissions),
     }
     if key.group_id:
@@ -150,7 +150,7 @@ def _moment(value: object) -> datetime:
 async def key_usage(call: Call) -> Reply:
     """``GET …/usage`` of one key."""
     key = _find(call)
-    entries = [entry for entry in list(call.core.state.ledger) if entry.key_id == key.id]
+    entries = [entry for entry in call.core.state.accounts.all() if entry.key_id == key.id]
     return Reply(usage_report(call, entries, KEY_GROUPS))
 
 
@@ -158,13 +158,13 @@ async def get_org(call: Call) -> Reply:
     """``GET /v1/manage/org``; ``balance`` only when one is set."""
     body: dict[str, Any] = {"name": call.core.state.org_name}
     if call.settings.balance is not None:
-        body["balance"] = float(max(Decimal(0), call.settings.balance - call.core.state.billed))
+        body["balance"] = float(max(Decimal(0), call.settings.balance - call.core.state.accounts.totals.billed))
     return Reply(body)
 
 
 async def org_usage(call: Call) -> Reply:
     """``GET /v1/manage/org/usage``."""
-    return Reply(usage_report(call, list(call.core.state.ledger), ORG_GROUPS))
+    return Reply(usage_report(call, call.core.state.accounts.all(), ORG_GROUPS))
 
 
 async def org_members(call: Call) -> Reply:

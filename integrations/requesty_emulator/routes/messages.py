@@ -114,10 +114,18 @@ def _cache(block: dict[str, Any]) -> dict[str, Any]:
     return {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
 
 
+def _role(message: dict[str, Any], where: str) -> str:
+    """Who speaks. Newer Claude models take instructions between turns (Anthropic's SDK, Claude Code, November 2026)."""
+    # Those before the first turn belong into the field `system`.
+    roles = ("user", "assistant") if where == "messages[0]" else ("user", "assistant", "system")
+    return str(checks.one_of(message.get("role"), f"{where}.role", roles))
+
+
 def _message(message: dict[str, Any], where: str, pending: set[str], out: list[dict[str, Any]]) -> set[str]:
-    role = checks.one_of(message.get("role"), f"{where}.role", ("user", "assistant"))
-    content = message.get("content")
-    if isinstance(content, str):
+    role, content = _role(message, where), message.get("content")
+    if role == "system" and not isinstance(content, str):
+        content = _text_blocks(checks.array(content, f"{where}.content", empty=False), f"{where}.content")
+    if isinstance(content, str) or role == "system":
         if pending:
             raise bad_request(f"{where}: tool_use ids without tool_result: {', '.join(sorted(pending))}")
         out.append({"role": role, "content": content})

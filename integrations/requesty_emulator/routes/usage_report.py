@@ -103,12 +103,12 @@ _PERIOD: dict[str, Callable[[datetime], str]] = {
 def _totals(rows: list[LedgerEntry]) -> dict[str, Any]:
     totals: dict[str, Any] = dict.fromkeys(_COUNTERS.values(), 0)
     for entry in rows:
-        totals[_COUNTERS[entry.kind]] += 1
+        totals[_COUNTERS[entry.kind]] += entry.calls
     tokens_in = sum(entry.input_tokens for entry in rows)
     tokens_out = sum(entry.output_tokens for entry in rows)
     return {
         **totals,
-        "total_requests": len(rows),
+        "total_requests": sum(entry.calls for entry in rows),
         "spend": money(sum((entry.spend for entry in rows), Decimal(0))),
         "input_tokens": tokens_in,
         "output_tokens": tokens_out,

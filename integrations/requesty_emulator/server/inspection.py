@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from requesty_emulator.gateway.accounts import Totals
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.policy import Policy
 from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, WorkedAnswer
@@ -34,8 +35,16 @@ class Inspection:
 
     @property
     def ledger(self) -> list[LedgerEntry]:
-        """Every billed call with its user, trace, tags, labels and costs, as the usage reports see it."""
-        return self.state.ledger
+        """The newest billed calls with their users, traces, tags, labels and costs; as many as ``keep_requests`` says.
+
+        Older ones are in :attr:`totals`, and in :meth:`spend` and the usage reports by hour, key, group and model.
+        """
+        return self.state.accounts.entries
+
+    @property
+    def totals(self) -> Totals:
+        """Calls, USD billed, answers worked for and lost since the start or the last :meth:`clear`, all of them."""
+        return self.state.accounts.totals
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -65,26 +74,23 @@ class Inspection:
     @property
     def billed(self) -> Decimal:
         """USD billed since the start or the last :meth:`clear`."""
-        return self.state.billed
+        return self.state.accounts.totals.billed
 
     @property
     def worked(self) -> list[WorkedAnswer]:
-        """Every answer that was worked for, billed and delivered or not; refusals are none."""
-        return self.state.worked
+        """The newest answers that were worked for, billed and delivered or not; refusals are none.
+
+        As many as the switch ``keep_requests`` says.
+        """
+        return self.state.accounts.worked
 
     def lost(self, seen: Iterable[str] | None = None) -> list[WorkedAnswer]:
         """Answers that were worked for and whose usage never reached the client: what a gateway *would* bill for them.
 
         ``seen`` are the request ids whose usage the client has, which alone knows what it read; without it, an answer
-        is lost that was not sent to its end.
+        is lost that was not sent to its end. Of those that :attr:`worked` keeps; :attr:`totals` counts all.
         """
-        known = None if seen is None else frozenset(seen)
-        with self.state.lock:
-            return [
-                one
-                for one in self.state.worked
-                if (not one.delivered if known is None else one.request_id not in known)
-            ]
+        return self.state.accounts.lost(seen)
 
     @property
     def active_streams(self) -> int:

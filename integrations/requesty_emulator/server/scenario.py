@@ -22,7 +22,7 @@ _RULE = ("model", "nth", "key", "path", "times")
 _KEY = ("name", "secret", "monthly_limit", "permissions", "labels", "expires_at", "models")
 _ANSWER_FIELDS = (
     "text reasoning signature tool_calls finish_reason chunks pieces body refusal images annotations served_model "
-    "usage headers model path times"
+    "usage headers model path offers times"
 )
 _ANSWER = tuple(_ANSWER_FIELDS.split())
 

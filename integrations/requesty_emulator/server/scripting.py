@@ -77,13 +77,14 @@ class Scripting:
         headers: dict[str, str] | None = None,
         model: str | None = None,
         path: str | None = None,
+        offers: str | None = None,
         times: int = 1,
     ) -> None:
         """Queue exactly this answer for the next ``times`` matching requests.
 
-        ``tool_calls`` items are ``{"name", "arguments"}`` (object or text, optional ``id``) or the
-        wire form; ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw
-        bytes) and ``body`` are sent as they are; ``usage`` overrides single usage fields.
+        ``tool_calls`` items are ``{"name", "arguments"}`` (object or text, optional ``id``) or the wire form;
+        ``pieces`` are the text's stream deltas; ``chunks`` (dicts, ``data:`` strings or raw bytes) and ``body`` are
+        sent as they are; ``usage`` overrides single usage fields; ``offers`` is a tool that a matching request offers.
         """
         self._core.scripts.add(
             Scripted(
@@ -103,6 +104,7 @@ class Scripting:
                 headers=dict(headers or {}),
                 model=model,
                 path=path,
+                offers=offers,
                 times=times,
             )
         )
