@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export HAYSTACK_TELEMETRY_ENABLED := false
 
-.PHONY: demo test models lint conformance mutants acceptance docs docs-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving catalog
+.PHONY: demo test models lint conformance mutants acceptance docs docs-look page-look docs-serve notebooks postgres registries release-check format clean lock bench bench-quick bench-embeddings vectors tracers peers claims frameworks soak serving ray catalog
 
 # `make demo ARGS=--live` talks to the real gateway (needs REQUESTY_API_KEY).
 demo: $(VENV)/.demo
@@ -64,6 +64,11 @@ docs-look: docs
 	@$(PIP) install -c constraints.txt playwright
 	@$(BIN)/python docs/look.py
 
+# The emulator's page of requests in the same browser; pictures go to build/look/emulator/.
+page-look: $(VENV)/.dev
+	@$(PIP) install -c constraints.txt playwright
+	@$(BIN)/python -m pytest -n0 -q tests/emulator/test_page_in_browser.py $(ARGS)
+
 docs-serve: $(VENV)/.dev
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
@@ -108,6 +113,10 @@ peers: $(VENV)/.dev
 # Other frameworks with our clients handed in, each in an environment of its own; ARGS=--write writes the page's table.
 frameworks: $(VENV)/.dev
 	@$(BIN)/python tests/frameworks/run.py $(ARGS)
+
+# Bulk work on a local Ray cluster, through kills; a part of it: ARGS=--quick; ten rounds: ARGS="--times 10".
+ray: $(VENV)/.dev
+	@$(BIN)/python tests/cluster/run.py $(ARGS)
 
 # Three minutes of calls against a gateway that breaks at random; more: ARGS="--seeds 60 --seconds 9".
 # Then the money of sixty seeds: what is booked and what is marked unknown is what the gateway worked for.

@@ -232,7 +232,7 @@ class Runs:
         )
         assert process.stdout is not None
         try:
-            rows = [process.stdout.readline() for _ in range(6)]
+            rows = [process.stdout.readline() for _ in range(7)]
             client = RequestyClient(base_url=rows[0].split()[-1], api_key="rqy-local")
             client.chat(model="openai/gpt-4o-mini", messages=[{"role": "user", "content": "Hello!"}])
             rows.append(process.stdout.readline())

@@ -52,10 +52,12 @@ PAGES = {
     ),
     "haystack": Page(
         "Haystack",
-        "`haystack_integrations.components.generators.requesty` and `…embedders.requesty`: generators and embedders.",
+        "`haystack_integrations.components.generators.requesty`, `…embedders.requesty` and `…audio.requesty`: chat and "
+        "image generators, embedders, transcriber.",
         (
             "haystack_integrations.components.generators.requesty",
             "haystack_integrations.components.embedders.requesty",
+            "haystack_integrations.components.audio.requesty",
         ),
     ),
     "pydantic_ai": Page(

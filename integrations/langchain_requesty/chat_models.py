@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict
 
-from requesty_core import ChatReply, Step
+from requesty_core import ChatReply, MessageEnd, Step
 from requesty_core.adapters import (
     AsyncClosableGenerator,
     ClosableGenerator,
@@ -28,7 +28,7 @@ from requesty_core.errors import ConfigurationError
 from ._blocks import register_blocks
 from ._chat_settings import ChatSettings
 from ._errors import langchain_errors
-from ._langsmith import tell_cost
+from ._langsmith import billed, tell_cost, telling_config
 from ._messages import wire_messages
 from ._parameters import MAPPED
 from ._replies import ChunkMaker, chat_result, combined_outputs
@@ -122,7 +122,6 @@ class ChatRequesty(ChatSettings):
     ) -> ChatResult:
         with langchain_errors():
             reply = self._pair().sync.chat(**self._call(messages, stop, kwargs, stream=False))
-            tell_cost(run_manager, cost_of(reply.usage))
             return self._result(reply, kwargs)
 
     async def _agenerate(
@@ -134,8 +133,22 @@ class ChatRequesty(ChatSettings):
     ) -> ChatResult:
         with langchain_errors():
             reply = await self._pair().aio.chat(**self._call(messages, stop, kwargs, stream=False))
-            tell_cost(run_manager, cost_of(reply.usage))
             return self._result(reply, kwargs)
+
+    def _generate_with_cache(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        """The answer, with its cost for tracers: if LangChain streams underneath, only this method is told the run."""
+        result = super()._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+        tell_cost(run_manager, billed(result))
+        return result
+
+    async def _agenerate_with_cache(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        result = await super()._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
+        tell_cost(run_manager, billed(result))
+        return result
 
     def _result(self, reply: ChatReply, kwargs: Mapping[str, Any]) -> ChatResult:
         with mapping(reply):
@@ -153,7 +166,8 @@ class ChatRequesty(ChatSettings):
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
         """The answer in chunks; the generator may be closed from every thread."""
-        return ClosableGenerator(super().stream(input, config, stop=stop, **kwargs))  # type: ignore[arg-type]
+        told = telling_config(config, self.callbacks, is_async=False)
+        return ClosableGenerator(super().stream(input, told, stop=stop, **kwargs))  # type: ignore[arg-type]
 
     def astream(
         self,
@@ -164,7 +178,8 @@ class ChatRequesty(ChatSettings):
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
         """Async :meth:`stream`."""
-        chunks: Any = super().astream(input, config, stop=stop, **kwargs)
+        told = telling_config(config, self.callbacks, is_async=True)
+        chunks: Any = super().astream(input, told, stop=stop, **kwargs)
         return AsyncClosableGenerator(chunks)
 
     def _stream(
@@ -180,6 +195,8 @@ class ChatRequesty(ChatSettings):
             self._pair().sync.stream(**self._call(messages, stop, kwargs, stream=True)) as events,
         ):
             for event in self._restorer(kwargs).events(events):
+                if isinstance(event, MessageEnd):
+                    tell_cost(run_manager, cost_of(event.reply.usage))
                 for chunk in maker.chunks(event):
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -196,6 +213,8 @@ class ChatRequesty(ChatSettings):
         with langchain_errors():
             async with self._pair().aio.stream(**self._call(messages, stop, kwargs, stream=True)) as events:
                 async for event in self._restorer(kwargs).aevents(events):
+                    if isinstance(event, MessageEnd):
+                        tell_cost(run_manager, cost_of(event.reply.usage))
                     for chunk in maker.chunks(event):
                         if run_manager:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)

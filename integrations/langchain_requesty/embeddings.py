@@ -103,7 +103,7 @@ class RequestyEmbeddings(Connection, Embeddings):
         if not self.show_progress_bar:
             yield self._call(texts)
             return
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+        from tqdm.auto import tqdm
 
         with tqdm(total=len(texts) if isinstance(texts, Sized) else None, unit="text") as bar:
             yield self._call(texts, on_batch=bar.update)

@@ -11,6 +11,7 @@ import typer
 
 from requesty_core import CostLedger, RequestyOptions, __version__
 
+from .bulk import bulk
 from .models import CAPABILITIES, Sort
 from .options import BaseUrl, Json, ManagementUrl, Region, RegionName, connect, gateway_url
 from .problems import EPILOG, ExtraMissingError, UsageProblemError, one_line_errors
@@ -230,6 +231,7 @@ def usage(
 
 
 app.command(epilog=EPILOG)(one_line_errors(spend))
+app.command(epilog=EPILOG)(one_line_errors(bulk))
 
 
 @app.command(epilog=EPILOG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import webbrowser
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -27,14 +28,18 @@ class _Server(Protocol):
     def serve_forever(self, ready: Callable[[Any], None] | None = None) -> None: ...
 
 
-def run_emulator(*, port: int, scenario: Path | None, seed: int, api_key: str | None) -> None:
-    """Serve until interrupted. Raises ``ConfigError`` for an unusable scenario, port or key."""
+def run_emulator(*, port: int, scenario: Path | None, seed: int, api_key: str | None, opens: bool = False) -> None:
+    """Serve until interrupted; ``opens`` shows the page of requests in the browser.
+
+    Raises ``ConfigError`` for an unusable scenario, port or key.
+    """
     board = _Board()
     gateway = GatewayEmulator(seed=seed, scenario=scenario, port=port, api_key=api_key, on_request=board.add)
     board.run(
         gateway,
-        lambda: (
-            f"base URL  {gateway.base_url}\nAPI key   {gateway.api_key}",
+        opened=(lambda: board.open(f"{gateway.management_url}/")) if opens else None,
+        introduction=lambda: (
+            f"base URL  {gateway.base_url}\nAPI key   {gateway.api_key}\nrequests  {gateway.management_url}/",
             "Point a client at it:",
             f"  export REQUESTY_BASE_URL={gateway.base_url} REQUESTY_API_KEY={gateway.api_key}",
         ),
@@ -84,13 +89,20 @@ class _Board:
         self._count = 0
         self._refresh: Callable[[], None] = lambda: None
 
-    def run(self, server: _Server, introduction: Callable[[], tuple[str, str, str]]) -> None:
-        """Serve in the foreground; what to do with it is told once it listens."""
+    def run(
+        self,
+        server: _Server,
+        introduction: Callable[[], tuple[str, str, str]],
+        opened: Callable[[], None] | None = None,
+    ) -> None:
+        """Serve in the foreground; what to do with it is told once it listens, and then ``opened`` is called."""
 
         def show() -> None:
             where, how, line = introduction()
             for text, style in ((where, ""), (how, "dim"), (line, ""), ("Ctrl-C ends it.\n", "dim")):
                 self._tell(text, style)
+            if opened is not None:
+                opened()
 
         if not self._console.is_terminal:
             server.serve_forever(lambda _: show())
@@ -106,6 +118,15 @@ class _Board:
         # Whoever read the lines has gone (`| head -1`): the gateway goes on answering.
         with contextlib.suppress(BrokenPipeError):
             print(text, flush=True)
+
+    def open(self, address: str) -> None:
+        """Show a page in the browser of whoever runs this; where there is none, say so and go on."""
+        try:
+            found = webbrowser.open(address)
+        except webbrowser.Error:
+            found = False
+        if not found:
+            self._tell(f"--open: no browser was found; open {address} yourself", "yellow")
 
     def add(self, request: RecordedRequest) -> None:
         """Called from the server's thread with every finished request."""

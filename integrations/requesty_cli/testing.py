@@ -53,6 +53,7 @@ def emulator(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same ids and answers.")] = 0,
     api_key: Annotated[str | None, typer.Option(help="Key to accept; made from the seed by default.")] = None,
+    opens: Annotated[bool, typer.Option("--open", help="Show the requests in the browser as well.")] = False,
     record: Record = None,
     upstream: Upstream = None,
     replay: Replay = None,
@@ -63,12 +64,15 @@ def emulator(
     """Run a local gateway and show its requests as they come.
 
     It answers on this machine only, without a key of yours and without cost.
+    The address of the requests is a page for the browser; --open opens it.
     --record passes requests on instead and keeps the answers; --replay answers
     from those. Ctrl-C ends it, with status 0.
 
     [bold]Example:[/bold] requesty-adapters emulator --scenario faults.toml
     """
     _check_modes(record, upstream, replay, {"--mixed": mixed, "--repeat": repeat, "--timing": timing is not None})
+    if opens and (record or replay):
+        raise UsageProblemError("--open: shows the emulator's requests; leave it out with --record and --replay")
     if (record or (replay and not mixed)) and (scenario or seed or api_key):
         name = "--scenario" if scenario else "--seed" if seed else "--api-key"
         raise UsageProblemError(f"{name}: nothing is emulated here; leave it out, or add --replay FILE --mixed")
@@ -85,7 +89,7 @@ def emulator(
         elif replay is not None:
             run_replayer(replay, port=port, timing=timing or 0.0, repeat=repeat, emulator=made if mixed else None)
         else:
-            run_emulator(port=port, **made)
+            run_emulator(port=port, opens=opens, **made)
     except BrokenPipeError:
         raise
     except (ConfigError, OSError) as error:

@@ -14,6 +14,20 @@ from .lazy import lazy_names
 # does not pay for the transport.
 NAMES = {
     "._version": ("__version__",),
+    ".bulk.api": (
+        "abulk_chat",
+        "abulk_embed",
+        "bulk_chat",
+        "bulk_embed",
+    ),
+    ".bulk.items": (
+        "BulkItem",
+        "BulkReport",
+    ),
+    ".bulk.runs": (
+        "AsyncBulkRun",
+        "BulkRun",
+    ),
     ".calls.settings": ("ClientSettings",),
     ".catalog.catalog": (
         "Catalog",

@@ -441,6 +441,23 @@ def test_the_head_of_a_reply() -> None:
     assert events[0] == MessageStart("rqsty-cmpl-1", "gpt", 7, "a/b")
 
 
+@pytest.mark.parametrize(
+    ("first", "is_bare"),
+    [
+        (delta(role="assistant", content=""), True),
+        (delta(role="assistant", content="x"), False),
+        (delta(), True),
+        (end(), False),
+        ({"id": "i", "choices": []}, True),
+    ],
+    ids=["role", "role and text", "nothing", "the end", "no choice"],
+)
+def test_a_start_that_brought_nothing_else_says_so(first: Any, is_bare: bool) -> None:
+    _, events = read([first, delta(content="y"), end()])
+    assert isinstance(events[0], MessageStart)
+    assert events[0].is_bare is is_bare
+
+
 @pytest.mark.parametrize("odd", [None, "", [], {}, "soon", 1e300, -1e300, True])
 def test_an_odd_head_is_no_failure(odd: Any) -> None:
     reply, _ = read([{"id": odd, "model": odd, "created": odd, "system_fingerprint": odd, **delta(content="x")}, end()])

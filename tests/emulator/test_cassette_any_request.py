@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from requesty_emulator import Cassette, GatewayEmulator, Recorder, Replayer
 from requesty_emulator.cassettes.matching import asked, differences, fingerprint, nearest
-from requesty_emulator.cassettes.redact import Redaction
 from requesty_emulator.cassettes.tape import Answer, Chunk, Exchange, Question
+from requesty_emulator.gateway.redact import Redaction
 
 CHAT = "/v1/chat/completions"
 QUIET = [HealthCheck.function_scoped_fixture]
@@ -120,8 +120,7 @@ def test_a_file_is_read_as_it_was_written(exchanges: list[Any], tmp_path_factory
 def test_a_secret_is_found_wherever_it_is_cut(before: bytes, after: bytes, cuts: list[int]) -> None:
     data = before + SECRET.encode() + after
     places = [0, *sorted(cuts), len(data)]
-    chunks = [Chunk(0.0, data[start:end]) for start, end in pairwise(places)]
-    kept = b"".join(chunk.data for chunk in Redaction(HEADERS, CHAT).chunks(chunks))
+    kept = b"".join(Redaction(HEADERS, CHAT).pieces([data[start:end] for start, end in pairwise(places)]))
     assert SECRET.encode() not in kept
     assert kept == Redaction(HEADERS, CHAT).data(data)
 
@@ -133,8 +132,9 @@ def test_a_secret_is_found_in_the_deltas_of_a_stream(cuts: list[int], wire: int)
     pieces = ["It is ", *(SECRET[start:end] for start, end in pairwise(places)), " indeed"]
     events = [json.dumps({"choices": [{"index": 0, "delta": {"content": piece}}]}) for piece in pieces]
     data = "".join(f"data: {event}\n\n" for event in events).encode() + b"data: [DONE]\n\n"
-    chunks = [Chunk(0.0, data[at : at + wire]) for at in range(0, len(data), wire)]
-    kept = b"".join(chunk.data for chunk in Redaction(HEADERS, CHAT).chunks(chunks)).decode()
+    kept = b"".join(
+        Redaction(HEADERS, CHAT).pieces([data[at : at + wire] for at in range(0, len(data), wire)])
+    ).decode()
     said = [json.loads(line[6:]) for line in kept.splitlines() if line.startswith("data: {")]
     text = "".join(event["choices"][0]["delta"]["content"] for event in said)
     assert len(said) == len(events)

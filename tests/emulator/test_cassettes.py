@@ -21,8 +21,8 @@ from tests.conformance.matrix import drivers
 from tests.conformance.model import Ask, Driver
 
 from requesty_emulator import Cassette, ConfigError, Fault, GatewayEmulator, Recorder, Replayer
-from requesty_emulator.cassettes.redact import Redaction
 from requesty_emulator.cassettes.tape import Answer, Chunk, Exchange, Question
+from requesty_emulator.gateway.redact import Redaction
 
 CHAT = "/v1/chat/completions"
 ASK: dict[str, Any] = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Say hello."}]}

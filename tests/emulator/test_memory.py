@@ -32,12 +32,23 @@ def test_the_newest_requests_are_kept() -> None:
 
 
 def test_requests_are_kept_up_to_a_size() -> None:
-    with GatewayEmulator(keep_bytes=100_000) as gateway:
+    with GatewayEmulator(keep_bytes=100_000, keep_answers=0) as gateway:
         send(gateway, CHAT, *[ask("x" * 30_000)] * 10)
         assert len(gateway.requests) == 3
         assert sum(request.size for request in gateway.requests) <= 100_000
         send(gateway, CHAT, ask("x" * 200_000))
         assert [len(request.raw) > 200_000 for request in gateway.requests] == [True]
+
+
+def test_answers_count_and_are_kept_up_to_a_size() -> None:
+    with GatewayEmulator(keep_bytes=100_000, keep_answers=5_000) as gateway:
+        for _ in range(40):
+            gateway.say("y" * 10_000)
+        send(gateway, CHAT, *[ask("hello")] * 40)
+        assert gateway.wait_idle()
+        assert [len(request.sent.data) for request in gateway.requests] == [5_000] * len(gateway.requests)
+        assert all(request.sent.size > 10_000 for request in gateway.requests)
+        assert 90_000 < sum(request.size for request in gateway.requests) <= 100_000
 
 
 def test_ten_thousand_large_requests_take_no_more_memory_than_a_few() -> None:

@@ -63,7 +63,8 @@ def test_a_plain_run(ask: Any, make: Any, gw: Any) -> None:
         expected |= {"stream": True, "stream_options": {"include_usage": True}}
         assert "".join(chunk.content for chunk in ask.chunks) == reply.text
         assert meta["completion_start_time"]
-        assert ask.chunks[-1].finish_reason == "stop"
+        assert ask.chunks[-2].finish_reason == "stop"
+        assert ask.chunks[-1].meta["usage"] == meta["usage"]
     assert gw.last_request.body == expected
 
 

@@ -15,6 +15,7 @@ SETTINGS = "one argument and one line for each setting of a framework's construc
 TO_BE_SPLIT = "to be split"
 
 EXCEPTIONS: dict[str, str] = {
+    "haystack_integrations/components/audio/requesty/transcriber.py::RequestyTranscriber.__init__": SETTINGS,
     "haystack_integrations/components/embedders/requesty/document_embedder.py::RequestyDocumentEmbedder": TO_BE_SPLIT,
     "haystack_integrations/components/embedders/requesty/document_embedder.py::RequestyDocumentEmbedder.__init__": SETTINGS,  # noqa: E501
     "haystack_integrations/components/embedders/requesty/text_embedder.py::RequestyTextEmbedder.__init__": SETTINGS,
@@ -22,9 +23,13 @@ EXCEPTIONS: dict[str, str] = {
     "haystack_integrations/components/generators/requesty/chat_generator.py::RequestyChatGenerator.__init__": SETTINGS,
     "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator": TO_BE_SPLIT,
     "haystack_integrations/components/generators/requesty/fallback.py::RequestyFallbackChatGenerator.__init__": SETTINGS,  # noqa: E501
+    "haystack_integrations/components/generators/requesty/image_generator.py::RequestyImageGenerator.__init__": SETTINGS,  # noqa: E501
     "langchain_requesty/data/_profiles.py": DATA,
     "requesty_cli/app.py::chat": "one argument and one line for each option of a command",
     "requesty_cli/app.py::models": "one argument and one line for each option of a command",
+    "requesty_cli/bulk.py::bulk": "one argument and one line for each option of a command",
+    "requesty_core/bulk/api.py::bulk_chat": "one argument, its lines and one more for each option of a run",
+    "requesty_ray/datasets.py::bulk_chat": "one argument, its lines and one more for each option of a run",
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,
     "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,
 }

@@ -14,6 +14,7 @@ from docs.blocks import blocks_of
 from haystack import Pipeline
 from tests.registries.pages import DOCUMENTATION, EXTRAS, PACKAGE, REPOSITORY, ROOT, commands, front_matter, run
 
+import haystack_integrations.components.audio.requesty as audio
 import haystack_integrations.components.embedders.requesty as embedders
 import haystack_integrations.components.generators.requesty as generators
 
@@ -29,7 +30,7 @@ TYPES = {
 }
 REQUIRED = {"layout", "name", "description", "authors", "type"}
 OPTIONAL = {"pypi", "repo", "report_issue", "logo", "version", "toc"}
-COMPONENTS = {name: getattr(package, name) for package in (generators, embedders) for name in package.__all__}
+COMPONENTS = {name: getattr(package, name) for package in (generators, embedders, audio) for name in package.__all__}
 
 
 def page(rendered: Path) -> tuple[dict[str, Any], str]:
@@ -84,9 +85,9 @@ def test_the_contents_list_leads_to_every_heading(rendered: Path) -> None:
 
 def test_the_page_lists_the_components(rendered: Path) -> None:
     _, body = page(rendered)
-    assert "has four components" in body
+    assert "has six components" in body
     assert set(re.findall(r"^- `(\w+)` ", body, re.M)) == set(COMPONENTS)
-    assert len(COMPONENTS) == 4
+    assert len(COMPONENTS) == 6
 
 
 def test_the_page_names_the_release_and_the_extra(rendered: Path) -> None:

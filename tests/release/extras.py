@@ -202,6 +202,7 @@ MISSING = (
     ("import llama_index.embeddings.requesty", "llama-index"),
     ("import haystack_integrations.components.generators.requesty", "haystack"),
     ("import haystack_integrations.components.embedders.requesty", "haystack"),
+    ("import haystack_integrations.components.audio.requesty", "haystack"),
     ("import pydantic_ai_requesty", "pydantic-ai"),
     ("import openai_requesty", "openai"),
     ("from requesty_core import CostLedger; CostLedger(store='spend.db')", "ledger"),

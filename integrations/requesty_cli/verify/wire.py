@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
-from requesty_emulator.cassettes.redact import Redaction
+from requesty_emulator.gateway.redact import Redaction
 
 __all__ = ["MISSING", "Ask", "Known", "Prepared", "Seen", "UntoldError", "prepared", "send"]
 

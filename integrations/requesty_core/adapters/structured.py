@@ -23,6 +23,7 @@ from requesty_core.schemas import (
     legal_name,
     read_answer,
 )
+from requesty_core.schemas.formats import json_schema_format
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
 __all__ = [
@@ -58,29 +59,6 @@ def strict_function(function: Mapping[str, Any], *, where: str = "strict") -> di
             "leave strict out for this tool"
         )
     return {**function, "parameters": strict, "strict": True}
-
-
-def json_schema_format(
-    compiled: CompiledSchema, name: str, *, strict: bool | None, description: str | None = None
-) -> dict[str, Any]:
-    """A wire ``response_format`` of type ``json_schema``.
-
-    Args:
-        compiled: the schema.
-        name: any name; it is made legal.
-        strict: ``True`` for the strict form; ``None`` or ``False`` for the plain one, the latter saying so.
-        description: tells the model what the object is.
-
-    Raises:
-        ConfigurationError: ``strict`` is true and there is no strict form.
-    """
-    schema = compiled.require_strict("strict") if strict else compiled.plain
-    inner: dict[str, Any] = {"name": legal_name(name), "schema": schema}
-    if description:
-        inner["description"] = description
-    if strict is not None:
-        inner["strict"] = strict
-    return {"type": "json_schema", "json_schema": inner}
 
 
 def strict_format(form: Any) -> tuple[Any, CompiledSchema | None]:

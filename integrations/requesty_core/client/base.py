@@ -48,6 +48,13 @@ class BaseClient:
         """Where requests go."""
         return self._settings.config.base_url
 
+    def with_settings(self, settings: ClientSettings) -> Self:
+        """A client with other settings that sends by the same transport. For the package's own."""
+        twin = copy.copy(self)
+        twin._settings = settings
+        twin._auth = RequestyAuth(settings.config.api_key)
+        return twin
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
 

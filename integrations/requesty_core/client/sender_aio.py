@@ -40,6 +40,11 @@ class AsyncSender:
         self._given = None if given is None else as_async_transport(given, network)
         self._under_way: set[BatchTasks] = set()
 
+    @property
+    def has_given(self) -> bool:
+        """Whether a transport was given."""
+        return self._given is not None
+
     def unary(self, exchange: UnaryExchange[T], prepare: AsyncPrepare) -> Coroutine[Any, Any, T]:
         """Perform a unary exchange."""
         return aunary(exchange, prepare, self._post)

@@ -40,6 +40,11 @@ class Sender:
         self._given = None if given is None else as_transport(given, network)
         self._under_way: set[BatchThreads] = set()
 
+    @property
+    def has_given(self) -> bool:
+        """Whether a transport was given."""
+        return self._given is not None
+
     def unary(self, exchange: UnaryExchange[T], prepare: Prepare) -> T:
         """Perform a unary exchange."""
         return unary(exchange, prepare, self._post, self._given)

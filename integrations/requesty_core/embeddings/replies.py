@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from requesty_core.errors import MalformedResponseError, RequestyError
@@ -84,6 +85,7 @@ class EmbeddingsError(RequestyError):
         vectors: one entry per input, ``None`` where it failed; empty for a stream, which had handed them out.
         usage: what the requests that succeeded used.
         errors: the failure of each failed request.
+        input_errors: the failure of each input that was sent, by its position.
     """
 
     failed_inputs: tuple[int, ...] = ()
@@ -91,6 +93,7 @@ class EmbeddingsError(RequestyError):
     vectors: tuple[list[float] | None, ...] = ()
     usage: Usage | None = None
     errors: tuple[RequestyError, ...] = ()
+    input_errors: Mapping[int, RequestyError] = MappingProxyType({})
 
 
 class MalformedEmbeddingsError(EmbeddingsError, MalformedResponseError):

@@ -144,6 +144,7 @@ class Results:
             )
         error.usage = self.usage
         error.errors = tuple(failure.error for failure in failures)
+        error.input_errors = {at: failure.error for failure in failures for at in failure.positions}
         error.__cause__ = first
         return error
 

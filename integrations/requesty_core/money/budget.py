@@ -109,6 +109,11 @@ class Budget:
 
         self._shared = Shared(store, self.name, self._expiry)
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it has a store, and so holds for every process that has it."""
+        return self._shared is not None
+
     def matches(self, spender: Spender) -> bool:
         """Whether it counts an attempt."""
         return self.scope.matches(spender)

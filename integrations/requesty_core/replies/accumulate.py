@@ -96,8 +96,9 @@ class Accumulator:
         if type(usage) is dict and (self._usage is None or any(usage.values())):
             # Usage is cumulative where it is sent more than once: the last one counts, unless it is only zeros.
             self._usage = usage
-        if not self._started:
-            self._start(chunk, events)
+        is_first = not self._started
+        if is_first:
+            self._start(chunk)
         if "service_tier" in chunk:
             self._tier = chunk["service_tier"] or self._tier
         choices = chunk.get("choices")
@@ -113,6 +114,9 @@ class Accumulator:
             )
         if not KNOWN_FIELDS.issuperset(chunk):
             self._extra.update({k: v for k, v in chunk.items() if k not in KNOWN_FIELDS})
+        if is_first:
+            is_bare = not events and not self.is_finished
+            events.insert(0, MessageStart(self._id, self._served, self._created, self._model, is_bare))
         return events
 
     def _only_text(self, chunk: dict[str, Any], part: str) -> TextDelta | None:
@@ -130,7 +134,7 @@ class Accumulator:
         state.texts.append(text)
         return TextDelta(text, index)
 
-    def _start(self, chunk: dict[str, Any], events: list[StreamEvent]) -> None:
+    def _start(self, chunk: dict[str, Any]) -> None:
         self._started = True
         text_id, model, created = chunk.get("id"), chunk.get("model"), chunk.get("created")
         self._id = text_id if isinstance(text_id, str) else None
@@ -138,8 +142,6 @@ class Accumulator:
         self._created = seconds(created)
         fingerprint = chunk.get("system_fingerprint")
         self._fingerprint = fingerprint if isinstance(fingerprint, str) else None
-        if chunk.get("error") is None or chunk.get("choices"):
-            events.append(MessageStart(self._id, self._served, self._created, self._model))
 
     def _take_choice(self, choice: object, part: str, events: list[StreamEvent]) -> None:
         if type(choice) is not dict:

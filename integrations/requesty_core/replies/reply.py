@@ -176,12 +176,16 @@ class ChatReply:
 
 
 class MessageStart(msgspec.Struct, frozen=True, gc=False):
-    """The stream is committed to one attempt: what its first chunk said of itself."""
+    """The stream is committed to one attempt: what its first chunk said of itself.
+
+    ``is_bare`` tells whether that chunk brought nothing else, as one with a role alone does.
+    """
 
     id: str | None
     served_model: str | None
     created: int | None
     requested_model: str
+    is_bare: bool = False
 
 
 class TextDelta(msgspec.Struct, frozen=True, gc=False):

@@ -75,13 +75,14 @@ def _object(received: ReceivedResponse) -> dict[str, Any]:
 
 
 def read_images(received: ReceivedResponse) -> tuple[ImagesReply, Usage | None]:
-    """Images, under ``data``."""
+    """Images, under ``data``: at least one, each with its bytes or its address."""
     body = _object(received)
     data = body.get("data")
-    if not isinstance(data, list):
+    items = [d for d in data if isinstance(d, dict)] if isinstance(data, list) else []
+    if not items or not all(item.get("b64_json") or item.get("url") for item in items):
         raise MalformedResponseError("the answer holds no images")
     usage = parse_usage(body.get("usage"))
-    return ImagesReply([d for d in data if isinstance(d, dict)], usage, received.request_id, body), usage
+    return ImagesReply(items, usage, received.request_id, body), usage
 
 
 def read_speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:

@@ -9,7 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 from requesty_emulator.answers import retrieve
+from requesty_emulator.answers.by_example import by_example
 from requesty_emulator.answers.choose import choose
+from requesty_emulator.answers.classify import verdict
 from requesty_emulator.answers.model_request import Answer, ModelRequest, ToolCall
 from requesty_emulator.answers.react import react_reply
 from requesty_emulator.answers.risk import fill_call
@@ -73,13 +75,24 @@ def _answer(request: ModelRequest, model: Model, seed: int, index: int) -> Answe
             text="Here is the image.",
             images=[{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}],
         )
-    text = react_reply(request) or _schema_in_prompt(request) or retrieve.answer(request.turns)
+    asked = react_reply(request) or _schema_in_prompt(request) or _as_asked(request, model)
+    text = asked or retrieve.answer(request.turns)
     if index:
         text = f"{text} (variant {index + 1})"
     answer = Answer(text=text)
     if request.web_search:
         answer.annotations = [_citation(request.question, text)]
     return answer
+
+
+def _as_asked(request: ModelRequest, model: Model) -> str | None:
+    """An answer whose form the prompt shows: a word of a choice, or an object like those of its examples."""
+    prompt = "\n".join(turn.text for turn in request.turns)
+    word = verdict(prompt, request.question, model.id)
+    if word is not None:
+        return word
+    value = by_example(prompt, is_asked=False)
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _context(request: ModelRequest) -> str:
@@ -96,6 +109,9 @@ def _json_object(request: ModelRequest) -> dict[str, Any]:
         value = fill(found, request.question)
         if isinstance(value, dict):
             return value
+    shown = by_example("\n".join(turn.text for turn in request.turns), is_asked=True)
+    if shown is not None:
+        return shown
     asked = [key for key in quoted(request.question) if re.fullmatch(r"[\w -]{1,40}", key)]
     if not asked:
         asked = [key for turn in request.turns for key in quoted(turn.text) if re.fullmatch(r"[A-Za-z_]\w{0,39}", key)]

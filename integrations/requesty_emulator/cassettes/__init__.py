@@ -2,5 +2,5 @@
 
 Here belongs what a cassette is, what is left out of it, which recorded request a request is, and the two servers: one
 that passes requests on and writes them down, one that answers from what was written. Deciding is done without IO
-(``tape``, ``redact``, ``matching``); ``record``, ``replay`` and ``upstream`` perform.
+(``tape``, ``matching``, and ``gateway.redact``); ``record``, ``replay`` and ``upstream`` perform.
 """

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from requesty_emulator.cassettes.redact import Redaction, kept_request_headers
 from requesty_emulator.cassettes.tape import Question
 from requesty_emulator.gateway.bounds import MAX_NESTING, too_deep
+from requesty_emulator.gateway.redact import Redaction, kept_request_headers
 
 __all__ = ["Difference", "asked", "differences", "fingerprint", "nearest"]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from starlette.types import Receive, Scope, Send
 
 from requesty_emulator.cassettes.matching import asked
-from requesty_emulator.cassettes.redact import Redaction, kept_response_headers
 from requesty_emulator.cassettes.serving import CassetteServer, read_body, refuse
 from requesty_emulator.cassettes.tape import Answer, Cassette, Chunk, Ending, Exchange
 from requesty_emulator.cassettes.upstream import Fetch, Head, Part, Request, Upstream
 from requesty_emulator.errors import ConfigError
 from requesty_emulator.gateway.connection import connection_of
+from requesty_emulator.gateway.redact import Redaction, kept_response_headers
 
 __all__ = ["Recorder"]
 
@@ -204,10 +204,11 @@ def _forwarded(head: Head) -> list[tuple[bytes, bytes]]:
 def _redacted(answer: Answer, redaction: Redaction) -> Answer:
     headers = tuple((name, redaction.text(value)) for name, value in kept_response_headers(answer.headers))
     chunks = answer.chunks if answer.chunked else (Chunk(0.0, answer.body),)
+    pieces = zip(chunks, redaction.pieces([chunk.data for chunk in chunks]), strict=True)
     return Answer(
         answer.status,
         headers,
-        redaction.chunks(chunks),
+        tuple(Chunk(chunk.at, data) for chunk, data in pieces if data or not chunk.data),
         answer.chunked,
         answer.wait,
         answer.ending,

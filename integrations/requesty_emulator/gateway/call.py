@@ -19,6 +19,9 @@ from requesty_emulator.gateway.settings import Settings
 from requesty_emulator.gateway.state import Key
 from requesty_emulator.models.model import Model
 
+#: Characters of a prompt's end by which a request is recognised in a list.
+_ASKED = 160
+
 
 class Call:
     """A request in flight: what came in, whose it is, what disturbs it, and what it will cost."""
@@ -77,6 +80,7 @@ class Call:
         model = body.get("model")
         self.record.model = model if isinstance(model, str) else None
         self.record.stream = body.get("stream") is True
+        self.record.asked = asked(body)
         return mask_json(body) if self.settings.guardrails else body
 
     def served(self, model: Model, usage: Usage, kind: str, shown_model: str) -> None:
@@ -144,6 +148,17 @@ class Call:
                 request_id=record.request_id,
             )
         )
+
+
+def asked(body: Mapping[str, Any]) -> str:
+    """The beginning of the text that a request ends with: its last message's, or its input's."""
+    value: Any = body.get("messages") or body.get("input") or body.get("prompt")
+    for _ in range(4):
+        if isinstance(value, list):
+            value = value[-1] if value else None
+        elif isinstance(value, dict):
+            value = value.get("content") or value.get("text") or value.get("output")
+    return value[:_ASKED] if isinstance(value, str) else ""
 
 
 def _header_labels(headers: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from requesty_emulator.errors import GatewayError
 from requesty_emulator.gateway.faults import FaultQueue
+from requesty_emulator.gateway.feed import Feed
 from requesty_emulator.gateway.records import RecordedRequest
 from requesty_emulator.gateway.scripted import ScriptQueue
 from requesty_emulator.gateway.settings import Settings
@@ -37,6 +38,7 @@ class Core:
         self.requests: list[RecordedRequest] = []
         self.forgotten = 0
         self._kept_bytes = 0
+        self.feed = Feed()
         self.on_request = on_request
         self.streams = 0
         self.open_requests = 0
@@ -45,19 +47,29 @@ class Core:
     def clear(self) -> None:
         """Forget requests, faults, scripted answers and what was billed."""
         with self.idle:
+            for record in self.requests:
+                record.counted = 0
             self.requests.clear()
             self.forgotten = self._kept_bytes = 0
         self.faults.clear()
         self.scripts.clear()
         self.state.clear_ledger()
+        self.feed.cleared()
 
     def opened(self, record: RecordedRequest) -> None:
         """A request arrived."""
         with self.idle:
             self.open_requests += 1
             self.requests.append(record)
-            self._kept_bytes += record.size
+            record.counted = record.size
+            self._kept_bytes += record.counted
             self._forget()
+        self.feed.changed(record)
+
+    def sent(self, record: RecordedRequest, piece: bytes) -> None:
+        """A piece of the answer went out."""
+        record.sent.add(time.time(), piece, self.settings.keep_answers)
+        self.feed.changed(record)
 
     def _forget(self) -> None:
         """Drop the oldest requests beyond the stated number and size; the newest always stays."""
@@ -67,7 +79,8 @@ class Core:
             over = number is not None and len(self.requests) - drop > number
             if not over and (size is None or left <= size):
                 break
-            left -= record.size
+            left -= record.counted
+            record.counted = 0
             drop += 1
         if drop:
             del self.requests[:drop]
@@ -78,7 +91,13 @@ class Core:
         record.finished = time.time()
         with self.idle:
             self.open_requests -= 1
+            if record.counted:
+                grown = record.size - record.counted
+                record.counted += grown
+                self._kept_bytes += grown
+                self._forget()
             self.idle.notify_all()
+        self.feed.changed(record)
         if self.on_request is not None:
             try:
                 self.on_request(record)

@@ -74,6 +74,7 @@ async def _send_whole(call: Call, status: int, data: bytes, headers: dict[str, s
     fault, connection = call.fault, call.connection
     if status != 204:
         headers["content-length"] = str(len(data))
+    call.record.sent.headers = headers
     await send({"type": "http.response.start", "status": status, "headers": _raw(headers)})
     cut = fault.cut_after_bytes
     sent = data if cut is None else data[:cut]
@@ -84,6 +85,7 @@ async def _send_whole(call: Call, status: int, data: bytes, headers: dict[str, s
             call.record.disconnected = True
             return
         await send({"type": "http.response.body", "body": sent[at : at + step], "more_body": True})
+        call.core.sent(call.record, sent[at : at + step])
     if cut is not None and cut < len(data):
         connection.abort()
         return
@@ -143,6 +145,7 @@ async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send)
     # A stream that dies in an error is not billed; one that merely ends early looks complete to the gateway.
     completes = reply.billable and ending == "end" and fault.error_event is None
     core.streams += 1
+    call.record.sent.headers = headers
     try:
         await send({"type": "http.response.start", "status": reply.status, "headers": _raw(headers)})
         last = len(writes) - 1
@@ -153,6 +156,7 @@ async def _stream(call: Call, reply: Reply, headers: dict[str, str], send: Send)
                 call.settle()
             if not await connection.write(send, data):
                 break
+            core.sent(call.record, data)
         else:
             if ending == "end":
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -59,6 +59,8 @@ class Endpoint:
             return await self.handler(call)
         except GatewayError as error:
             self.core.retry_headers(error)
+            call.record.error = error.message
+            call.record.error_origin = "fault" if call.fault.is_error else error.origin
             return error_reply(error, self.style)
         except Exception:
             logger.exception("the emulator failed on %s %s", call.record.method, call.record.path)

@@ -9,6 +9,31 @@ from typing import Any
 
 import msgspec
 
+#: Moments of one answer that are kept; later writes count as part of the last one.
+MOST_WRITES = 2_000
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class SentAnswer:
+    """What was sent of an answer, as it went out.
+
+    ``data`` are its first bytes, ``size`` counts all; ``writes`` are ``(Unix seconds, bytes)`` of each piece.
+    """
+
+    headers: dict[str, str] = field(default_factory=dict)
+    data: bytearray = field(default_factory=bytearray)
+    size: int = 0
+    writes: list[tuple[float, int]] = field(default_factory=list)
+
+    def add(self, at: float, piece: bytes, limit: int) -> None:
+        """Note a piece that was sent; ``limit`` is how many bytes of the whole are kept."""
+        self.data += piece[: max(limit - len(self.data), 0)]
+        self.size += len(piece)
+        if len(self.writes) < MOST_WRITES:
+            self.writes.append((at, len(piece)))
+        else:
+            self.writes[-1] = (at, self.writes[-1][1] + len(piece))
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class RecordedRequest:
@@ -42,6 +67,16 @@ class RecordedRequest:
     #: Fields and file names of a multipart body; for JSON, whether it was read.
     form: dict[str, Any] | None = None
     is_json: bool = False
+    #: Beginning of the last message of the prompt, without its attachments.
+    asked: str = ""
+    #: Unix seconds at which each of ``attempts`` began and ended.
+    attempt_spans: list[tuple[float, float]] = field(default_factory=list)
+    #: Why the gateway refused, and who says so; ``fault`` if a scripted fault made it.
+    error: str | None = None
+    error_origin: str | None = None
+    sent: SentAnswer = field(default_factory=SentAnswer)
+    #: Bytes that the request log counts for it; 0 once it is dropped.
+    counted: int = 0
 
     def __repr__(self) -> str:
         # Headers hold the key, bodies hold whole prompts: neither belongs into a log line.
@@ -54,8 +89,9 @@ class RecordedRequest:
 
     @property
     def size(self) -> int:
-        """Bytes that keeping the request takes, about: its body, its headers and 2,000 for the rest."""
-        return len(self.raw) + sum(len(name) + len(value) for name, value in self.headers.items()) + 2_000
+        """Bytes that keeping the request takes, about: its body, its headers, its answer and 2,000 for the rest."""
+        headers = sum(len(name) + len(value) for name, value in self.headers.items())
+        return len(self.raw) + headers + len(self.sent.data) + 100 * len(self.sent.writes) + 2_000
 
     @property
     def duration(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from requesty_emulator.errors import GatewayError
@@ -75,15 +76,18 @@ async def _policy(call: Call, policy: Policy, kind: str, needs: int, depth: int)
             waited += pause
             if not await call.connection.pause(pause * call.settings.time_scale):
                 raise error
+            began = time.time()
             try:
                 model = await _member(call, name, kind, needs, depth)
             except GatewayError as failed:
                 error, status = failed, failed.status
                 call.record.attempts.append((name, status))
+                call.record.attempt_spans.append((began, time.time()))
                 if status in SKIP_STATUSES:
                     break
             else:
                 call.record.attempts.append((name, 200))
+                call.record.attempt_spans.append((began, time.time()))
                 return model
     raise error
 

@@ -75,6 +75,8 @@ class Settings:
     keep_requests: int | None = 10_000
     #: Bytes that kept requests may take, bodies and headers together; ``None`` is without a limit.
     keep_bytes: int | None = 64 * 1024 * 1024
+    #: First bytes of every answer that kept requests hold.
+    keep_answers: int = 64 * 1024
     #: Organisation balance in USD; ``None`` is unlimited, and 402 follows once it is spent.
     balance: Decimal | None = None
     #: Answer an unknown key on ``GET /v1/models`` with 403, not the public catalogue (docs/contract.md, section 19).

@@ -13,6 +13,7 @@ from requesty_emulator.gateway.call import Call
 from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.delivery import Reply, encode
 from requesty_emulator.gateway.endpoint import Endpoint, Handler
+from requesty_emulator.page.site import page_routes
 from requesty_emulator.routes import groups, management, media
 from requesty_emulator.routes.chat import chat_completions
 from requesty_emulator.routes.embeddings import create_embeddings
@@ -26,7 +27,9 @@ from requesty_emulator.routes.responses import create_response
 def build_app(core: Core) -> Starlette:
     """All routes of the inference and the management host on one application."""
 
-    app = Starlette(routes=[*_inference(core), *_management(core)], exception_handlers={HTTPException: _refused})
+    app = Starlette(
+        routes=[*_inference(core), *_management(core), *page_routes(core)], exception_handlers={HTTPException: _refused}
+    )
     # Unknown paths are recorded too, so that a test sees a client calling a wrong one.
     app.router.default = Endpoint(core, _missing)
     return app

@@ -94,6 +94,11 @@ class AsyncRequestyClient(BaseClient):
         super().__init__(**settings)
         self._sender = AsyncSender(transport, self._settings.network)
 
+    @property
+    def has_own_transport(self) -> bool:
+        """Whether it was given a transport, and does not send by the shared one."""
+        return self._sender.has_given
+
     @cached_property
     def models(self) -> AsyncModels:
         """The models routes."""
@@ -176,10 +181,7 @@ class AsyncRequestyClient(BaseClient):
         return await self.run(exchange, self._settings.chat_route, options)
 
     def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
-        """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read.
-
-        Not a coroutine: iterate it with ``async for``.
-        """
+        """Ask for a streamed answer, as :meth:`chat`; nothing is sent until it is iterated (it is no coroutine)."""
         exchange, options = chat_stream_exchange(self._settings, model, messages, params)
         return AsyncChatStream(exchange, *self.start(exchange, self._settings.stream_route, options))
 

@@ -95,6 +95,11 @@ class RequestyClient(BaseClient):
         super().__init__(**settings)
         self._sender = Sender(transport, self._settings.network)
 
+    @property
+    def has_own_transport(self) -> bool:
+        """Whether it was given a transport, and does not send by the shared one."""
+        return self._sender.has_given
+
     @cached_property
     def models(self) -> Models:
         """The models routes."""
@@ -177,7 +182,7 @@ class RequestyClient(BaseClient):
         return self.run(exchange, self._settings.chat_route, options)
 
     def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatStream:
-        """Ask for a streamed answer. Parameters as :meth:`chat`; nothing is sent until the stream is read."""
+        """Ask for a streamed answer, as :meth:`chat`; nothing is sent until it is iterated (it is no coroutine)."""
         exchange, options = chat_stream_exchange(self._settings, model, messages, params)
         return ChatStream(exchange, *self.start(exchange, self._settings.stream_route, options))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from haystack import Document, component, default_from_dict, default_to_dict, logging
 from haystack.utils import Secret
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from haystack_integrations.common.requesty.clients import KEY
 from haystack_integrations.common.requesty.component import restored

@@ -1,4 +1,4 @@
-"""The Requesty gateway as Haystack chat generators."""
+"""The Requesty gateway as Haystack chat and image generators."""
 
 from __future__ import annotations
 
@@ -11,5 +11,6 @@ except ModuleNotFoundError as missing:
 
 from .chat_generator import RequestyChatGenerator
 from .fallback import RequestyFallbackChatGenerator
+from .image_generator import RequestyImageGenerator
 
-__all__ = ["RequestyChatGenerator", "RequestyFallbackChatGenerator"]
+__all__ = ["RequestyChatGenerator", "RequestyFallbackChatGenerator", "RequestyImageGenerator"]

@@ -1,29 +1,18 @@
-"""From core replies and stream events to Haystack messages and chunks: pure but for the clock of chunks."""
+"""From core replies to Haystack messages: pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from haystack import logging
-from haystack.dataclasses import ChatMessage, ComponentInfo, ReasoningContent, StreamingChunk, ToolCall, ToolCallDelta
+from haystack.dataclasses import ChatMessage, ReasoningContent, ToolCall
 
-from requesty_core import (
-    ChatReply,
-    Message,
-    MessageEnd,
-    MessageStart,
-    ReasoningDelta,
-    StreamEvent,
-    TextDelta,
-    Usage,
-)
+from haystack_integrations.common.requesty.usage import usage_of
+from requesty_core import ChatReply, Message
 from requesty_core import ToolCall as CoreToolCall
-from requesty_core import ToolCallDelta as CoreToolCallDelta
-from requesty_core.adapters import call_summary, cost_of, read_call, reply_metadata
+from requesty_core.adapters import call_summary, read_call, reply_metadata
 
-__all__ = ["CALL_EXTRA", "Chunks", "replies_of", "usage_of"]
+__all__ = ["CALL_EXTRA", "replies_of"]
 
 CALL_EXTRA = "requesty"
 """The key of ``ToolCall.extra`` under which the gateway's own fields of a call are kept."""
@@ -103,89 +92,3 @@ def _call_extra(call: CoreToolCall) -> dict[str, Any] | None:
     if call.type != "function":
         own["type"] = call.type
     return {CALL_EXTRA: own} if own else None
-
-
-def usage_of(usage: Usage | None) -> dict[str, Any]:
-    """The usage as received, ``cost`` a float, and nothing that is ``None``.
-
-    ``Agent`` adds usage up over its steps: floats are summed, while a ``None`` would erase the sum.
-    """
-    if usage is None:
-        return {}
-    cleaned = _without_none(usage.raw)
-    cleaned.pop("cost", None)
-    cost = cost_of(usage)
-    return cleaned if cost is None else {**cleaned, "cost": cost}
-
-
-def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(item) if isinstance(item, Mapping) else item
-        for key, item in value.items()
-        if item is not None
-    }
-
-
-class Chunks:
-    """The chunks of one stream, and the message it ends in.
-
-    Every change between text, reasoning and one tool call or another opens a new block: a new ``index``, and
-    ``start`` on its first chunk.
-    """
-
-    def __init__(self, info: ComponentInfo) -> None:
-        self._info = info
-        self._block: object = None
-        self._index = -1
-        self._model = ""
-        self.started: str | None = None
-        self.reply: ChatReply | None = None
-
-    def of(self, event: StreamEvent) -> Iterator[StreamingChunk]:
-        """The chunk an event becomes, if any; never text and a tool call in one."""
-        if isinstance(event, TextDelta):
-            yield self._chunk("text", content=event.text)
-        elif isinstance(event, ReasoningDelta):
-            if event.text:
-                yield self._chunk("reasoning", reasoning=ReasoningContent(event.text))
-        elif isinstance(event, CoreToolCallDelta):
-            piece = ToolCallDelta(
-                index=event.index, tool_name=event.name, arguments=event.arguments or None, id=event.id
-            )
-            yield self._chunk(event.index, tool_calls=[piece])
-        elif isinstance(event, MessageStart):
-            self._model = event.served_model or event.requested_model
-        elif isinstance(event, MessageEnd):
-            self.reply = event.reply
-            yield self._last(event.reply)
-
-    def message(self) -> list[ChatMessage]:
-        """The complete message, once the stream has ended."""
-        assert self.reply is not None
-        return replies_of(self.reply, self.started)
-
-    def _chunk(self, block: object, *, content: str = "", **fields: Any) -> StreamingChunk:
-        start = block != self._block
-        if start:
-            self._block = block
-            self._index += 1
-        return StreamingChunk(
-            content=content,
-            meta={"model": self._model, "received_at": self._now()},
-            component_info=self._info,
-            index=self._index,
-            start=start,
-            **fields,
-        )
-
-    def _last(self, reply: ChatReply) -> StreamingChunk:
-        meta: dict[str, Any] = {"model": self._model, "received_at": self._now(), "finish_reason": reply.finish_reason}
-        meta |= {"usage": usage_of(reply.usage), "requested_model": reply.requested_model}
-        word: Any = reply.finish_reason
-        return StreamingChunk(content="", meta=meta, component_info=self._info, finish_reason=word)
-
-    def _now(self) -> str:
-        now = datetime.now(UTC).isoformat()
-        if self.started is None:
-            self.started = now
-        return now

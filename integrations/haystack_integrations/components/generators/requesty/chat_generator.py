@@ -29,8 +29,9 @@ from requesty_core.adapters import (
 )
 
 from ._calls import checked, prepared
+from ._chunks import Chunks
 from ._messages import checked_messages, flat_tools
-from ._replies import Chunks, replies_of
+from ._replies import replies_of
 from ._schema import response_format
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""What never gets into a cassette: keys, cookies, account ids. Decided on bytes, without IO.
+"""What is never shown or written down: keys, cookies, account ids. Decided on bytes, without IO.
 
-Headers are kept by name, so that one nobody thought of is left out. In bodies three things go: the key and the cookies
-that the request itself carried, whatever looks like a key, and the values of fields whose names say so. What is left
-is every other byte as it was.
+It is taken out of cassettes and of the page of requests. Headers are kept by name, so that one nobody thought of is
+left out. In bodies three things go: the key and the cookies that the request itself carried, whatever looks like a key,
+and the values of fields whose names say so. What is left is every other byte as it was.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-
-from requesty_emulator.cassettes.tape import Chunk
 
 __all__ = ["PLACEHOLDER", "Redaction", "kept_request_headers", "kept_response_headers"]
 
@@ -69,10 +67,13 @@ def kept_response_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str
 
 
 class Redaction:
-    """What to take out of one exchange, whose request had these ``headers`` (lower-case names) and ``path``."""
+    """What to take out of one exchange, whose request had these ``headers`` (lower-case names) and ``path``.
 
-    def __init__(self, headers: Mapping[str, str], path: str) -> None:
-        self._secrets = _secrets(headers)
+    ``also`` are further secrets, such as the keys that the server knows.
+    """
+
+    def __init__(self, headers: Mapping[str, str], path: str, also: Iterable[str] = ()) -> None:
+        self._secrets = _secrets(headers, also)
         self._management = path.startswith(("/v1/manage", "/v1/auth"))
 
     def text(self, text: str) -> str:
@@ -83,13 +84,10 @@ class Redaction:
         """A body."""
         return b"".join(_edited([data], self._edits(data)))
 
-    def chunks(self, chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
+    def pieces(self, pieces: Sequence[bytes]) -> list[bytes]:
         """The pieces of a body: a secret is also found where it was cut in two, by the wire or by the model's words."""
-        pieces = [chunk.data for chunk in chunks]
         pieces = _edited(pieces, said_in_pieces(b"".join(pieces), self._secrets))
-        pieces = _edited(pieces, self._edits(b"".join(pieces)))
-        pairs = zip(chunks, pieces, strict=True)
-        return tuple(Chunk(chunk.at, data) for chunk, data in pairs if data or not chunk.data)
+        return _edited(pieces, self._edits(b"".join(pieces)))
 
     def _edits(self, data: bytes) -> list[Edit]:
         edits = [(start, end, PLACEHOLDER) for start, end in _merged([*self._spans(data)])]
@@ -111,8 +109,8 @@ class Redaction:
                 yield found.span(1)
 
 
-def _secrets(headers: Mapping[str, str]) -> list[bytes]:
-    found: set[str] = set()
+def _secrets(headers: Mapping[str, str], also: Iterable[str]) -> list[bytes]:
+    found: set[str] = set(also)
     for name in _CREDENTIALS:
         value = headers.get(name, "")
         if name == "cookie":

@@ -1,0 +1,1 @@
+"""Bulk work over any number of rows: resumable, within a budget, at the pace that the provider bears."""
