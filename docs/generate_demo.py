@@ -62,7 +62,8 @@ def draw(printed: str) -> str:
 def told(svg: str) -> str:
     """The words of a picture, without the times that were measured."""
     text = html.unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg)))
-    return " ".join(re.sub(r"\s*\d+ ms", " N ms", text.replace("\xa0", " ")).split())
+    # A time of more digits makes its column wider, and with it the rule.
+    return " ".join(re.sub(r"─+", "─", re.sub(r"\s*\d+ ms", " N ms", text.replace("\xa0", " "))).split())
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from mkdocs.structure.nav import Navigation, Section
 from mkdocs.structure.pages import Page
 
 _FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
-_NOT_RUN = re.compile(r'<div class="(language-(?:text|diff)\b)')
+_NOT_RUN = re.compile(r'<div class="(language-(?:text|diff|console|py|python doc-signature)\b)')
 _PROMISE = re.compile(r"[ \n]*<!-- promise: .*? -->")
 _nav: Navigation | None = None
 
@@ -28,7 +28,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Buttons that copy stand at what a reader runs, not at outputs and differences."""
+    """Buttons that copy stand at what a reader runs, not at outputs, sessions, differences and signatures."""
     return _NOT_RUN.sub(r'<div class="no-copy \1', html)
 
 

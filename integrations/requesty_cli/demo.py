@@ -39,6 +39,10 @@ def ferry_departure(harbour: str, passengers: int) -> str:
     return f"The next ferry from {harbour} leaves at 14:20 and has room for {passengers} passengers."
 
 
+_WIDE = 72
+"""Columns from which the closing table stands in full."""
+
+
 @dataclass
 class Line:
     """One row of the closing table. Times in seconds; cost in USD, ``None`` if the gateway did not tell it."""
@@ -75,7 +79,7 @@ def run_demo(*, live: bool, model: str, tool_model: str) -> int:
                 console.print(f"\n[red]{name} failed:[/red] {escape(harmless(str(error)))}")
             console.print()
     if lines:
-        console.print(_table(lines))
+        console.print(_table(lines, narrow=console.width < _WIDE))
     total = ledger.total
     unknown = f" ({total.unknown} of unknown cost)" if total.unknown else ""
     console.print(f"{total.calls} call{'' if total.calls == 1 else 's'}{unknown}, {total.cost:f} USD in all")
@@ -158,16 +162,25 @@ def _line(step: str, requested: str, message: AIMessage, first: float | None) ->
     )
 
 
-def _table(lines: list[Line]) -> Table:
-    table = Table(title="What it took", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("step", no_wrap=True)
-    table.add_column("model requested\n[dim]→ served[/dim]", overflow="fold")
-    for name in ("first\ntoken", "tokens\nin", "tokens\nout", "cost USD"):
+def _table(lines: list[Line], *, narrow: bool) -> Table:
+    """The closing table. A narrow one has the step above its model, and shorter heads, so that ids stay whole."""
+    table = Table(
+        title="What it took", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=not narrow
+    )
+    models = "model requested\n[dim]→ served[/dim]"
+    if narrow:
+        table.add_column(f"step\n{models}", overflow="fold")
+    else:
+        table.add_column("step", no_wrap=True)
+        table.add_column(models, overflow="fold")
+    for name in (
+        ("first\ntoken", "in", "out", "USD") if narrow else ("first\ntoken", "tokens\nin", "tokens\nout", "cost USD")
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
+        model = f"{escape(line.requested)}\n[dim]→ {escape(harmless(line.served))}[/dim]"
         table.add_row(
-            line.step,
-            f"{escape(line.requested)}\n[dim]→ {escape(harmless(line.served))}[/dim]",
+            *([f"{line.step}\n{model}"] if narrow else [line.step, model]),
             "" if line.first_token is None else f"{line.first_token * 1000:.0f} ms",
             str(line.tokens_in),
             str(line.tokens_out),

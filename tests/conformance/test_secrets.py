@@ -10,9 +10,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from haystack import Pipeline
+from haystack.utils import Secret
+from langchain_core.load import dumpd, dumps
+from langchain_core.prompts import PromptTemplate
 from tests.support.frames import dump_of, errors_behind
 from tests.support.secrets import everything_logged
 
+from haystack_integrations.components.embedders.requesty import RequestyDocumentEmbedder, RequestyTextEmbedder
+from haystack_integrations.components.generators.requesty import RequestyChatGenerator, RequestyFallbackChatGenerator
+from langchain_requesty import ChatRequesty, ChatRequestyFallback, RequestyEmbeddings
+from llama_index.embeddings.requesty import RequestyEmbedding
+from llama_index.llms.requesty import Requesty, RequestyFallback
+from openai_requesty import RequestyOpenAI
+from pydantic_ai_requesty import RequestyModel, RequestyProvider
 from requesty_core.errors import RequestyError
 from requesty_emulator import GatewayEmulator
 
@@ -150,3 +161,60 @@ def test_reprs_copies_and_pickles_hold_no_key(driver: Driver, requesty_gateway: 
     for one in (built, copy.deepcopy(built)):
         assert leaks(f"{one!r}\n{one}\n{vars(one)!r}") == []
     assert leaks(pickle.dumps(built).decode("latin-1")) == []
+
+
+def _saved_by_langchain(built: Any) -> str:
+    return f"{dumps(built)} {dumpd(built)} {built.to_json()} {built.model_dump()} {built.lc_attributes}"
+
+
+def _saved_by_llama_index(built: Any) -> str:
+    return f"{built.to_dict()} {built.to_json()} {built.model_dump()} {built.model_dump_json()}"
+
+
+def _saved_by_haystack(built: Any) -> str:
+    pipeline = Pipeline()
+    pipeline.add_component("it", built)
+    return f"{built.to_dict()} {pipeline.dumps()} {pipeline.to_dict()}"
+
+
+KEY_SECRET = Secret.from_env_var("KEY_OF_THIS_TEST")
+SAVED: dict[str, tuple[Callable[..., Any], Callable[[Any], str]]] = {
+    "ChatRequesty": (lambda **k: ChatRequesty(model="a/b", fallbacks=["c/d"], **k), _saved_by_langchain),
+    "ChatRequestyFallback": (lambda **k: ChatRequestyFallback(["a/b", "c/d"], **k), _saved_by_langchain),
+    "an LCEL chain": (
+        lambda **k: PromptTemplate.from_template("{x}") | ChatRequesty(model="a/b", **k),
+        lambda built: f"{dumps(built)} {dumpd(built)} {built!r}",
+    ),
+    "RequestyEmbeddings": (
+        lambda **k: RequestyEmbeddings(model="a/b", **k),
+        lambda built: f"{built.model_dump()} {built.model_dump_json()}",
+    ),
+    "Requesty": (lambda **k: Requesty("a/b", fallbacks=["c/d"], **k), _saved_by_llama_index),
+    "RequestyFallback": (lambda **k: RequestyFallback(["a/b", "c/d"], **k), _saved_by_llama_index),
+    "RequestyEmbedding": (lambda **k: RequestyEmbedding("a/b", **k), _saved_by_llama_index),
+    "RequestyChatGenerator": (lambda **k: RequestyChatGenerator(model="a/b", api_key=KEY_SECRET), _saved_by_haystack),
+    "RequestyFallbackChatGenerator": (
+        lambda **k: RequestyFallbackChatGenerator(models=["a/b", "c/d"], api_key=KEY_SECRET),
+        _saved_by_haystack,
+    ),
+    "RequestyTextEmbedder": (lambda **k: RequestyTextEmbedder(model="a/b", api_key=KEY_SECRET), _saved_by_haystack),
+    "RequestyDocumentEmbedder": (
+        lambda **k: RequestyDocumentEmbedder(model="a/b", api_key=KEY_SECRET),
+        _saved_by_haystack,
+    ),
+    "RequestyModel": (
+        lambda **k: RequestyModel("a/b", provider=RequestyProvider(**k)),
+        lambda built: f"{built.settings} {built.profile} {built.provider} {built.provider!r} {vars(built)}",
+    ),
+    "RequestyOpenAI": (lambda **k: RequestyOpenAI(**k), lambda built: f"{vars(built)} {built.auth_headers}"),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_nothing_that_a_framework_saves_holds_the_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_OF_THIS_TEST", SECRET)
+    make, saved = SAVED[name]
+    built = make(api_key=SECRET)
+    assert leaks(saved(built)) == []
+    assert leaks(pickle.dumps(built).decode("latin-1")) == []
+    assert leaks(repr(copy.deepcopy(built))) == []

@@ -1,4 +1,4 @@
-"""What users of the other packages write, for mypy alone: the right lines pass, and each wrong one must fail.
+"""What users of the other packages write, for mypy and pyright alone: right lines pass, each wrong one must fail.
 
 ``make lint`` checks this folder, and an ignored error that does not happen is an error itself.
 """
