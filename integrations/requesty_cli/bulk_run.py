@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from requesty_core import Budget, BulkItem, BulkReport, BulkRun, RequestyClient, bulk_chat, bulk_embed
@@ -21,6 +25,7 @@ __all__ = ["Wanted", "run_bulk"]
 
 _TARGETS = (".jsonl", ".csv", ".parquet")
 _SHOWN_PROBLEMS = 10
+_STDERR = 2
 _NAMES = {"rows": "IN", "checkpoint": "OUT", "schema": "--schema", "budget": "--budget", "concurrency": "--concurrency"}
 
 
@@ -66,8 +71,8 @@ def run_bulk(wanted: Wanted, connect: Callable[[], RequestyClient], *, as_json: 
     part = wanted.target.with_name(f".{wanted.target.name}.part")
     problems: list[str] = []
     try:
-        with run:
-            _write(wanted, part, _noted(_handed(run), problems))
+        with run, _stopping(run):
+            _write(wanted, part, _noted(run, problems))
         if run.was_stopped:
             raise KeyboardInterrupt
         if run.report.answered or not run.report.rows:
@@ -162,20 +167,22 @@ def _schema(path: Path) -> dict[str, Any]:
     return schema
 
 
-def _handed(run: BulkRun) -> Iterator[BulkItem]:
-    """The rows; the first Ctrl-C lets what is under way, and is paid for, come to its end."""
-    while True:
-        try:
-            item = next(run)
-        except StopIteration:
-            return
-        except KeyboardInterrupt:
-            if run.was_stopped:
-                raise
-            note("Stopping: what is under way is kept. Press Ctrl-C again to leave at once.")
-            run.stop()
-            continue
-        yield item
+@contextmanager
+def _stopping(run: BulkRun) -> Iterator[None]:
+    """The first Ctrl-C lets what is under way, and is paid for, come to its end; the second leaves at once."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if run.was_stopped:
+            raise KeyboardInterrupt
+        run.stop()
+        # Past Python's buffers, which may be in the middle of something.
+        os.write(_STDERR, b"\nStopping: what is under way is kept. Press Ctrl-C again to leave at once.\n")
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _noted(items: Iterable[BulkItem], problems: list[str]) -> Iterator[BulkItem]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.terminal import hears_interrupts
 
 from requesty_core import ConfigurationError, RequestyClient, bulk_chat, bulk_embed
 from requesty_emulator import GatewayEmulator
@@ -38,7 +39,13 @@ for item in run:
 
 def start(gw: GatewayEmulator, path: Path, kind: str, count: int) -> subprocess.Popen[str]:
     arguments = [gw.base_url, gw.api_key, str(path), kind, str(count)]
-    return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C is heard where the tests were started without, as in the background.
+        preexec_fn=None if sys.platform == "win32" else hears_interrupts,
+    )
 
 
 def asked(gw: GatewayEmulator) -> Counter[str]:
