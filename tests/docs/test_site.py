@@ -111,7 +111,7 @@ def test_only_what_a_reader_runs_has_a_button_that_copies(site: Path) -> None:
         for classes in kinds.findall(page.read_text(encoding="utf-8")):
             kind = classes.replace("no-copy", "").replace("highlight", "").strip()
             found.setdefault(kind, set()).add("no-copy" in classes.split())
-    run = {"language-python", "language-bash", "language-toml"}
+    run = {"language-python", "language-python3", "language-bash", "language-toml"}
     assert found == {kind: {kind not in run} for kind in found}
     assert run | {"language-text", "language-diff", "language-console"} <= found.keys()
 

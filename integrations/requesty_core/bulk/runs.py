@@ -72,6 +72,7 @@ class BulkRun:
 
     def close(self) -> None:
         """End at once. Rows under way are not settled; a rerun asks them again."""
+        self._ready.clear()
         self._finish()
 
     def __enter__(self) -> Self:
@@ -141,6 +142,7 @@ class AsyncBulkRun:
 
     async def close(self) -> None:
         """End at once. Rows under way are not settled; a rerun asks them again."""
+        self._ready.clear()
         self._over = True
         self._progress.close()
         if self._engine is not None:
