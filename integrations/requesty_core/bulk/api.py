@@ -46,7 +46,8 @@ def bulk_chat(
             column ``messages`` or ``prompt``.
         system: a system message, with the same places.
         schema: what an answer is to be: a JSON schema, a pydantic model, a dataclass, a TypedDict or a msgspec Struct.
-            :attr:`BulkItem.value` has it; an answer that does not fit has an :class:`AnswerFormatError`.
+            :attr:`BulkItem.value` has it; an answer that does not fit has an :class:`AnswerFormatError`. A class checks
+            the answer; for a JSON schema it is read as JSON, and the provider's strict mode holds it to the schema.
         client: whose settings, ledger and fallbacks are used; default: one made from the environment.
         checkpoint: a file to which rows are written as they are settled. A rerun with the same rows and settings asks
             only what is missing, failed rows included.

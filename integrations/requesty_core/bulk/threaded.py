@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from itertools import islice
 from typing import Any, TypeVar
 
 from requesty_core.lifetime import start_thread
@@ -25,6 +25,8 @@ __all__ = ["ThreadedEngine"]
 T = TypeVar("T")
 
 _SLICE = 256
+_SLICE_SECONDS = 0.02
+"""Rows that come slowly are handed over as they come."""
 
 
 class _Handed:
@@ -35,34 +37,37 @@ class _Handed:
         self._mailbox = mailbox
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Future[list[Row]] | None = None
+        self._ended = False
+        self._problem: Exception | None = None
 
     async def __aiter__(self) -> AsyncIterator[Row]:
-        while True:
+        while not self._ended:
             self._arrived = self._loop.create_future()
             self._mailbox.put(self)
-            rows = await self._arrived
-            for row in rows:
+            for row in await self._arrived:
                 yield row
-            if len(rows) < _SLICE:
-                return
 
     def read(self) -> None:
         """In the caller's thread: read some rows and hand them over."""
         rows: list[Row] = []
-        error: Exception | None = None
+        until = time.monotonic() + _SLICE_SECONDS
         try:
-            rows += islice(self._rows, _SLICE)
+            while self._problem is None and len(rows) < _SLICE and (not rows or time.monotonic() < until):
+                rows.append(next(self._rows))
+        except StopIteration:
+            self._ended = True
         except Exception as problem:  # noqa: BLE001 -- the source's own: raised where the rows are asked for
-            error = problem
-        self._loop.call_soon_threadsafe(self._give, rows, error)
+            # After the rows that came before it.
+            self._problem = problem
+        self._loop.call_soon_threadsafe(self._give, rows)
 
-    def _give(self, rows: list[Row], error: Exception | None) -> None:
+    def _give(self, rows: list[Row]) -> None:
         if self._arrived is None or self._arrived.done():
             return
-        if error is None:
+        if rows or self._problem is None:
             self._arrived.set_result(rows)
         else:
-            self._arrived.set_exception(error)
+            self._arrived.set_exception(self._problem)
 
 
 class ThreadedEngine:
