@@ -6,10 +6,12 @@ import json
 import time
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from requesty_emulator import GatewayEmulator
 from requesty_emulator.answers.by_example import by_example
 from requesty_emulator.answers.classify import verdict
 
@@ -96,3 +98,20 @@ CHOICE = "Answer with 'billing', 'delivery' or 'other'. 'billing' is for invoice
 )
 def test_verdicts(prompt: str, question: str, model: str, word: str | None) -> None:
     assert verdict(prompt, question, model) == word
+
+
+def test_an_agents_instructions_leave_no_choice_to_its_answer(gw: GatewayEmulator) -> None:
+    """What a tool read is said, although the instructions name tools to choose from."""
+    tool = {"type": "function", "function": {"name": "read_file", "parameters": {"type": "object", "properties": {}}}}
+    call = {"id": "call_1", "type": "function", "function": {"name": "read_file", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": "Search with 'grep_search', 'glob' or 'read_file'."},
+        {"role": "user", "content": "What is in the file?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "The harbour has two lights."},
+    ]
+    body = {"model": "openai/gpt-4o-mini", "messages": messages, "tools": [tool]}
+    answer = httpx.post(
+        f"{gw.base_url}/chat/completions", json=body, headers={"Authorization": f"Bearer {gw.api_key}"}
+    ).json()
+    assert "two lights" in answer["choices"][0]["message"]["content"]

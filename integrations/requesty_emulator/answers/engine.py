@@ -87,6 +87,9 @@ def _answer(request: ModelRequest, model: Model, seed: int, index: int) -> Answe
 
 def _as_asked(request: ModelRequest, model: Model) -> str | None:
     """An answer whose form the prompt shows: a word of a choice, or an object like those of its examples."""
+    if request.tools or any(turn.role == "tool" for turn in request.turns):
+        # The long instructions of an agent leave choices to its tools, not to its answer.
+        return None
     prompt = "\n".join(turn.text for turn in request.turns)
     word = verdict(prompt, request.question, model.id)
     if word is not None:
