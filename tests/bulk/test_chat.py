@@ -292,7 +292,8 @@ def test_an_answer_that_does_not_fit_was_billed_and_is_not_asked_again(
     asked = bulk_chat(["a", "b"], model=MODEL, client=client, schema=Label, checkpoint=path, ask_again=True)
     assert [item.error for item in asked] == [None, None]
     assert len(gw.chat_requests) == 4
-    assert [item.resumed for item in bulk_chat(["a", "b"], model=MODEL, client=client, schema=Label, checkpoint=path)]
+    settled = bulk_chat(["a", "b"], model=MODEL, client=client, schema=Label, checkpoint=path)
+    assert [item.resumed for item in settled] == [True, True]
     assert len(gw.chat_requests) == 4
 
 
@@ -333,7 +334,7 @@ def test_an_error_of_the_source_comes_after_what_was_settled(gw: GatewayEmulator
 
 
 def test_two_runs_of_a_process_share_the_limit(gw: GatewayEmulator, client: RequestyClient) -> None:
-    gw.fault(delay=0.02)
+    gw.fault(delay=0.3)
     runs = [bulk_chat(map(str, range(40)), model=MODEL, client=client, order="completed") for _ in range(3)]
     items: list[int] = []
     threads = [threading.Thread(target=lambda run=run: items.append(len(list(run)))) for run in runs]  # type: ignore[misc]
@@ -342,6 +343,9 @@ def test_two_runs_of_a_process_share_the_limit(gw: GatewayEmulator, client: Requ
     for thread in threads:
         thread.join(30)
     assert items == [40, 40, 40]
+    # Before the first answer no more than the limit begins with, of all three together.
+    first = min(one.finished for one in gw.chat_requests if one.finished is not None)
+    assert 1 <= sum(one.started < first for one in gw.chat_requests) <= 8
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

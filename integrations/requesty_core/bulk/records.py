@@ -8,7 +8,6 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -160,11 +159,6 @@ def error_of(record: Record) -> RequestyError | None:
         return None
     text = "" if record.reply is None else record.reply.message.text
     return AnswerFormatError(record.error, text=text)
-
-
-def told_cost(usage: Usage | None) -> Decimal | None:
-    """The cost of a usage, if there is one and it was told."""
-    return None if usage is None else usage.cost
 
 
 def canonical(value: Any) -> Any:

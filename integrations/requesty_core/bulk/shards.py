@@ -99,10 +99,6 @@ class Shards:
     def begin(self, key: str) -> None:
         """A part of a dataset has no first row of its own."""
 
-    def knows(self, key: str) -> bool:
-        """Whether a row is known to be settled, without looking again."""
-        return key in self._places
-
     def find(self, at: int, key: str) -> Record | None:
         """The settled row that asks this; its position does not matter."""
         place = self._places.get(key)

@@ -182,7 +182,7 @@ class RequestyClient(BaseClient):
         return self.run(exchange, self._settings.chat_route, options)
 
     def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> ChatStream:
-        """Ask for a streamed answer, as :meth:`chat`; nothing is sent until it is iterated (it is no coroutine)."""
+        """Ask for a streamed answer, as :meth:`chat`; nothing is sent until it is iterated."""
         exchange, options = chat_stream_exchange(self._settings, model, messages, params)
         return ChatStream(exchange, *self.start(exchange, self._settings.stream_route, options))
 
