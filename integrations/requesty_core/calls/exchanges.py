@@ -17,7 +17,7 @@ from requesty_core.replies.accumulate import Accumulator, read_completion
 from requesty_core.replies.attempts import Attempt
 from requesty_core.replies.protocols import StreamAccumulator
 from requesty_core.replies.received import ReceivedResponse
-from requesty_core.replies.reply import ChatReply, StreamEvent
+from requesty_core.replies.reply import ChatReply, StreamEvent, with_attempts
 from requesty_core.retry.steps import Step
 from requesty_core.telemetry.call import CallTelemetry
 from requesty_core.telemetry.events import Observer
@@ -59,7 +59,7 @@ def chat_exchange(
         settings.engine(call, body),
         body,
         read,
-        finish=_with_attempts,
+        finish=with_attempts,
         adaptation=settings.adaptation(call),
         later_bodies=later,
         **watched(settings, call, "chat"),
@@ -187,8 +187,4 @@ def watched(settings: ClientSettings, call: CallOptions, operation: str) -> Watc
 
 
 def _native_attempts(reply: NativeReply, attempts: Sequence[Attempt]) -> NativeReply:
-    return replace(reply, attempts=attempts)
-
-
-def _with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
     return replace(reply, attempts=attempts)

@@ -14,7 +14,7 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
-from requesty_core.network.http import Request, Response, TransportError, headers_of
+from requesty_core.network.http import Request, Response, TransportError, headers_of, is_encoded
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
@@ -238,7 +238,7 @@ def _body(response: Response, request: Request) -> AsyncIterator[bytes]:
     if response.is_stream_consumed:
         return _whole(response.content)
     chunks: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
-    return _decoded(chunks, response, request) if "content-encoding" in response.headers else chunks
+    return _decoded(chunks, response, request) if is_encoded(response) else chunks
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

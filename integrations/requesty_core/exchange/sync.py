@@ -16,7 +16,7 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
-from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
+from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of, is_encoded
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
@@ -248,7 +248,7 @@ def _body(response: Response, request: Request) -> Iterator[bytes]:
     if response.is_stream_consumed:
         return iter((response.content,))
     chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]
-    return _decoded(chunks, response, request) if "content-encoding" in response.headers else chunks
+    return _decoded(chunks, response, request) if is_encoded(response) else chunks
 
 
 def _decoded(chunks: Iterator[bytes], response: Response, request: Request) -> Iterator[bytes]:

@@ -37,6 +37,8 @@ def money(value: object) -> Decimal | None:
 
 def count(value: object) -> int:
     """A number of tokens or requests, also as text; 0 for anything that is none."""
+    if type(value) is int:
+        return value if value > 0 else 0
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 
 from .aio_connection import Connection, converse, open_connection
+from .arrived import ROOM_BYTES
 from .cycle import Cycle, Outgoing
 from .http import AsyncByteStream, AsyncTransport, ConnectError, ConnectTimeout, PoolTimeout, Request, Response
 from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool, origin_of
@@ -34,6 +35,7 @@ class LoopTransport(AsyncTransport):
         self._in_use: set[Connection] = set()
         self._in_flight = 0
         self._reaper: asyncio.TimerHandle | None = None
+        self._room = memoryview(bytearray(ROOM_BYTES))
 
     @property
     def in_flight(self) -> int:
@@ -158,7 +160,7 @@ class LoopTransport(AsyncTransport):
         deadlines = outgoing.deadlines
         try:
             async with asyncio.timeout(deadlines.cap(outgoing.timeouts.get("connect"))):
-                return await open_connection(origin, self._tls)
+                return await open_connection(origin, self._tls, self._room)
         except BaseException as exc:
             if not keeps_place:
                 self._pool.drop()

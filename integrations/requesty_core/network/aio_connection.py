@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from .arrived import Arrived
 from .connecting import connect_on_loop, lookup_on_loop
 from .cycle import Cycle
 from .http import ReadError, WriteError
@@ -24,17 +25,21 @@ PROGRESS_SECONDS = 0.05
 """How often a stalled upload is looked at: what the system took meanwhile is progress."""
 
 
-class Connection(asyncio.Protocol):
-    """One connection: what has arrived, and the task that waits for something to happen."""
+class Connection(asyncio.BufferedProtocol):
+    """One connection: what has arrived, and the task that waits for something to happen.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    ``room`` is where the loop puts what it reads, ``ROOM_BYTES`` long. All connections of a loop may share one: what is
+    in it is taken out before the loop reads anything else.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, room: memoryview) -> None:
         self._loop = loop
         self._sock = sock
+        self._room = room
         self._is_plain = True
         # asyncio.Transport, or uvloop's, which only looks like one.
         self._transport: Any = None
-        self._arrived: list[bytes] = []
-        self._size = 0
+        self._arrived = Arrived()
         self._is_paused = False
         self._has_ended = False
         self._is_full = False
@@ -53,11 +58,14 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._is_plain = transport.get_extra_info("ssl_object") is None
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes arrived."""
-        self._arrived.append(data)
-        self._size += len(data)
-        if self._size > HIGH_WATER and not self._is_paused:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what arrives."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes arrived."""
+        self._arrived.add(bytes(self._room[:nbytes]))
+        if self._arrived.size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
         self._wake()
@@ -72,7 +80,7 @@ class Connection(asyncio.Protocol):
         """The connection is gone."""
         if exc is not None and self._is_plain and not self._has_ended and (data := _held(self._sock)):
             # Why the other side closed.
-            self._arrived.append(data)
+            self._arrived.add(data)
         self._has_ended = True
         self._error = exc
         self._wake()
@@ -104,12 +112,9 @@ class Connection(asyncio.Protocol):
         elif cycle.deadlines.next != inf and cycle.deadlines.has_passed():
             # More keeps arriving than is read, so there is nothing to wait for.
             raise cycle.timed_out()
-        arrived = self._arrived
-        if arrived:
-            data = arrived[0] if len(arrived) == 1 else b"".join(arrived)
-            arrived.clear()
-            self._size = 0
-            if self._is_paused:
+        if self._arrived:
+            data = self._arrived.take()
+            if self._is_paused and self._arrived.size <= HIGH_WATER:
                 self._is_paused = False
                 self._transport.resume_reading()
             return data
@@ -211,10 +216,8 @@ class Connection(asyncio.Protocol):
         """Close at once, what is unsent included."""
         self.on_event = None
         self._stop_timer()
-        if self._loop.is_closed():
-            # Nothing runs on the loop any more that could close the socket.
-            self._sock.close()
-        elif self._transport is None:
+        # Nothing runs on a closed loop that could close the socket.
+        if self._transport is None or self._loop.is_closed():
             self._sock.close()
         else:
             self._transport.abort()
@@ -224,13 +227,13 @@ class Connection(asyncio.Protocol):
         return None if self._transport is None else self._transport.get_extra_info(name)
 
 
-async def open_connection(origin: Origin, tls: Callable[[], ssl.SSLContext]) -> Connection:
-    """A new connection, TLS included."""
+async def open_connection(origin: Origin, tls: Callable[[], ssl.SSLContext], room: memoryview) -> Connection:
+    """A new connection, TLS included; it reads into ``room``, which the connections of the loop share."""
     scheme, host, port = origin
     loop = asyncio.get_running_loop()
     context = tls() if scheme == "https" else None
     sock = await connect_on_loop(await lookup_on_loop(host, port))
-    connection = Connection(loop, sock)
+    connection = Connection(loop, sock, room)
     try:
         # Neither the name nor several addresses are given to the loop: not every loop can race them.
         raw, _ = await loop.create_connection(lambda: connection, sock=sock)

@@ -11,6 +11,7 @@ from .http import Auth, Request, Response
 
 __all__ = ["RequestyAuth", "key_of", "key_origin"]
 
+_KEY = "requesty_key"
 _ORIGIN = "requesty_key_origin"
 
 
@@ -26,21 +27,24 @@ class RequestyAuth(Auth):
 
     def sync_auth_flow(self, request: Request) -> Generator[Request, Response, None]:
         """Set the header, asking a synchronous key callable if there is one."""
-        request.headers["Authorization"] = f"Bearer {self._api_key.get()}"
-        request.extensions[_ORIGIN] = self._api_key.origin
+        self._authorise(request, self._api_key.get())
         yield request
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
         """Set the header, awaiting an asynchronous key callable if there is one."""
-        request.headers["Authorization"] = f"Bearer {await self._api_key.aget()}"
-        request.extensions[_ORIGIN] = self._api_key.origin
+        self._authorise(request, await self._api_key.aget())
         yield request
+
+    def _authorise(self, request: Request, key: str) -> None:
+        request.headers["Authorization"] = f"Bearer {key}"
+        request.extensions[_KEY] = key_fingerprint(key)
+        request.extensions[_ORIGIN] = self._api_key.origin
 
 
 def key_of(request: Request) -> str | None:
     """The fingerprint of the key that a request carries; ``None`` if it carries none."""
-    header = request.headers.get("Authorization")
-    return None if header is None else key_fingerprint(header.removeprefix("Bearer "))
+    found: str | None = request.extensions.get(_KEY)
+    return found
 
 
 def key_origin(request: Request) -> str:

@@ -51,6 +51,7 @@ __all__ = [
     "WriteTimeout",
     "create_ssl_context",
     "headers_of",
+    "is_encoded",
     "library_error",
     "make_request",
     "multipart",
@@ -143,12 +144,21 @@ FRAMING = frozenset(
 """Headers that say how a message is framed and by whom it is received (RFC 9112, sections 3.2 and 6)."""
 
 
+_WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
+
+
 def make_request(
     method: str, url: httpx.URL | str, headers: Mapping[str, str], content: bytes, extensions: dict[str, Any]
 ) -> httpx.Request:
     """A request with a complete body; headers that would frame it otherwise, or send it elsewhere, are left out."""
-    own = {name: value for name, value in headers.items() if name.lower() not in FRAMING}
-    return httpx.Request(method, url, headers=own, content=content, extensions=extensions)
+    url = httpx.URL(url)
+    lines = [("Host", url.netloc), *(pair for pair in headers.items() if pair[0].lower() not in FRAMING)]
+    if content or method in _WITH_LENGTH:
+        lines.append(("Content-Length", b"%d" % len(content)))
+    # Given as a stream, because httpx would look through the headers three more times for what is known here.
+    request = httpx.Request(method, url, headers=lines, stream=httpx.ByteStream(content), extensions=extensions)  # type: ignore[arg-type]
+    request.read()
+    return request
 
 
 def timeouts_of(request: httpx.Request) -> dict[str, float | None]:
@@ -160,6 +170,11 @@ def timeouts_of(request: httpx.Request) -> dict[str, float | None]:
 def headers_of(response: httpx.Response) -> dict[str, str]:
     """Response headers with lower-case names; of a repeated one the last counts."""
     return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
+
+
+def is_encoded(response: httpx.Response) -> bool:
+    """Whether the body has a content encoding."""
+    return any(name.lower() == b"content-encoding" for name, _ in response.headers.raw)
 
 
 def multipart(fields: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[bytes, str]:

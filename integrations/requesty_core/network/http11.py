@@ -167,16 +167,15 @@ class ResponseParser:
 
     def _frame(self, minor: int) -> None:
         """Decide where the body ends and whether the connection lives on."""
-        fields: dict[bytes, list[bytes]] = {}
+        fields: dict[bytes, list[bytes]] = {b"connection": [], b"transfer-encoding": [], b"content-length": []}
         for name, value in self.headers:
-            fields.setdefault(name.lower(), []).append(value)
-        connection = b",".join(fields.get(b"connection", ())).lower()
-        tokens = {t.strip() for t in connection.split(b",")}
+            found = fields.get(name.lower())
+            if found is not None:
+                found.append(value)
+        tokens = _words(fields[b"connection"])
         self.keeps_alive = b"close" not in tokens and (minor == 1 or b"keep-alive" in tokens)
-        encodings = [
-            e.strip() for e in b",".join(fields.get(b"transfer-encoding", ())).lower().split(b",") if e.strip()
-        ]
-        length = _length(fields.get(b"content-length", ()))
+        encodings = _words(fields[b"transfer-encoding"])
+        length = _length(fields[b"content-length"])
         if self._method == "HEAD" or self.status in _NO_BODY:
             self.done = True
             if self._method != "HEAD" and (length or encodings) and self.status != 304:
@@ -220,6 +219,11 @@ class ResponseParser:
         self._left -= len(data)
         self.done = self._left == 0
         return data
+
+
+def _words(values: list[bytes]) -> list[bytes]:
+    """The words of a header that is a list, however many times it was sent."""
+    return [word for part in b",".join(values).lower().split(b",") if (word := part.strip())] if values else []
 
 
 def _length(values: Iterable[bytes]) -> int | None:

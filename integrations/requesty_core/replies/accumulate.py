@@ -10,7 +10,6 @@ two calls in one chunk, missing or equal indexes, repeated ids and names, argume
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from requesty_core.errors import (
@@ -33,6 +32,7 @@ from .reply import (
     ReasoningDelta,
     StreamEvent,
     TextDelta,
+    with_attempts,
 )
 
 __all__ = ["Accumulator", "choice_index", "read_completion"]
@@ -183,7 +183,7 @@ class Accumulator:
 
     def with_attempts(self, reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
         """The reply with the call's attempts."""
-        return replace(reply, attempts=attempts)
+        return with_attempts(reply, attempts)
 
     def end_events(self, reply: ChatReply) -> list[StreamEvent]:
         """What was held back until the end, and the event that closes a chat stream."""
@@ -203,13 +203,16 @@ class Accumulator:
     def _reply(self) -> ChatReply:
         tier = self._tier
         choices = tuple(self._choices[i].message() for i in sorted(self._choices))
-        return replace(
-            self._base,
+        base = self._base
+        return ChatReply(
             message=choices[0] if choices else Message(),
             choices=choices,
             id=self._id,
             requested_model=self._model,
             served_model=self._served,
+            provider=base.provider,
+            request_id=base.request_id,
+            headers=base.headers,
             usage=parse_usage(self._usage),
             created=self._created,
             system_fingerprint=self._fingerprint,

@@ -175,6 +175,13 @@ class ChatReply:
         return self.message.finish_reason
 
 
+def with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
+    """The reply, which nobody has seen yet, with the call's attempts."""
+    # A copy of it would cost as much as reading the answer did.
+    object.__setattr__(reply, "attempts", attempts)
+    return reply
+
+
 class MessageStart(msgspec.Struct, frozen=True, gc=False):
     """The stream is committed to one attempt: what its first chunk said of itself.
 

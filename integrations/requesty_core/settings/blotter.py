@@ -55,8 +55,9 @@ class Blotter:
     def _found(self, text: str) -> list[str]:
         more = self._more()
         keys = (*tuple(self._keys), more) if more and len(more) >= _SHORTEST else tuple(self._keys)
+        found = [key for key in keys if key in text]
         # The longest first: one key may be the beginning of another.
-        return sorted((key for key in keys if key in text), key=len, reverse=True)
+        return sorted(found, key=len, reverse=True) if found else found
 
     def text(self, text: str) -> str:
         """The text without keys."""
