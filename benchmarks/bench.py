@@ -19,18 +19,21 @@ import gc
 import inspect
 import json
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from floors import CHUNKS, FRAMEWORKS, MODEL
+from floors import CHUNKS, ELSEWHERE, FRAMEWORKS, MODEL
 from quick import KEY, MESSAGES, adrain, cpu, drain, floor_astream, floor_stream, server
 from requesty_core import AsyncRequestyClient, RequestyClient
 
 REQUESTS = 100
-HELD = Path(__file__).resolve().parents[1] / "docs" / "bench.json"
+ROOT = Path(__file__).resolve().parents[1]
+HELD = ROOT / "docs" / "bench.json"
 
 
 def measure(
@@ -92,17 +95,13 @@ def adapters(
     )
     for framework in FRAMEWORKS:
         try:
-            rows = framework(url)
+            rows = in_environment(framework, url, rounds) or of_framework(framework, url, loop, rounds)
         except ImportError as error:
             print(f"{framework.__name__}: left out ({error})")
             continue
-        for title, ways in rows.items():
-            found = {k: v / CHUNKS * 1e6 for k, v in measure(loop, ways, rounds).items()}
-            held[title] = {k: round(v, 1) for k, v in found.items()}
-            is_async = inspect.isawaitable(one := ways["floor"]()) if ways["floor"] else False  # type: ignore[truthy-function]
-            if is_async:
-                one.close()
-            least = found["floor"] + costs[is_async] / CHUNKS * 1e6
+        for title, found in rows.items():
+            held[title] = {k: round(v, 1) for k, v in found.items() if k != "is_async"}
+            least = found["floor"] + costs[bool(found["is_async"])] / CHUNKS * 1e6
             peer = (
                 f"{found['peer']:8.1f}{found['ours'] / found['peer']:8.2f}" if "peer" in found else f"{'-':>8}{'-':>8}"
             )
@@ -111,6 +110,43 @@ def adapters(
                 flush=True,
             )
     return held
+
+
+def of_framework(
+    framework: Callable[[str], Any], url: str, loop: asyncio.AbstractEventLoop, rounds: int
+) -> dict[str, dict[str, float]]:
+    """Microseconds per chunk of each way of each row of a framework; ``is_async`` is 1 where it runs on the loop."""
+    found: dict[str, dict[str, float]] = {}
+    for title, ways in framework(url).items():
+        found[title] = {k: v / CHUNKS * 1e6 for k, v in measure(loop, ways, rounds).items()}
+        one = ways["floor"]()
+        found[title]["is_async"] = float(inspect.isawaitable(one))
+        if inspect.iscoroutine(one):
+            one.close()
+    return found
+
+
+def in_environment(framework: Callable[[str], Any], url: str, rounds: int) -> dict[str, dict[str, float]] | None:
+    """The same from a process in an environment of its own, where the peer's requirements are at odds with others'.
+
+    ``None`` for a framework that needs none, and where none can be made.
+    """
+    needed = ELSEWHERE.get(framework)
+    if needed is None:
+        return None
+    sys.path.insert(0, str(ROOT))
+    from tests.support.environments import environment
+
+    name = framework.__name__
+    try:
+        python = environment(f"bench-{name}", needed.packages, needed.extras)
+    except subprocess.CalledProcessError as error:
+        print(f"{name}: without its peer, which cannot be installed ({error})")
+        return None
+    command = [str(python), __file__, "--rounds", str(rounds), "--framework", name, "--at", url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    rows: dict[str, dict[str, float]] = json.loads(done.stdout)
+    return rows
 
 
 def request(url: str, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
@@ -137,9 +173,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--write", action="store_true", help="hold the figures of the adapters in docs/bench.json")
+    parser.add_argument("--framework", help=argparse.SUPPRESS)
+    parser.add_argument("--at", help=argparse.SUPPRESS)
     args = parser.parse_args()
     rounds = args.rounds
     loop = asyncio.new_event_loop()
+    if args.framework is not None:
+        (framework,) = (one for one in FRAMEWORKS if one.__name__ == args.framework)
+        print(json.dumps(of_framework(framework, args.at, loop, rounds)))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        return
     with server() as url:
         print(f"{'stream, us per chunk':26}{'httpx+json':>12}{'core':>10}{'ratio':>10}   target")
         costs = core(url, loop, rounds, "asyncio")

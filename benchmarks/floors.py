@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -290,3 +291,15 @@ def openai_sdk(url: str) -> dict[str, Ways]:
 
 
 FRAMEWORKS = (langchain, llama_index, haystack, pydantic_ai, openai_sdk)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What an environment of a framework's own needs: the peer's packages, and extras of this one."""
+
+    packages: tuple[str, ...]
+    extras: tuple[str, ...]
+
+
+# Its peer wants an older openai than the other frameworks' peers do.
+ELSEWHERE = {llama_index: Environment(("llama-index-llms-openai-like",), ("llama-index",))}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
@@ -91,18 +92,22 @@ def take_options(params: dict[str, Any], more: Collection[str] = ()) -> dict[str
 def check_fields(fields: Mapping[str, Any], *, more: Collection[str] = ()) -> None:
     """Refuse, with the name and what to do, fields that are settings, secrets, or slips of the pen for either."""
     check_secrets(fields, "")
-    options = sorted(CALL_OPTIONS | set(more))
-    for name in sorted(fields.keys() - _FIELDS):
-        if name in _OTHER_CLIENTS:
-            continue
-        near = meant(name, options, 0.8) or meant(name, sorted(_FIELDS), 0.9)
-        if near is None and (client := meant(name, sorted(CLIENT_SETTINGS), 0.8)):
-            raise ConfigurationError(f"{name}: is no option of a call; {client} is a setting of the client")
-        if near:
-            raise ConfigurationError(
-                f"{name}: is no option of a call and no known field of a request; did you mean {near}? "
-                "(give it in extra_body to send it as it is)"
-            )
+    options = CALL_OPTIONS.union(more)
+    for name in sorted(fields.keys() - _FIELDS - _OTHER_CLIENTS):
+        _check_field(name, options)
+
+
+@lru_cache(maxsize=512)
+def _check_field(name: str, options: frozenset[str]) -> None:
+    # Remembered, because looking for alike names takes longer than the rest of a request.
+    near = meant(name, sorted(options), 0.8) or meant(name, sorted(_FIELDS), 0.9)
+    if near is None and (client := meant(name, sorted(CLIENT_SETTINGS), 0.8)):
+        raise ConfigurationError(f"{name}: is no option of a call; {client} is a setting of the client")
+    if near:
+        raise ConfigurationError(
+            f"{name}: is no option of a call and no known field of a request; did you mean {near}? "
+            "(give it in extra_body to send it as it is)"
+        )
 
 
 def check_unknown(given: Mapping[str, Any], settings: Collection[str]) -> None:
