@@ -6,12 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from requesty_core.client.batches_aio import BatchTasks
-from requesty_core.client.batches_sync import BatchExchange
-from requesty_core.embeddings.batches import Batch
-from requesty_core.embeddings.line import Line
-from requesty_core.embeddings.run import EmbeddingsRun
-from requesty_core.embeddings.vectors import BatchResult
 from requesty_core.exchange.aio import AsyncPrepare, astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -22,6 +16,13 @@ from requesty_core.network.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from types import AsyncGeneratorType
+
+    from requesty_core.client.batches_aio import BatchTasks
+    from requesty_core.client.batches_sync import BatchExchange
+    from requesty_core.embeddings.batches import Batch
+    from requesty_core.embeddings.line import Line
+    from requesty_core.embeddings.run import EmbeddingsRun
+    from requesty_core.embeddings.vectors import BatchResult
 
 __all__ = ["AsyncSender"]
 
@@ -65,6 +66,8 @@ class AsyncSender:
         prepare_for: Callable[[BatchExchange], AsyncPrepare],
     ) -> AsyncGenerator[None]:
         """Perform an embeddings run in tasks; yields whenever something has come of it."""
+        # Imported here, to keep the import of a client light.
+        from requesty_core.client.batches_aio import BatchTasks
 
         def send(exchange: BatchExchange) -> Coroutine[Any, Any, BatchResult]:
             return aunary(exchange, prepare_for(exchange), self._post)

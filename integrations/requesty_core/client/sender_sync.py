@@ -7,11 +7,6 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from requesty_core.client.batches_sync import BatchExchange, BatchThreads
-from requesty_core.embeddings.batches import Batch
-from requesty_core.embeddings.line import Line
-from requesty_core.embeddings.run import EmbeddingsRun
-from requesty_core.embeddings.vectors import BatchResult
 from requesty_core.exchange.interrupt import Interrupt
 from requesty_core.exchange.race import Prepare
 from requesty_core.exchange.stream import StreamExchange
@@ -24,6 +19,12 @@ from requesty_core.network.shared import shared_transport
 
 if TYPE_CHECKING:
     from types import GeneratorType
+
+    from requesty_core.client.batches_sync import BatchExchange, BatchThreads
+    from requesty_core.embeddings.batches import Batch
+    from requesty_core.embeddings.line import Line
+    from requesty_core.embeddings.run import EmbeddingsRun
+    from requesty_core.embeddings.vectors import BatchResult
 
 __all__ = ["Sender"]
 
@@ -63,6 +64,8 @@ class Sender:
         prepare_for: Callable[[BatchExchange], Prepare],
     ) -> Generator[None]:
         """Perform an embeddings run in threads; yields whenever something has come of it."""
+        # Imported here, to keep the import of a client light.
+        from requesty_core.client.batches_sync import BatchThreads
 
         def send(exchange: BatchExchange, interrupt: Interrupt) -> BatchResult:
             return unary(exchange, prepare_for(exchange), self._post, self._given, interrupt)

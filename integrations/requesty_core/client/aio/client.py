@@ -11,7 +11,6 @@ from contextlib import aclosing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from requesty_core.calls.embedding import EmbeddingsCall, embeddings_call
 from requesty_core.calls.exchanges import (
     chat_exchange,
     chat_stream_exchange,
@@ -21,8 +20,6 @@ from requesty_core.calls.exchanges import (
 from requesty_core.calls.route import CallOptions, Route
 from requesty_core.client.base import BaseClient
 from requesty_core.client.sender_aio import AsyncSender
-from requesty_core.embeddings.inputs import EmbeddingInput
-from requesty_core.embeddings.replies import EmbeddingsReply
 from requesty_core.exchange.exchange import Exchange
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -31,18 +28,22 @@ from requesty_core.replies.reply import ChatReply
 from requesty_core.retry.fallback import Send
 from requesty_core.retry.steps import Step
 
-from .embeddings import AsyncEmbeddingsStream
 from .streams import AsyncChatStream, AsyncStream
 
 if TYPE_CHECKING:
+    from requesty_core.calls.embedding import EmbeddingsCall
     from requesty_core.calls.typed import ClientArguments
 
     # Imported by the methods that need them, to keep the import of a client light.
+    from requesty_core.embeddings.inputs import EmbeddingInput
+    from requesty_core.embeddings.replies import EmbeddingsReply
     from requesty_core.replies.native import NativeEvent, NativeReply
     from requesty_core.routes.aio.feedback import AsyncFeedback
     from requesty_core.routes.aio.management import AsyncManagement
     from requesty_core.routes.aio.media import AsyncAudio, AsyncImages
     from requesty_core.routes.aio.models import AsyncModels
+
+    from .embeddings import AsyncEmbeddingsStream
 
 __all__ = ["AsyncRequestyClient"]
 
@@ -203,6 +204,8 @@ class AsyncRequestyClient(BaseClient):
             EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.
             RequestyError: the only request failed.
         """
+        from requesty_core.calls.embedding import embeddings_call
+
         call = embeddings_call(self._settings, model, input, params)
         told = 0
         async with aclosing(self._batches(call)) as steps:
@@ -217,6 +220,10 @@ class AsyncRequestyClient(BaseClient):
         the vectors are. If some inputs were not embedded, :class:`EmbeddingsError` names them after all other vectors.
         Not a coroutine: iterate it with ``async for``.
         """
+        from requesty_core.calls.embedding import embeddings_call
+
+        from .embeddings import AsyncEmbeddingsStream
+
         call = embeddings_call(self._settings, model, input, params, streamed=True)
         return AsyncEmbeddingsStream(call, self._batches(call))
 

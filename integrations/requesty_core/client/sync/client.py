@@ -12,7 +12,6 @@ from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from requesty_core.calls.embedding import EmbeddingsCall, embeddings_call
 from requesty_core.calls.exchanges import (
     chat_exchange,
     chat_stream_exchange,
@@ -22,8 +21,6 @@ from requesty_core.calls.exchanges import (
 from requesty_core.calls.route import CallOptions, Route
 from requesty_core.client.base import BaseClient
 from requesty_core.client.sender_sync import Sender
-from requesty_core.embeddings.inputs import EmbeddingInput
-from requesty_core.embeddings.replies import EmbeddingsReply
 from requesty_core.exchange.exchange import Exchange
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
@@ -32,18 +29,22 @@ from requesty_core.replies.reply import ChatReply
 from requesty_core.retry.fallback import Send
 from requesty_core.retry.steps import Step
 
-from .embeddings import EmbeddingsStream
 from .streams import ChatStream, Stream
 
 if TYPE_CHECKING:
+    from requesty_core.calls.embedding import EmbeddingsCall
     from requesty_core.calls.typed import ClientArguments
 
     # Imported by the methods that need them, to keep the import of a client light.
+    from requesty_core.embeddings.inputs import EmbeddingInput
+    from requesty_core.embeddings.replies import EmbeddingsReply
     from requesty_core.replies.native import NativeEvent, NativeReply
     from requesty_core.routes.sync.feedback import Feedback
     from requesty_core.routes.sync.management import Management
     from requesty_core.routes.sync.media import Audio, Images
     from requesty_core.routes.sync.models import Models
+
+    from .embeddings import EmbeddingsStream
 
 __all__ = ["RequestyClient"]
 
@@ -204,6 +205,8 @@ class RequestyClient(BaseClient):
             EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.
             RequestyError: the only request failed.
         """
+        from requesty_core.calls.embedding import embeddings_call
+
         call = embeddings_call(self._settings, model, input, params)
         told = 0
         with closing(self._batches(call)) as steps:
@@ -217,6 +220,10 @@ class RequestyClient(BaseClient):
         Parameters as :meth:`embeddings`; ``input`` may be a generator, and is read, like the requests are sent, only as
         the vectors are. If some inputs were not embedded, :class:`EmbeddingsError` names them after all other vectors.
         """
+        from requesty_core.calls.embedding import embeddings_call
+
+        from .embeddings import EmbeddingsStream
+
         call = embeddings_call(self._settings, model, input, params, streamed=True)
         return EmbeddingsStream(call, self._batches(call))
 
