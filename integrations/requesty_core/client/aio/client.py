@@ -204,9 +204,7 @@ class AsyncRequestyClient(BaseClient):
             EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.
             RequestyError: the only request failed.
         """
-        from requesty_core.calls.embedding import embeddings_call
-
-        call = embeddings_call(self._settings, model, input, params)
+        call = _embeddings_call(self._settings, model, input, params)
         told = 0
         async with aclosing(self._batches(call)) as steps:
             async for _ in steps:
@@ -220,11 +218,9 @@ class AsyncRequestyClient(BaseClient):
         the vectors are. If some inputs were not embedded, :class:`EmbeddingsError` names them after all other vectors.
         Not a coroutine: iterate it with ``async for``.
         """
-        from requesty_core.calls.embedding import embeddings_call
-
         from .embeddings import AsyncEmbeddingsStream
 
-        call = embeddings_call(self._settings, model, input, params, streamed=True)
+        call = _embeddings_call(self._settings, model, input, params, streamed=True)
         return AsyncEmbeddingsStream(call, self._batches(call))
 
     def _batches(self, call: EmbeddingsCall) -> AsyncGenerator[None]:
@@ -256,3 +252,9 @@ class AsyncRequestyClient(BaseClient):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
+
+
+def _embeddings_call(*args: Any, **more: Any) -> EmbeddingsCall:
+    from requesty_core.calls.embedding import embeddings_call
+
+    return embeddings_call(*args, **more)

@@ -205,9 +205,7 @@ class RequestyClient(BaseClient):
             EmbeddingsError: some inputs were not embedded; it names them and holds the vectors of the others.
             RequestyError: the only request failed.
         """
-        from requesty_core.calls.embedding import embeddings_call
-
-        call = embeddings_call(self._settings, model, input, params)
+        call = _embeddings_call(self._settings, model, input, params)
         told = 0
         with closing(self._batches(call)) as steps:
             for _ in steps:
@@ -220,11 +218,9 @@ class RequestyClient(BaseClient):
         Parameters as :meth:`embeddings`; ``input`` may be a generator, and is read, like the requests are sent, only as
         the vectors are. If some inputs were not embedded, :class:`EmbeddingsError` names them after all other vectors.
         """
-        from requesty_core.calls.embedding import embeddings_call
-
         from .embeddings import EmbeddingsStream
 
-        call = embeddings_call(self._settings, model, input, params, streamed=True)
+        call = _embeddings_call(self._settings, model, input, params, streamed=True)
         return EmbeddingsStream(call, self._batches(call))
 
     def _batches(self, call: EmbeddingsCall) -> Generator[None]:
@@ -256,3 +252,9 @@ class RequestyClient(BaseClient):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _embeddings_call(*args: Any, **more: Any) -> EmbeddingsCall:
+    from requesty_core.calls.embedding import embeddings_call
+
+    return embeddings_call(*args, **more)
