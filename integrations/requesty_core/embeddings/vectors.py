@@ -49,12 +49,13 @@ class BatchResult:
 
 
 class _Entry(msgspec.Struct):
-    embedding: list[float] | str
+    embedding: list[float] | bytes
     index: int | None = None
 
 
 class _Answer(msgspec.Struct):
-    """An answer as documented. Decoding into it checks every number on the way, which costs nothing extra."""
+    """An answer as documented. Decoding into it checks every number on the way, which costs nothing extra, and reads
+    base64, which takes a tenth of the time of doing it afterwards."""
 
     data: list[_Entry]
     model: Any = None
@@ -219,13 +220,13 @@ def _floats(value: list[Any], checked: bool) -> Vector:
 
 
 def _unpacked(value: Any) -> Vector:
-    """A vector sent as base64. Raises ``ValueError`` saying what is wrong with it."""
-    if not isinstance(value, str):
+    """A vector sent as base64, or the bytes in it. Raises ``ValueError`` saying what is wrong with it."""
+    if not isinstance(value, (str, bytes)):
         raise ValueError(f"an embedding is neither numbers nor base64 but {type(value).__name__}")
     if not value:
         raise ValueError("an embedding is empty")
     try:
-        raw = binascii.a2b_base64(value, strict_mode=True)
+        raw = value if isinstance(value, bytes) else _from_base64(value)
         floats = array("f", raw)
     except ValueError as error:
         raise ValueError(f"an embedding is not base64 of float32 ({error})") from None
@@ -236,6 +237,14 @@ def _unpacked(value: Any) -> Vector:
     if (b"\x7f" in tops or b"\xff" in tops) and not all(map(isfinite, floats)):
         raise ValueError(_NOT_FINITE)
     return floats
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return msgspec.convert(text, bytes)
+    except _NOT_DECODED:
+        # In words that say what is wrong.
+        return binascii.a2b_base64(text, strict_mode=True)
 
 
 _NOT_FINITE = "an embedding holds a number that is not finite"
