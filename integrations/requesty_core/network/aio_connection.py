@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from .addresses import tls_name
 from .connecting import connect_on_loop, lookup_on_loop
 from .cycle import Cycle
 from .http import ReadError, WriteError
@@ -33,6 +34,8 @@ class Connection(asyncio.Protocol):
         self._is_plain = True
         # asyncio.Transport, or uvloop's, which only looks like one.
         self._transport: Any = None
+        # What reads from the system. A TLS transport that is told to wait holds bytes which uvloop drops at the end.
+        self._source: Any = None
         self._arrived: list[bytes] = []
         self._size = 0
         self._is_paused = False
@@ -51,6 +54,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, or TLS above it."""
         self._transport = transport
+        self._source = self._source or transport
         self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._size += len(data)
         if self._size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
-            self._transport.pause_reading()
+            self._source.pause_reading()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -111,7 +115,7 @@ class Connection(asyncio.Protocol):
             self._size = 0
             if self._is_paused:
                 self._is_paused = False
-                self._transport.resume_reading()
+                self._source.resume_reading()
             return data
         if self._error is not None:
             cycle.has_doubt = True
@@ -211,10 +215,8 @@ class Connection(asyncio.Protocol):
         """Close at once, what is unsent included."""
         self.on_event = None
         self._stop_timer()
-        if self._loop.is_closed():
-            # Nothing runs on the loop any more that could close the socket.
-            self._sock.close()
-        elif self._transport is None:
+        if self._transport is None or self._loop.is_closed():
+            # Nothing runs on a closed loop that could close the socket.
             self._sock.close()
         else:
             self._transport.abort()
@@ -244,7 +246,7 @@ async def open_connection(origin: Origin, tls: Callable[[], ssl.SSLContext]) -> 
 
 async def _secure(raw: Any, connection: Connection, context: ssl.SSLContext, host: str, sock: socket.socket) -> None:
     """Put TLS between a connection and its plain transport."""
-    secure = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=host)
+    secure = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=tls_name(host))
     if secure is None or raw.is_closing():
         raise ConnectionResetError("the connection was closed while TLS was set up")
     connection.connection_made(secure)

@@ -23,6 +23,7 @@ __all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_head"]
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
 _HEAD_END = re.compile(rb"\n\r?\n")
+_BEGINNING = b"HTTP/1."
 _NO_BODY = frozenset({204, 304})
 _NO_LENGTH = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
@@ -130,6 +131,9 @@ class ResponseParser:
         while True:
             match = _HEAD_END.search(buffer, searched)
             if match is None:
+                if buffer[: len(_BEGINNING)] != _BEGINNING[: len(buffer)]:
+                    # Whoever speaks another protocol may never send what would end a head.
+                    raise _no_http(bytes(buffer))
                 if self._seen + len(buffer) > MAX_HEAD_BYTES:
                     raise RemoteProtocolError(f"response headers are longer than {MAX_HEAD_BYTES} bytes")
                 return None
@@ -150,7 +154,7 @@ class ResponseParser:
         lines = head.split(b"\n")
         match = _STATUS_LINE.fullmatch(lines[0])
         if match is None:
-            raise RemoteProtocolError(f"the server did not answer with HTTP/1.1: {lines[0][:80]!r}")
+            raise _no_http(lines[0])
         if CONTROL.search(head) is not None:
             raise RemoteProtocolError("the response headers contain a control character")
         headers = read_headers(lines[1:])
@@ -220,6 +224,11 @@ class ResponseParser:
         self._left -= len(data)
         self.done = self._left == 0
         return data
+
+
+def _no_http(data: bytes) -> RemoteProtocolError:
+    line = data.split(b"\n")[0]
+    return RemoteProtocolError(f"the server did not answer with HTTP/1.1: {line[:80]!r}")
 
 
 def _length(values: Iterable[bytes]) -> int | None:
