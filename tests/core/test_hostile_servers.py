@@ -17,7 +17,7 @@ import pytest
 import trustme
 from tests.core.test_transport import MODES, Server, ask, read_request, run_on, server, whole
 
-from requesty_core import ConnectionFailedError, Timeouts
+from requesty_core import ConnectionFailedError, RateLimitError, Timeouts, TruncatedStreamError
 from requesty_core.network.aio import LoopTransport
 from requesty_core.network.decoding import Decoder
 from requesty_core.network.sync import SocketTransport
@@ -91,6 +91,55 @@ def test_another_protocol_is_seen_at_once(server: Any, mode: str, greeting: byte
     with pytest.raises(ConnectionFailedError, match=r"did not answer with HTTP/1\.1"):
         ask(mode, {"base_url": server(script).base_url, "timeout": Timeouts(read=8)})
     assert time.monotonic() - started < 4
+
+
+EVENTS = [
+    b'data: {"id":"x","model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n',
+    b'data: {"id":"x","model":"m","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\n',
+]
+BROKEN = {
+    "a length": b"ZZ\r\n",
+    "an overlong chunk": b"1\r\nabc\r\n",
+    "a trailer": b"0\r\nno trailer\r\n\r\n",
+}
+
+
+@MODES
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=list(BROKEN))
+def test_what_came_before_broken_chunks_is_not_lost(server: Any, mode: str, in_pieces: bool, broken: bytes) -> None:
+    """Head, answer and the fault may come in one packet: they are judged as if they had come one after the other."""
+
+    def script(conn: socket.socket, number: int) -> None:
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        read_request(conn)
+        events = EVENTS[: 3 - number]
+        wire = [b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"]
+        wire += [b"%x\r\n%s\r\n" % (len(event), event) for event in events] + [broken]
+        for piece in wire if in_pieces else [b"".join(wire)]:
+            conn.sendall(piece)
+            time.sleep(0.02)
+        conn.recv(1)
+
+    one = server(script)
+    assert ask(mode, {"base_url": one.base_url}, streams=True) == "Hello"
+    with pytest.raises(TruncatedStreamError) as caught:
+        ask(mode, {"base_url": one.base_url}, streams=True)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text.startswith("Hel")
+    assert one.connections == 2
+
+
+@MODES
+def test_a_refusal_whose_body_is_broken_in_the_same_packet_is_that_refusal(server: Any, mode: str) -> None:
+    def script(conn: socket.socket, number: int) -> None:
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+        conn.recv(1)
+
+    with pytest.raises(RateLimitError) as caught:
+        ask(mode, {"base_url": server(script).base_url})
+    assert caught.value.retry_after == 7
 
 
 def encoded(data: bytes, window: int) -> bytes:

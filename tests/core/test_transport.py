@@ -381,8 +381,14 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     ],
 )
 def test_what_could_be_endless_or_hidden_is_refused(data: bytes) -> None:
+    def read() -> None:
+        parser.feed(data)
+        parser.close()
+
+    parser = ResponseParser()
     with pytest.raises(httpx.RemoteProtocolError):
-        ResponseParser().feed(data)
+        read()
+    assert not parser.keeps_alive
 
 
 def test_pieces_of_one_byte_are_read_in_linear_time() -> None:
@@ -933,8 +939,8 @@ def test_a_gzip_file_of_several_members_is_read_whole(step: int) -> None:
 
 def test_chunk_extensions_cannot_outweigh_the_body() -> None:
     parser = ResponseParser()
-    with pytest.raises(httpx.RemoteProtocolError, match="extensions"):
-        parser.feed(CHUNKED + (b"1;" + b"e" * 3000 + b"\r\nx\r\n") * 200)
+    parser.feed(CHUNKED + (b"1;" + b"e" * 3000 + b"\r\nx\r\n") * 200)
+    assert "extensions" in str(parser.failure)
     assert ResponseParser().feed(CHUNKED + (b"1;name=value\r\nx\r\n") * 5000) == b"x" * 5000
 
 

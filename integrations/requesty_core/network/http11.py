@@ -66,6 +66,7 @@ class ResponseParser:
         "_seen",
         "_until_close",
         "done",
+        "failure",
         "head_done",
         "headers",
         "keeps_alive",
@@ -84,7 +85,9 @@ class ResponseParser:
         self.head_done = False
         """Whether status and headers are there."""
         self.done = False
-        """Whether the body is complete."""
+        """Whether the body is complete, or cannot be read any further."""
+        self.failure: RemoteProtocolError | None = None
+        """Why it cannot: to be raised when the bytes before were handed on, however all of them arrived."""
         self.keeps_alive = False
         """Whether the connection may carry another request once the body is complete."""
 
@@ -99,7 +102,10 @@ class ResponseParser:
         return self._left if self._chunked is None else self._chunked.left
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is not HTTP/1.1."""
+        """Take bytes; return the body bytes in them.
+
+        Raises ``RemoteProtocolError`` for a head that is not HTTP/1.1; of a body ``failure`` tells.
+        """
         if self.head_done:
             return self._body(data)
         try:
@@ -111,6 +117,8 @@ class ResponseParser:
 
     def close(self) -> None:
         """The connection ended. Raises ``RemoteProtocolError`` unless that is where the body ends."""
+        if self.failure is not None:
+            raise self.failure
         if self.done:
             return
         if not self.head_done:
@@ -209,9 +217,9 @@ class ResponseParser:
         if chunked is not None:
             try:
                 data = chunked.feed(data)
-            except RemoteProtocolError:
-                self.keeps_alive = False
-                raise
+            except RemoteProtocolError as exc:
+                self.failure, self.done, self.keeps_alive = exc, True, False
+                return chunked.salvage()
             if chunked.done:
                 self.done = True
                 self.keeps_alive = self.keeps_alive and not chunked.has_more
