@@ -31,7 +31,7 @@ from requesty_core.network.sync import SocketTransport
 def parse(pieces: list[bytes], *, method: str = "POST", ends: bool = False) -> tuple[int, list, bytes, bool, bool]:
     parser = ResponseParser(method)
     body = b"".join(parser.feed(p) for p in pieces)
-    if ends:
+    if ends or parser.failure is not None:
         parser.close()
     return parser.status, parser.headers, body, parser.done, parser.keeps_alive
 
@@ -88,6 +88,23 @@ def test_anything_else_is_an_error_or_a_response_but_never_another_exception(noi
     for prefix in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"):
         with contextlib.suppress(httpx.RemoteProtocolError):
             parse(cut(prefix + noise, places), ends=True)
+
+
+@given(
+    st.lists(st.sampled_from([b"1\r\n", b"a\r\n", b"0", b"\r\n", b"2;x\r\nok\r\n", b"z", b"\n"]), max_size=12),
+    st.data(),
+)
+def test_what_came_before_an_error_is_the_same_however_the_bytes_are_cut(
+    noise: list[bytes], data: st.DataObject
+) -> None:
+    wire = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n" + b"".join(noise)
+    outcomes = []
+    for pieces in ([wire], cut(wire, data.draw(st.lists(st.integers(0, 200), max_size=8)))):
+        parser = ResponseParser()
+        body = b"".join(parser.feed(piece) for piece in pieces)
+        outcomes.append((parser.status, body, parser.done, parser.keeps_alive, repr(parser.failure)))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][1].startswith(b"ok")
 
 
 KEEP = [

@@ -283,9 +283,8 @@ def test_an_upload_that_moves_is_no_stall(server: Any, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["sync", "asyncio", "uvloop"])
 def test_a_large_upload_and_a_large_answer_over_tls(server: Any, mode: str) -> None:
     authority = trustme.CA()
-    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(ours)
-    authority.configure_trust(theirs)
     size = 6 << 20
 
     def script(conn: socket.socket, number: int) -> None:
@@ -294,11 +293,9 @@ def test_a_large_upload_and_a_large_answer_over_tls(server: Any, mode: str) -> N
                 assert len(request) > size
                 secure.sendall(whole("y" * size))
 
-    settings: dict[str, Any] = {
-        "base_url": server(script).base_url.replace("http:", "https:"),
-        "transport": SocketTransport(lambda: theirs) if mode == "sync" else LoopTransport(lambda: theirs),
-    }
-    text = ask(mode, settings, messages=[{"role": "user", "content": "x" * size}])
+    with authority.cert_pem.tempfile() as path:
+        settings = {"base_url": server(script).base_url.replace("http:", "https:"), "ca_bundle": path}
+        text = ask(mode, settings, messages=[{"role": "user", "content": "x" * size}])
     assert text == "y" * size
 
 
@@ -384,8 +381,14 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     ],
 )
 def test_what_could_be_endless_or_hidden_is_refused(data: bytes) -> None:
+    def read() -> None:
+        parser.feed(data)
+        parser.close()
+
+    parser = ResponseParser()
     with pytest.raises(httpx.RemoteProtocolError):
-        ResponseParser().feed(data)
+        read()
+    assert not parser.keeps_alive
 
 
 def test_pieces_of_one_byte_are_read_in_linear_time() -> None:
@@ -936,8 +939,8 @@ def test_a_gzip_file_of_several_members_is_read_whole(step: int) -> None:
 
 def test_chunk_extensions_cannot_outweigh_the_body() -> None:
     parser = ResponseParser()
-    with pytest.raises(httpx.RemoteProtocolError, match="extensions"):
-        parser.feed(CHUNKED + (b"1;" + b"e" * 3000 + b"\r\nx\r\n") * 200)
+    parser.feed(CHUNKED + (b"1;" + b"e" * 3000 + b"\r\nx\r\n") * 200)
+    assert "extensions" in str(parser.failure)
     assert ResponseParser().feed(CHUNKED + (b"1;name=value\r\nx\r\n") * 5000) == b"x" * 5000
 
 

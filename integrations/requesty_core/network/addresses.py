@@ -14,7 +14,7 @@ from typing import Any
 
 from requesty_core.lifetime import after_fork, start_thread
 
-__all__ = ["STAGGER_SECONDS", "Address", "Found", "lookup", "new_socket", "numeric", "start_lookup"]
+__all__ = ["STAGGER_SECONDS", "Address", "Found", "lookup", "new_socket", "numeric", "start_lookup", "tls_name"]
 
 Address = tuple[int, int, int, tuple[str, int] | tuple[str, int, int, int]]
 """Family, type, protocol and the address itself."""
@@ -54,6 +54,11 @@ def numeric(host: str, port: int) -> list[Address] | None:
     except OSError:
         return None
     return _in_order(found)
+
+
+def tls_name(host: str) -> str:
+    """The name that a certificate has for a host: without the final dot of an absolute name (RFC 6066, section 3)."""
+    return host.removesuffix(".")
 
 
 def lookup(host: str, port: int, limit: float | None) -> list[Address]:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from .addresses import tls_name
 from .arrived import Arrived
 from .connecting import connect_on_loop, lookup_on_loop
 from .cycle import Cycle
 from .http import ReadError, WriteError
 from .pool import Origin
 from .sync_connection import is_silent
+from .waiting import Waiting
 
 __all__ = ["Connection", "converse", "open_connection"]
 
@@ -39,14 +41,14 @@ class Connection(asyncio.BufferedProtocol):
         self._is_plain = True
         # asyncio.Transport, or uvloop's, which only looks like one.
         self._transport: Any = None
+        # What reads from the system. A TLS transport that is told to wait holds bytes which uvloop drops at the end.
+        self._source: Any = None
         self._arrived = Arrived()
         self._is_paused = False
         self._has_ended = False
         self._is_full = False
         self._error: Exception | None = None
-        self._waiter: asyncio.Future[bool] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
+        self._waiting = Waiting(loop)
         self.idle_since = 0.0
         self.on_event: Callable[[Connection], None] | None = None
         """Called when something happens to the connection while it is idle."""
@@ -56,6 +58,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, or TLS above it."""
         self._transport = transport
+        self._source = self._source or transport
         self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -67,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self._arrived.add(bytes(self._room[:nbytes]))
         if self._arrived.size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
-            self._transport.pause_reading()
+            self._source.pause_reading()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -95,11 +98,7 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            if not waiter.done():
-                waiter.set_result(True)
-        elif self.on_event is not None:
+        if not self._waiting.wake() and self.on_event is not None:
             self.on_event(self)
 
     # the transport calls these
@@ -107,7 +106,7 @@ class Connection(asyncio.BufferedProtocol):
     async def read(self, cycle: Cycle) -> bytes:
         """What has arrived, waiting if nothing has; nothing at the connection's end."""
         if not self._arrived and not self._has_ended:
-            if not await self._happens(cycle.patience()):
+            if not await self._waiting.happens(cycle.patience()):
                 raise cycle.timed_out()
         elif cycle.deadlines.next != inf and cycle.deadlines.has_passed():
             # More keeps arriving than is read, so there is nothing to wait for.
@@ -116,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
             data = self._arrived.take()
             if self._is_paused and self._arrived.size <= HIGH_WATER:
                 self._is_paused = False
-                self._transport.resume_reading()
+                self._source.resume_reading()
             return data
         if self._error is not None:
             cycle.has_doubt = True
@@ -150,44 +149,13 @@ class Connection(asyncio.BufferedProtocol):
         stall, since = cycle.stall_limit(), self._loop.time()
         left = self._transport.get_write_buffer_size()
         while self._is_full and not self._arrived and not self._has_ended:
-            if await self._happens(cycle.deadlines.cap(PROGRESS_SECONDS)):
+            if await self._waiting.happens(cycle.deadlines.cap(PROGRESS_SECONDS)):
                 continue
             now, size = self._loop.time(), self._transport.get_write_buffer_size()
             if size < left:
                 left, since = size, now
             elif (stall is not None and now - since >= stall) or cycle.deadlines.has_passed():
                 raise cycle.timed_out(sending=True)
-
-    async def _happens(self, limit: float | None) -> bool:
-        """Wait until anything happens; false if nothing does within ``limit`` seconds."""
-        if limit is None:
-            self._deadline = 0.0
-        elif limit <= 0.0:
-            return False
-        else:
-            # One timer serves many waits: it looks at the latest deadline when it goes off.
-            self._deadline = self._loop.time() + limit
-            if self._timer is None:
-                self._timer = self._loop.call_at(self._deadline, self._expire)
-            elif self._timer.when() > self._deadline:
-                self._timer.cancel()
-                self._timer = self._loop.call_at(self._deadline, self._expire)
-        waiter = self._waiter = self._loop.create_future()
-        try:
-            return bool(await waiter)
-        finally:
-            self._waiter = None
-
-    def _expire(self) -> None:
-        self._timer = None
-        waiter = self._waiter
-        if waiter is None or not self._deadline:
-            return
-        # A loop's clock may be coarser than its timers.
-        if self._loop.time() < self._deadline - 0.001:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
-        elif not waiter.done():
-            waiter.set_result(False)
 
     @property
     def has_unsent(self) -> bool:
@@ -205,19 +173,14 @@ class Connection(asyncio.BufferedProtocol):
         """No request is under way; ``on_event`` is called when the connection ends or speaks unasked."""
         self.idle_since = self._loop.time()
         self.on_event = on_event
-        self._stop_timer()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._waiting.stop()
 
     def close(self) -> None:
         """Close at once, what is unsent included."""
         self.on_event = None
-        self._stop_timer()
-        # Nothing runs on a closed loop that could close the socket.
+        self._waiting.stop()
         if self._transport is None or self._loop.is_closed():
+            # Nothing runs on a closed loop that could close the socket.
             self._sock.close()
         else:
             self._transport.abort()
@@ -247,7 +210,7 @@ async def open_connection(origin: Origin, tls: Callable[[], ssl.SSLContext], roo
 
 async def _secure(raw: Any, connection: Connection, context: ssl.SSLContext, host: str, sock: socket.socket) -> None:
     """Put TLS between a connection and its plain transport."""
-    secure = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=host)
+    secure = await asyncio.get_running_loop().start_tls(raw, connection, context, server_hostname=tls_name(host))
     if secure is None or raw.is_closing():
         raise ConnectionResetError("the connection was closed while TLS was set up")
     connection.connection_made(secure)

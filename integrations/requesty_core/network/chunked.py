@@ -9,18 +9,19 @@ from .http import RemoteProtocolError
 
 __all__ = ["ChunkedBody"]
 
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,20})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
 
 
 class ChunkedBody:
     """Reads one chunked body, fed as it arrives."""
 
-    __slots__ = ("_buffer", "_excess", "_seen", "_trailing", "done", "has_more", "left")
+    __slots__ = ("_buffer", "_excess", "_parts", "_seen", "_trailing", "done", "has_more", "left")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._excess = 0
+        self._parts: list[bytes] = []
         self._seen = 0
         self._trailing = False
         self.left = 0
@@ -32,7 +33,7 @@ class ChunkedBody:
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is no chunk."""
-        parts: list[bytes] = []
+        parts = self._parts = []
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
@@ -81,6 +82,10 @@ class ChunkedBody:
             self.has_more = True
         return b"".join(parts)
 
+    def salvage(self) -> bytes:
+        """The body bytes before what :meth:`feed` raised for."""
+        return b"".join(self._parts)
+
     def _whole_chunks(self, data: bytes, at: int, parts: list[bytes]) -> int:
         """Take all chunks that are complete and follow each other; returns where the one begins that is not.
 
@@ -109,9 +114,9 @@ class ChunkedBody:
         if match is None or end - at > MAX_LINE_BYTES:
             raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
         length = int(match[1], 16)
-        if end - at > 18:
+        if end - at > 20:
             # Extensions that outweigh the body have no other purpose.
-            self._excess = max(self._excess + end - at - 18 - length, 0)
+            self._excess = max(self._excess + end - at - 20 - length, 0)
             if self._excess > MAX_HEAD_BYTES:
                 raise RemoteProtocolError("the chunk extensions are longer than the body")
         return length

@@ -17,6 +17,8 @@ MAX_RESPONSE_BYTES = 128 * 1024 * 1024
 """Longest complete body, and most that a compressed one may become, unless set otherwise."""
 
 PIECE_BYTES = 256 * 1024
+SLICE_BYTES = 16 * 1024
+"""Compressed bytes looked at together: each of the tiny members that they may hold leaves a copy of the rest."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -49,6 +51,17 @@ class Decoder:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take compressed bytes; yields what they become. Raises ``DecodingError``."""
+        for at in range(0, len(data), SLICE_BYTES):
+            yield from self._feed(data[at : at + SLICE_BYTES])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
+        if self._is_deflate and not self._has_begun:
+            # Two bytes tell whether the envelope is there.
+            data = self._between + data
+            if len(data) < 2:
+                self._between = data
+                return
+            self._between = b""
         while data:
             if self._zlib.eof:
                 data = self._between + data
@@ -85,7 +98,7 @@ class Decoder:
 
     def close(self) -> None:
         """The body has ended. Raises ``DecodingError`` if it is not complete."""
-        if self._has_begun and not self._zlib.eof:
+        if not self._zlib.eof if self._has_begun else self._between:
             raise DecodingError("the compressed body is not complete")
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "ConnectTimeout",
     "DecodingError",
     "HTTPClient",
+    "HTTPError",
     "Limits",
     "LocalProtocolError",
     "PoolTimeout",
@@ -67,6 +68,7 @@ URL = httpx.URL
 Transport = httpx.BaseTransport
 AsyncTransport = httpx.AsyncBaseTransport
 HTTPClient = httpx.Client
+HTTPError = httpx.HTTPError
 AsyncHTTPClient = httpx.AsyncClient
 SyncByteStream = httpx.SyncByteStream
 AsyncByteStream = httpx.AsyncByteStream

@@ -23,6 +23,7 @@ __all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_head"]
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?")
 _HEAD_END = re.compile(rb"\n\r?\n")
+_BEGINNING = b"HTTP/1."
 _NO_BODY = frozenset({204, 304})
 _NO_LENGTH = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
@@ -65,6 +66,7 @@ class ResponseParser:
         "_seen",
         "_until_close",
         "done",
+        "failure",
         "head_done",
         "headers",
         "keeps_alive",
@@ -83,7 +85,9 @@ class ResponseParser:
         self.head_done = False
         """Whether status and headers are there."""
         self.done = False
-        """Whether the body is complete."""
+        """Whether the body is complete, or cannot be read any further."""
+        self.failure: RemoteProtocolError | None = None
+        """Why it cannot: to be raised when the bytes before were handed on, however all of them arrived."""
         self.keeps_alive = False
         """Whether the connection may carry another request once the body is complete."""
 
@@ -98,7 +102,10 @@ class ResponseParser:
         return self._left if self._chunked is None else self._chunked.left
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes; return the body bytes in them. Raises ``RemoteProtocolError`` for what is not HTTP/1.1."""
+        """Take bytes; return the body bytes in them.
+
+        Raises ``RemoteProtocolError`` for a head that is not HTTP/1.1; of a body ``failure`` tells.
+        """
         if self.head_done:
             return self._body(data)
         try:
@@ -110,6 +117,8 @@ class ResponseParser:
 
     def close(self) -> None:
         """The connection ended. Raises ``RemoteProtocolError`` unless that is where the body ends."""
+        if self.failure is not None:
+            raise self.failure
         if self.done:
             return
         if not self.head_done:
@@ -130,6 +139,9 @@ class ResponseParser:
         while True:
             match = _HEAD_END.search(buffer, searched)
             if match is None:
+                if buffer[: len(_BEGINNING)] != _BEGINNING[: len(buffer)]:
+                    # Whoever speaks another protocol may never send what would end a head.
+                    raise _no_http(bytes(buffer))
                 if self._seen + len(buffer) > MAX_HEAD_BYTES:
                     raise RemoteProtocolError(f"response headers are longer than {MAX_HEAD_BYTES} bytes")
                 return None
@@ -150,7 +162,7 @@ class ResponseParser:
         lines = head.split(b"\n")
         match = _STATUS_LINE.fullmatch(lines[0])
         if match is None:
-            raise RemoteProtocolError(f"the server did not answer with HTTP/1.1: {lines[0][:80]!r}")
+            raise _no_http(lines[0])
         if CONTROL.search(head) is not None:
             raise RemoteProtocolError("the response headers contain a control character")
         headers = read_headers(lines[1:])
@@ -204,9 +216,9 @@ class ResponseParser:
         if chunked is not None:
             try:
                 data = chunked.feed(data)
-            except RemoteProtocolError:
-                self.keeps_alive = False
-                raise
+            except RemoteProtocolError as exc:
+                self.failure, self.done, self.keeps_alive = exc, True, False
+                return chunked.salvage()
             if chunked.done:
                 self.done = True
                 self.keeps_alive = self.keeps_alive and not chunked.has_more
@@ -224,6 +236,11 @@ class ResponseParser:
 def _words(values: list[bytes]) -> list[bytes]:
     """The words of a header that is a list, however many times it was sent."""
     return [word for part in b",".join(values).lower().split(b",") if (word := part.strip())] if values else []
+
+
+def _no_http(data: bytes) -> RemoteProtocolError:
+    line = data.split(b"\n")[0]
+    return RemoteProtocolError(f"the server did not answer with HTTP/1.1: {line[:80]!r}")
 
 
 def _length(values: Iterable[bytes]) -> int | None:

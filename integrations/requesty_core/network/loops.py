@@ -18,7 +18,6 @@ from collections.abc import AsyncGenerator, Callable
 from requesty_core.errors import ConfigurationError
 from requesty_core.lifetime import after_fork
 
-from .aio import LoopTransport
 from .http import AsyncTransport
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, library_of_environment
 from .shared import make_async_transport
@@ -56,8 +55,9 @@ class _LoopState:
         if loop is not None and not loop.is_closed():
             return
         for transport in self.transports.values():
-            if isinstance(transport, LoopTransport):
-                transport.abandon()
+            abandon = getattr(transport, "abandon", None)
+            if abandon is not None:
+                abandon()
         self.transports.clear()
         self.owned.clear()
 

@@ -24,6 +24,7 @@ __all__ = [
     "Waiter",
     "check_limit",
     "default_limit",
+    "origin_of",
 ]
 
 KEEP_SECONDS = 30.0

@@ -1,7 +1,7 @@
 """Which transport a request uses when the caller gave none: one per process (sync) or event loop (async).
 
 It is shared by every client with the same settings, so constructing a client costs nothing and connections are reused
-between clients. Where a proxy is set, here or in the environment, ``httpx``'s own client applies its own rules.
+between clients. Where a proxy is set, here or in the environment, ``httpx``'s own client sends through it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,19 @@ from requesty_core.lifetime import after_fork
 
 from .aio import LoopTransport
 from .callers import AsyncClientTransport, ClientTransport
-from .http import AsyncHTTPClient, AsyncTransport, HTTPClient, Limits, Transport, create_ssl_context
-from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit
+from .http import (
+    AsyncHTTPClient,
+    AsyncTransport,
+    HTTPClient,
+    HTTPError,
+    Limits,
+    Request,
+    Response,
+    Transport,
+    create_ssl_context,
+)
+from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit, origin_of
+from .proxies import Tunnel, environment_proxy, is_excluded
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, check_proxy, library_of_environment
 from .sync import SocketTransport
 
@@ -72,30 +83,24 @@ def _certificate_variable() -> str:
     return next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "SSL_CERT_FILE")
 
 
-def _proxy_configured(scheme: str) -> bool:
-    proxies = urllib.request.getproxies()
-    return scheme in proxies or "all" in proxies
+def _is_httpx(network: NetworkSettings) -> bool:
+    return (network.library or library_of_environment()) == "httpx"
 
 
-def _uses_httpx(scheme: str, network: NetworkSettings) -> bool:
-    library = network.library or library_of_environment()
-    return library == "httpx" or network.proxy is not None or _proxy_configured(scheme)
-
-
-def _client(make: Callable[..., Any], scheme: str, network: NetworkSettings, keep: int | None) -> Any:
+def _client(
+    make: Callable[..., Any], scheme: str, network: NetworkSettings, keep: int | None, proxy: str | None
+) -> Any:
     """A client of ``httpx``'s with these settings. Raises :class:`ConfigurationError` for a proxy it cannot use."""
     limits = Limits(
         max_connections=default_limit() if network.max_connections is None else network.max_connections,
         max_keepalive_connections=KEEP_CONNECTIONS if keep is None else keep,
         keepalive_expiry=KEEP_SECONDS,
     )
-    arguments: dict[str, Any] = {"limits": limits}
-    if network.proxy is None:
-        _check_proxies(scheme)
+    arguments: dict[str, Any] = {"limits": limits, "trust_env": False}
     if scheme == "https" or network.ca_bundle or network.client_cert:
         arguments["verify"] = _tls(network)
-    if network.proxy is not None:
-        arguments["proxy"] = network.proxy
+    if proxy is not None:
+        arguments["proxy"] = proxy if "://" in proxy else f"http://{proxy}"
     try:
         return make(**arguments)
     except (ValueError, ImportError, OSError) as exc:
@@ -124,26 +129,108 @@ def _broken_variable(scheme: str) -> str:
 
 def make_transport(scheme: str, *, keep: int | None = None, network: NetworkSettings = DEFAULT_NETWORK) -> Transport:
     """A new transport for ``http`` or ``https``; ``keep=0`` leaves no connection open after its response."""
-    if _uses_httpx(scheme, network):
-        return _OwnClient(_client(HTTPClient, scheme, network, keep))
-    return SocketTransport(functools.partial(_tls, network), keep=keep, max_connections=network.max_connections)
+    proxy = _proxy(scheme, network)
+    direct: Transport
+    if _is_httpx(network):
+        direct = _OwnClient(_client(HTTPClient, scheme, network, keep, None))
+    else:
+        direct = SocketTransport(functools.partial(_tls, network), keep=keep, max_connections=network.max_connections)
+    if proxy is None:
+        return direct
+    return _ByHost(direct, _OwnClient(_client(HTTPClient, scheme, network, keep, proxy)), network)
 
 
 def make_async_transport(scheme: str, *, network: NetworkSettings = DEFAULT_NETWORK) -> AsyncTransport:
     """The same for the running event loop."""
-    if _uses_httpx(scheme, network):
-        return _AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None))
-    return LoopTransport(functools.partial(_tls, network), max_connections=network.max_connections)
+    proxy = _proxy(scheme, network)
+    direct: AsyncTransport
+    if _is_httpx(network):
+        direct = _AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None, None))
+    else:
+        direct = LoopTransport(functools.partial(_tls, network), max_connections=network.max_connections)
+    if proxy is None:
+        return direct
+    return _AsyncByHost(direct, _AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None, proxy)), network)
+
+
+def _proxy(scheme: str, network: NetworkSettings) -> str | None:
+    if network.proxy is not None:
+        return network.proxy
+    _check_proxies(scheme)
+    return environment_proxy(scheme)
 
 
 class _OwnClient(ClientTransport):
+    def handle_request(self, request: Request) -> Response:
+        tunnel = Tunnel(request)
+        request.extensions["trace"] = tunnel.hear
+        try:
+            return super().handle_request(request)
+        except HTTPError as exc:
+            raise tunnel.failure(exc) from exc
+
     def close(self) -> None:
         self._client.close()
 
 
 class _AsyncOwnClient(AsyncClientTransport):
+    async def handle_async_request(self, request: Request) -> Response:
+        tunnel = Tunnel(request)
+        request.extensions["trace"] = tunnel.ahear
+        try:
+            return await super().handle_async_request(request)
+        except HTTPError as exc:
+            raise tunnel.failure(exc) from exc
+
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def _goes_directly(request: Request, network: NetworkSettings) -> bool:
+    """Whether the environment's proxy is not for this host; one that was set in code is for every host."""
+    _, host, port = origin_of(request)
+    return network.proxy is None and is_excluded(host, port)
+
+
+class _ByHost(Transport):
+    """Through a proxy, except to hosts that the environment excludes."""
+
+    keeps_deadlines = True
+
+    def __init__(self, direct: Transport, proxied: Transport, network: NetworkSettings) -> None:
+        self._direct = direct
+        self._proxied = proxied
+        self._network = network
+
+    def handle_request(self, request: Request) -> Response:
+        transport = self._direct if _goes_directly(request, self._network) else self._proxied
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        self._direct.close()
+        self._proxied.close()
+
+
+class _AsyncByHost(AsyncTransport):
+    """The same on an event loop."""
+
+    def __init__(self, direct: AsyncTransport, proxied: AsyncTransport, network: NetworkSettings) -> None:
+        self._direct = direct
+        self._proxied = proxied
+        self._network = network
+
+    async def handle_async_request(self, request: Request) -> Response:
+        transport = self._direct if _goes_directly(request, self._network) else self._proxied
+        return await transport.handle_async_request(request)
+
+    def abandon(self) -> None:
+        """The loop is closed: close the connections that can be closed without it."""
+        if isinstance(self._direct, LoopTransport):
+            self._direct.abandon()
+
+    async def aclose(self) -> None:
+        await self._direct.aclose()
+        await self._proxied.aclose()
 
 
 _Key = tuple[str, NetworkSettings, Library | None]

@@ -247,6 +247,8 @@ class _Body(SyncByteStream):
             data = feed(data) if data else cycle.receive(data)
             if data:
                 yield data
+        if parser.failure is not None:
+            raise parser.failure
 
     def distrust(self) -> None:
         """What the response said makes no sense: nothing more is to come from its connection."""

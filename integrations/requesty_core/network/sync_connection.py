@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .addresses import lookup
+from .addresses import lookup, tls_name
 from .connecting import connect
 from .cycle import Cycle
 from .deadlines import Deadlines
@@ -74,7 +74,12 @@ class Connection:
 
     def is_usable(self) -> bool:
         """Whether an idle connection is silent: a readable one is closed, or out of step."""
-        return is_silent(self.sock)
+        if is_silent(self.sock):
+            return True
+        # TLS speaks for itself too: session tickets, new keys.
+        with contextlib.suppress(OSError):
+            return isinstance(self.sock, ssl.SSLSocket) and self.receive_now() is None
+        return False
 
     def abort(self) -> None:
         """Break the connection off, from any thread: whoever reads from it meets its end."""
@@ -128,7 +133,7 @@ def open_connection(
         if context is not None:
             try:
                 sock.settimeout(left())
-                sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+                sock = context.wrap_socket(sock, server_hostname=tls_name(host), do_handshake_on_connect=False)
                 sock.do_handshake()
             except BaseException:
                 sock.close()
