@@ -180,6 +180,20 @@ async def test_a_traceparent_of_the_callers_own_is_sent(spans: InMemorySpanExpor
     assert transport.requests[0].headers.get_list("traceparent") == ["00-" + "1" * 32 + "-" + "2" * 16 + "-01"]
 
 
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_traces_state_is_sent_with_its_own_parent_only(spans: InMemorySpanExporter, own: bool) -> None:
+    state = trace.TraceState([("vendor", "1")])
+    parent = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1), trace_state=state)
+    token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(parent)))
+    transport = Gateway(200)
+    try:
+        given = {"extra_headers": {"traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01"}} if own else {}
+        await ask("sync", transport, **given)
+    finally:
+        context.detach(token)
+    assert transport.requests[0].headers.get("tracestate") == (None if own else "vendor=1")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nothing_is_sent_or_recorded_without_tracing(spans: InMemorySpanExporter, kind: str) -> None:
     transport = Gateway(200)
