@@ -297,14 +297,19 @@ async def test_a_stream_that_breaks_off_is_an_error_with_what_had_arrived(
     )
 
 
-def test_a_stream_that_is_left_ends_its_span(spans: InMemorySpanExporter) -> None:
-    client = RequestyClient(api_key=KEY, base_url=BASE_URL, transport=Gateway(200), tracing=True)
+@pytest.mark.parametrize("tracing", [True, "content"])
+def test_a_stream_that_is_left_ends_its_span_with_what_had_arrived(spans: InMemorySpanExporter, tracing: Any) -> None:
+    client = RequestyClient(api_key=KEY, base_url=BASE_URL, transport=Gateway(200), tracing=tracing)
     with client.stream(**CALL) as stream:
         next(iter(stream))
     call, (attempt,) = parts(spans)
     assert attempt.attributes is not None
     assert attempt.attributes["requesty.attempt.outcome"] == "cancelled"
-    assert "error.type" not in (call.attributes or {})
+    found = dict(call.attributes or {})
+    assert "error.type" not in found
+    names = ("gen_ai.response.model", "gen_ai.response.id", "requesty.provider", "requesty.request_id")
+    assert [found[name] for name in names] == ["gpt-4o-mini", "c-1", "openai", "r-1"]
+    assert (SECRET in str(found)) is (tracing == "content")
 
 
 def test_a_stream_that_is_never_read_has_no_span(spans: InMemorySpanExporter) -> None:

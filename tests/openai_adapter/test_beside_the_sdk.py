@@ -198,6 +198,14 @@ CALLS: dict[str, tuple[Callable[[], httpx.Response], Callable[[Any], Any]]] = {
         lambda c: c.responses.create(model=MODEL, input="Hi", stream=True),
     ),
     "a later look at a response": (lambda: answer(RESPONSE), lambda c: c.responses.retrieve("r-1", include=["a"])),
+    "a later look at a stream": (
+        lambda: events(*({**EVENTS[n], "sequence_number": n} for n in (0, 2, -1)), done=False),
+        lambda c: c.responses.stream(response_id="r-1", starting_after=-9),
+    ),
+    "an image, streamed": (
+        lambda: events({"type": "image_generation.completed", "b64_json": "AA"}, done=False),
+        lambda c: c.images.generate(model="m/i", prompt="A light", stream=True),
+    ),
     "a response deleted": (lambda: answer(b"", 204), lambda c: c.responses.with_raw_response.delete("r-1")),
     "embeddings": (
         lambda: answer(
