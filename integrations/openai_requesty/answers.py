@@ -83,7 +83,7 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
 
         strict = getattr(self, "_strict_response_validation", False)
         result = (slow if strict else builder(cast_to, slow))(shaped)
-        if relayed is not None and relayed.parts is None and isinstance(result, BaseModel):
+        if relayed is not None and isinstance(result, BaseModel) and not _streams(response):
             attach(result, relayed.details())
         return result
 
@@ -95,6 +95,11 @@ class CoreAnswers(_Sdk):  # type: ignore[misc]
         )
         error = error_in(response)
         return made if error is None else status_error(error, made)
+
+
+def _streams(response: Any) -> bool:
+    """Whether an answer is one of many: the SDK's helpers make new objects of all that such a one holds."""
+    return "text/event-stream" in response.headers.get("content-type", "")
 
 
 class ParserKeepingDetails:

@@ -96,7 +96,8 @@ def _make(error: RequestyError, sdk: type[openai.OpenAIError], details: dict[str
         cls = _class(type(error), openai.AuthenticationError, sdk)
     else:
         cls = _class(type(error), sdk)
-    attributes = {**error.__dict__, **details, "request_id": error.request_id}
+    # Behind a proxy the only id may be the one that the SDK reads.
+    attributes = {**error.__dict__, **details, "request_id": error.request_id or details.get("request_id")}
     message = attributes["message"]
     return _rebuild(cls, message, attributes, error)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol, TypedDict
 
 from openai import Timeout
+from openai._constants import OVERRIDE_CAST_TO_HEADER
 from openai._types import NotGiven, Omit
 
 from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
@@ -120,8 +121,12 @@ def core_settings(options: Mapping[str, Any]) -> ClientSettings:
 
 def check_own_headers(headers: Mapping[str, Any], setting: str) -> None:
     """Raise :class:`ConfigurationError` for what cannot be one header; the SDK would leave that to its HTTP library."""
-    # The SDK's marks take a header out; bytes are its own.
-    told = {name: value for name, value in headers.items() if not isinstance(value, (Omit, NotGiven, bytes))}
+    # The SDK's marks take a header out; bytes are its own, and so is the class of a binary answer, which is not sent.
+    told = {
+        name: value
+        for name, value in headers.items()
+        if name != OVERRIDE_CAST_TO_HEADER and not isinstance(value, (Omit, NotGiven, bytes))
+    }
     for name, value in told.items():
         if value is None:
             raise ConfigurationError(f"{setting}: the value of {shown(name)} is None; leave the header out")

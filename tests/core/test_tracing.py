@@ -180,6 +180,20 @@ async def test_a_traceparent_of_the_callers_own_is_sent(spans: InMemorySpanExpor
     assert transport.requests[0].headers.get_list("traceparent") == ["00-" + "1" * 32 + "-" + "2" * 16 + "-01"]
 
 
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_traces_state_is_sent_with_its_own_parent_only(spans: InMemorySpanExporter, own: bool) -> None:
+    state = trace.TraceState([("vendor", "1")])
+    parent = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1), trace_state=state)
+    token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(parent)))
+    transport = Gateway(200)
+    try:
+        given = {"extra_headers": {"traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01"}} if own else {}
+        await ask("sync", transport, **given)
+    finally:
+        context.detach(token)
+    assert transport.requests[0].headers.get("tracestate") == (None if own else "vendor=1")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nothing_is_sent_or_recorded_without_tracing(spans: InMemorySpanExporter, kind: str) -> None:
     transport = Gateway(200)
@@ -283,14 +297,19 @@ async def test_a_stream_that_breaks_off_is_an_error_with_what_had_arrived(
     )
 
 
-def test_a_stream_that_is_left_ends_its_span(spans: InMemorySpanExporter) -> None:
-    client = RequestyClient(api_key=KEY, base_url=BASE_URL, transport=Gateway(200), tracing=True)
+@pytest.mark.parametrize("tracing", [True, "content"])
+def test_a_stream_that_is_left_ends_its_span_with_what_had_arrived(spans: InMemorySpanExporter, tracing: Any) -> None:
+    client = RequestyClient(api_key=KEY, base_url=BASE_URL, transport=Gateway(200), tracing=tracing)
     with client.stream(**CALL) as stream:
         next(iter(stream))
     call, (attempt,) = parts(spans)
     assert attempt.attributes is not None
     assert attempt.attributes["requesty.attempt.outcome"] == "cancelled"
-    assert "error.type" not in (call.attributes or {})
+    found = dict(call.attributes or {})
+    assert "error.type" not in found
+    names = ("gen_ai.response.model", "gen_ai.response.id", "requesty.provider", "requesty.request_id")
+    assert [found[name] for name in names] == ["gpt-4o-mini", "c-1", "openai", "r-1"]
+    assert (SECRET in str(found)) is (tracing == "content")
 
 
 def test_a_stream_that_is_never_read_has_no_span(spans: InMemorySpanExporter) -> None:

@@ -10,6 +10,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from openai_requesty import call_details
+
 MODEL = "openai/gpt-4o-mini"
 ASK: list[Any] = [{"role": "user", "content": "Hello!"}]
 PROVIDER = TracerProvider()
@@ -52,3 +54,27 @@ def test_a_list_of_models_is_no_call_of_a_model(way: Any, monkeypatch: pytest.Mo
     SPANS.clear()
     way(lambda: way.client(tracing=True).models.list())
     assert SPANS.get_finished_spans() == ()
+
+
+MEDIA: dict[str, Any] = {
+    "openai/gpt-4o-transcribe": lambda client, model: client.audio.transcriptions.create(
+        model=model, file=("a.wav", b"RIFF", "audio/wav")
+    ),
+    "openai/gpt-image-1": lambda client, model: client.images.generate(model=model, prompt="A light"),
+}
+
+
+@pytest.mark.parametrize("model", MEDIA)
+async def test_routes_that_pass_unread_are_told_by_their_model(
+    way: Any, gw: Any, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "get_tracer", lambda *a, **kw: PROVIDER.get_tracer("test"))
+    SPANS.clear()
+    answer = await way.get(MEDIA[model](way.client(tracing=True), model))
+    call, attempt = SPANS.get_finished_spans()
+    found = dict(call.attributes or {})
+    assert (call.name, attempt.name) == (f"generate_content {model}", f"attempt {model}")
+    assert found["gen_ai.request.model"] == call_details(answer).requested_model == model
+    assert found["requesty.request_id"] == gw.last_request.request_id
+    assert found["requesty.provider"] == "openai"
+    assert found["gen_ai.usage.input_tokens"] > 0

@@ -16,6 +16,7 @@ from openai._compat import cached_property
 from openai_requesty.answers import CoreAnswers, without_retries
 from openai_requesty.errors import raising
 from openai_requesty.settings import CoreSettings
+from openai_requesty.sockets import without_sockets
 from requesty_core import AsyncRequestyClient, ClientSettings
 from requesty_core.relay import EXTENSION, AsyncRelayTransport
 
@@ -24,6 +25,7 @@ from .streams import AsyncRequestyStream
 
 if TYPE_CHECKING:
     from openai.resources.embeddings import AsyncEmbeddings
+    from openai.resources.realtime import AsyncRealtime
     from openai.resources.responses import AsyncResponses
 
     from .resources import AsyncRequestyChat
@@ -74,7 +76,14 @@ class AsyncRequestyOpenAI(CoreSettings, CoreAnswers, AsyncOpenAI):
         """Responses."""
         from .resources import AsyncResponsesRoute
 
-        return AsyncResponsesRoute(self)
+        resource: AsyncResponses = without_sockets(self, "responses", AsyncResponsesRoute(self))
+        return resource
+
+    @cached_property
+    def realtime(self) -> AsyncRealtime:
+        """As in the SDK, but for the WebSocket."""
+        resource: AsyncRealtime = without_sockets(self, "realtime", super().realtime)
+        return resource
 
     @cached_property
     def embeddings(self) -> AsyncEmbeddings:

@@ -17,6 +17,7 @@ from openai._compat import cached_property
 from openai_requesty.answers import CoreAnswers, without_retries
 from openai_requesty.errors import raising
 from openai_requesty.settings import CoreSettings
+from openai_requesty.sockets import without_sockets
 from requesty_core import ClientSettings, RequestyClient
 from requesty_core.relay import EXTENSION, RelayTransport
 
@@ -25,6 +26,7 @@ from .streams import RequestyStream
 
 if TYPE_CHECKING:
     from openai.resources.embeddings import Embeddings
+    from openai.resources.realtime import Realtime
     from openai.resources.responses import Responses
 
     from .resources import RequestyChat
@@ -75,7 +77,14 @@ class RequestyOpenAI(CoreSettings, CoreAnswers, OpenAI):
         """Responses."""
         from .resources import ResponsesRoute
 
-        return ResponsesRoute(self)
+        resource: Responses = without_sockets(self, "responses", ResponsesRoute(self))
+        return resource
+
+    @cached_property
+    def realtime(self) -> Realtime:
+        """As in the SDK, but for the WebSocket."""
+        resource: Realtime = without_sockets(self, "realtime", super().realtime)
+        return resource
 
     @cached_property
     def embeddings(self) -> Embeddings:

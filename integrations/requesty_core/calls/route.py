@@ -12,9 +12,10 @@ from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
 from requesty_core.settings.options import RequestyOptions
 
-__all__ = ["JSON_HEADERS", "STREAM_HEADERS", "CallOptions", "Route"]
+__all__ = ["JSON_HEADERS", "READ_HEADERS", "STREAM_HEADERS", "CallOptions", "Route"]
 
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+READ_HEADERS = {name: value for name, value in JSON_HEADERS.items() if name != "Content-Type"}
 # Compression of a stream would delay its tokens and cost more than it saves.
 STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/json", "Accept-Encoding": "identity"}
 

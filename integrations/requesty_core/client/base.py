@@ -76,7 +76,9 @@ class BaseClient:
         traced = exchange.telemetry.headers(send.number, send.step.model)
         if traced:
             given = {name.lower() for name in headers}
-            headers |= {name: value for name, value in traced.items() if name not in given}
+            # A trace's state belongs to the parent that it came with.
+            if "traceparent" not in given:
+                headers |= {name: value for name, value in traced.items() if name not in given}
         return make_request(
             route.method,
             route.url,

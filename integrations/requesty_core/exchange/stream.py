@@ -10,6 +10,7 @@ from requesty_core.errors import (
     RequestyError,
 )
 from requesty_core.money.accounts import Accounts
+from requesty_core.money.usage import Usage
 from requesty_core.replies.protocols import StreamAccumulator, StreamReply
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import FallbackEngine
@@ -78,6 +79,14 @@ class StreamExchange(Exchange, Generic[E, R]):
         self.reply = reader.accumulator.with_attempts(reply, tuple(self.attempts))
         reader.is_over = True
         return [*reader.late, *reader.accumulator.end_events(self.reply)]
+
+    def cancel(self, running: RunningAttempt, usage: Usage | None = None) -> None:
+        """As the base. Of an answer that was left while it was read, what had arrived is told."""
+        if self.committed is not None and self.committed.running is running:
+            partial = self.committed.partial()
+            running.served_model = getattr(partial, "served_model", None)
+            self.telemetry.left(partial)
+        super().cancel(running, usage)
 
     def break_off(self, reader: Reader[E, R], error: RequestyError) -> None:
         """The attempt the caller is reading failed: nothing can follow it."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from requesty_core.calls.embedding import base64_adaptation
 from requesty_core.calls.exchanges import chat_call
-from requesty_core.calls.route import JSON_HEADERS, CallOptions, Route
+from requesty_core.calls.route import JSON_HEADERS, READ_HEADERS, CallOptions, Route
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.embeddings.vectors import check_answer
 from requesty_core.errors import ConfigurationError, MalformedResponseError, error_from_body
@@ -212,7 +212,8 @@ def _unary_call(
         adaptation=adaptation,
     )
     relayed = Relayed(exchange)
-    return RelayCall(exchange, Route(incoming.method, incoming.url, JSON_HEADERS), options, relayed)
+    headers = READ_HEADERS if fields is None else JSON_HEADERS
+    return RelayCall(exchange, Route(incoming.method, incoming.url, headers), options, relayed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,8 @@ def _opaque(settings: ClientSettings, incoming: Incoming, path: str) -> RelayCal
     billed = incoming.method == "POST" and (isinstance(model, str) or b'name="model"' in incoming.content)
     again = billed or incoming.method in ("GET", "HEAD")
     if billed:
-        settings.check_models([model if isinstance(model, str) else _form_model(incoming.content)])
+        model = model if isinstance(model, str) else _form_model(incoming.content)
+        settings.check_models([model])
         settings.check_candidates(body or {})
     elif settings.require is not None and incoming.method == "POST":
         raise ConfigurationError("require: the request names no model, and the gateway's default may be any; name one")

@@ -285,12 +285,15 @@ class ResponsesChunkAccumulator:
 
 
 class OpaqueReply:
-    """The end of an answer that is passed on unread; its usage, if the body told it."""
+    """The end of an answer that is passed on unread; its usage and model, if the body told them."""
 
-    __slots__ = ("usage",)
+    __slots__ = ("provider", "request_id", "served_model", "usage")
 
-    def __init__(self, usage: Usage | None = None) -> None:
-        self.usage = usage
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.served_model: str | None = None
+        self.request_id: str | None = None
+        self.provider: str | None = None
 
 
 class OpaqueAccumulator:

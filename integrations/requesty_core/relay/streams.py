@@ -188,9 +188,14 @@ class OpaqueReader(Reader[Any, Any]):
         return parts
 
     def ended(self) -> Any:
-        """The reply with the usage found."""
+        """The reply with what the body and the headers tell."""
         reply = self.accumulator.finish(done=True)
-        body = _json(b"".join(self._kept)) if self._kept else None
+        received = self.running.received
+        assert received is not None
+        reply.request_id, reply.provider = received.request_id, received.provider
+        body = received.names(_json(b"".join(self._kept))) if self._kept else None
         if isinstance(body, dict):
             reply.usage = parse_usage(body.get("usage"))
+            model = body.get("model")
+            reply.served_model = model if isinstance(model, str) else None
         return reply

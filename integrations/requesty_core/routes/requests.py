@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote
 
 from requesty_core.calls.arguments import CALL_OPTIONS
-from requesty_core.calls.route import JSON_HEADERS, CallOptions, Route
+from requesty_core.calls.route import JSON_HEADERS, READ_HEADERS, CallOptions, Route
 from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.exchange.unary import UnaryExchange
@@ -107,4 +107,5 @@ def route_request(
         names_model=False,
         telemetry=settings.telemetry(None, options),
     )
-    return RouteRequest(exchange, Route(method, target, JSON_HEADERS), options)
+    headers = READ_HEADERS if body is None else JSON_HEADERS
+    return RouteRequest(exchange, Route(method, target, headers), options)

@@ -36,6 +36,9 @@ class Span(Protocol):
     def answered(self, result: Any) -> None:
         """The call has its reply."""
 
+    def left(self, partial: Any) -> None:
+        """A stream was left; what had arrived of it."""
+
     def failed(self, error: RequestyError) -> None:
         """The call failed."""
 
@@ -139,6 +142,11 @@ class CallTelemetry:
         """The call has its reply."""
         if self._span is not None:
             self._span.answered(reply)
+
+    def left(self, partial: Any) -> None:
+        """A stream was left while it was read; what had arrived of it, if anything had."""
+        if self._span is not None and partial is not None:
+            self._span.left(partial)
 
     def failed(self, error: RequestyError) -> None:
         """The call failed for good."""

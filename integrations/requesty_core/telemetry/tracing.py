@@ -142,6 +142,10 @@ class CallSpan:
         if finish:
             self._running().set_attribute("gen_ai.response.finish_reasons", [plain_word(finish)])
 
+    def left(self, partial: Any) -> None:
+        """A stream was left; what had arrived is recorded."""
+        self._tell(partial)
+
     def failed(self, error: RequestyError) -> None:
         """The call failed; what had arrived is recorded."""
         span = self._running()
