@@ -17,6 +17,7 @@ from requesty_core.network.decoding import Gatherer
 from requesty_core.network.http import Request, Response, TransportError, headers_of, is_encoded
 from requesty_core.retry.fallback import Wait
 
+from .aside import abegin
 from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import BROKEN_BODY, decoder_of, distrust, max_bytes
 from .exchange import Exchange
@@ -314,7 +315,7 @@ async def _first(
                 return won
             continue
         request = await prepare(action)
-        running = exchange.begin(action, request)
+        running = await abegin(exchange, action, request)
         try:
             return await attempt(request, running)
         except ConfigurationError:
