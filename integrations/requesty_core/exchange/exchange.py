@@ -179,10 +179,10 @@ class Exchange:
                 self._tell(FellBack(self._last_failed, send.step.model))
             self._tell(AttemptStarted(send.step.model, send.number))
 
-    def _estimate(self, send: Send) -> Decimal | None:
-        """What an attempt probably costs; ``None`` if nothing is known of its price."""
-        estimate = self.accounts.estimate
-        return None if estimate is None else estimate(send.step.model, self._body or {}, len(self.content(send)))
+    def _estimate(self, send: Send, usage: Usage | None = None) -> Decimal | None:
+        """What an attempt probably costs, or cost by what it told; ``None`` if nothing is known of its price."""
+        ask = self.accounts.estimate
+        return None if ask is None else ask(send.step.model, self._body or {}, len(self.content(send)), usage)
 
     def _tell(self, event: CallEvent) -> None:
         if self._observer is not None:
@@ -286,7 +286,9 @@ class Exchange:
     def succeed(self, running: RunningAttempt, usage: Usage | None) -> None:
         """An attempt answered."""
         self.engine.succeeded(running.model)
-        self._record(running, self._attempt(running, "ok", usage))
+        is_told = usage is not None and usage.cost is not None
+        estimate = None if is_told else self._estimate(running.send, usage)
+        self._record(running, self._attempt(running, "ok", usage, estimate=estimate))
 
     def _attempt(
         self,

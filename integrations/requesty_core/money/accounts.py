@@ -14,8 +14,8 @@ from .usage import Usage
 
 __all__ = ["Accounts", "Ended", "Estimate", "is_billed"]
 
-Estimate = Callable[[str, Mapping[str, Any], int], Decimal | None]
-"""From (model, body without the model, length of the encoded body in bytes) to the probable cost in USD."""
+Estimate = Callable[[str, Mapping[str, Any], int, Usage | None], Decimal | None]
+"""From (model, body without the model, bytes of the encoded body, tokens told) to the probable cost in USD."""
 
 
 class Ended(Protocol):

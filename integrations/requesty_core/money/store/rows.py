@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import msgspec
 
+from requesty_core.lifetime import after_fork
 from requesty_core.money.exact import EXACT
 from requesty_core.money.usage import Usage
 
@@ -124,8 +126,22 @@ Entry = LedgerRow | Settlement
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Entry)
 
-encode = _encoder.encode
-"""An entry as JSON in one line, without its end."""
+
+def encode(entry: Entry) -> bytes:
+    """An entry as JSON in one line, without its end, its text such as databases and JSON take it."""
+    try:
+        line = _encoder.encode(entry)
+    except UnicodeEncodeError:
+        return _encoder.encode(_cleaned(entry))
+    return _encoder.encode(_cleaned(entry)) if b"\\u0000" in line else line
+
+
+def _cleaned(entry: Entry) -> Entry:
+    fields: dict[str, Any] = msgspec.structs.asdict(entry)
+    clean: dict[str, Any] = {name: plain(value) for name, value in fields.items() if isinstance(value, str)}
+    if isinstance(entry, LedgerRow):
+        clean["tags"] = tuple(map(plain, entry.tags))
+    return msgspec.structs.replace(entry, **clean)
 
 
 def decode(line: bytes) -> LedgerRow | Settlement | None:
@@ -140,7 +156,17 @@ def decode(line: bytes) -> LedgerRow | Settlement | None:
 def new_id() -> str:
     """An id that no other process makes; later ones sort behind earlier ones."""
     # At random places of the tables' indices, inserting costs three times as much, and more as they grow.
-    return f"{time.time_ns() // 1000:014x}{os.urandom(9).hex()}"
+    return f"{time.time_ns() // 1000:014x}{_process}{next(_number):06x}"
+
+
+@after_fork
+def _new_process() -> None:
+    global _process
+    _process = os.urandom(6).hex()
+
+
+_process = os.urandom(6).hex()
+_number = count()
 
 
 def row(
@@ -154,24 +180,32 @@ def row(
     estimate: Decimal | None = None,
     **more: Any,
 ) -> LedgerRow:
-    """A row that any database takes: text without NUL and halves of characters, counts and amounts within 64 bits."""
+    """A row with counts that any database takes, within 64 bits."""
+    # Run once a call, where every line of code is a cold one: what is seldom needed is done elsewhere.
     used = _NOTHING if usage is None else usage
-    for name, value in more.items():
-        if isinstance(value, str):
-            more[name] = plain(value)
+    tokens = (
+        used.input_tokens,
+        used.output_tokens,
+        used.total_tokens,
+        used.cached_tokens,
+        used.caching_tokens,
+        used.reasoning_tokens,
+    )
+    if max(tokens) > _MOST or type(sum(tokens)) is not int:
+        tokens = tuple(min(int(number), _MOST) for number in tokens)  # type: ignore[assignment]
     return LedgerRow(
         id=new_id(),
         at=at,
-        model=plain(model),
-        tags=tuple(map(plain, tags)),
-        user=None if user is None else plain(user),
-        trace=None if trace is None else plain(trace),
-        input_tokens=_count(used.input_tokens),
-        output_tokens=_count(used.output_tokens),
-        total_tokens=_count(used.total_tokens),
-        cached_tokens=_count(used.cached_tokens),
-        caching_tokens=_count(used.caching_tokens),
-        reasoning_tokens=_count(used.reasoning_tokens),
+        model=model,
+        tags=tuple(tags),
+        user=user,
+        trace=trace,
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
+        total_tokens=tokens[2],
+        cached_tokens=tokens[3],
+        caching_tokens=tokens[4],
+        reasoning_tokens=tokens[5],
         cost=used.cost,
         estimate=estimate if used.cost is None else None,
         **more,
@@ -179,10 +213,6 @@ def row(
 
 
 _NOTHING = Usage()
-
-
-def _count(tokens: int) -> int:
-    return tokens if type(tokens) is int and tokens <= _MOST else min(int(tokens), _MOST)
 
 
 def plain(text: str) -> str:
