@@ -17,14 +17,15 @@ from pathlib import Path
 from quick import KEY, MESSAGES, server
 from requesty_core import Budget, CostLedger, RequestyClient
 
-ROUNDS, CALLS = 9, 100
+ROUNDS = 15
+SIZES = {50: 200, 200: 100, 500: 60, 2000: 20}
+"""Chunks of an answer, and how many of them are read in a round."""
 
 
 def main() -> None:
-    """Print a row for each kind of client."""
+    """Print a table for each size of answer, a row for each kind of client."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store")
-    parser.add_argument("--model", default="bench/stream-500", help="which answer the replay server gives")
     given = parser.parse_args()
     with server() as url, tempfile.TemporaryDirectory() as folder:
         store = given.store or str(Path(folder) / "spend.db")
@@ -37,20 +38,24 @@ def main() -> None:
                 base_url=url, api_key=KEY, ledger=ledger, budget=Budget(10**6, store=store)
             ),
         }
-        times: dict[str, list[float]] = {name: [] for name in kinds}
-        for number in range(ROUNDS + 1):
-            for name, client in kinds.items():
-                start = time.process_time()
-                for _ in range(CALLS):
-                    for _ in client.stream(model=given.model, messages=MESSAGES):
-                        pass
-                ledger.flush()
-                if number:
-                    times[name].append((time.process_time() - start) / CALLS)
-        base = times["without"]
-        for name, measured in times.items():
-            share = statistics.median(one / other - 1 for one, other in zip(measured, base, strict=True))
-            print(f"{name:20}{statistics.median(measured) * 1e3:9.3f} ms CPU a streamed call {share:+8.1%}")
+        for chunks, calls in SIZES.items():
+            times: dict[str, list[float]] = {name: [] for name in kinds}
+            for number in range(ROUNDS + 1):
+                for name, client in kinds.items():
+                    start = time.process_time()
+                    for _ in range(calls):
+                        for _ in client.stream(model=f"bench/stream-{chunks}", messages=MESSAGES):
+                            pass
+                    ledger.flush()
+                    if number:
+                        times[name].append((time.process_time() - start) / calls)
+            base = times["without"]
+            print(f"{chunks} chunks")
+            for name, measured in times.items():
+                share = statistics.median(one / other - 1 for one, other in zip(measured, base, strict=True))
+                least = min(measured) / min(base) - 1
+                told = f"{statistics.median(measured) * 1e3:9.3f} ms CPU a streamed call"
+                print(f"  {name:20}{told} {share:+8.1%}, of the least {least:+8.1%}")
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def _embeddings(entries: list[bytes], count: int) -> bytes:
 def replies() -> dict[str, bytes]:
     """Complete HTTP responses by the model id that asks for them."""
     table = {"bench/unary": _response(_unary(), "application/json")}
-    for chunks in (500, CHUNKS, 8000):
+    for chunks in (50, 200, 500, CHUNKS, 8000):
         table[f"bench/stream-{chunks}"] = _chunked(render_stream(chunks))
         table[f"bench/tool-{chunks}"] = _chunked(render_stream(chunks, tool=True))
     for name, entries in embeddings().items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import pickle
 import socket
 import threading
@@ -17,6 +19,7 @@ from tests.support.bodies import sse
 from tests.support.ways import FAST
 
 from requesty_core import (
+    AsyncRequestyClient,
     Budget,
     BudgetExceededError,
     CostLedger,
@@ -204,3 +207,63 @@ def test_without_a_connection_nothing_was_sent() -> None:
     assert caught.value.attempts[0].phase == "not_sent"
     assert not caught.value.was_sent
     assert ledger.total.calls == 0
+
+
+def full() -> tuple[socket.socket, list[socket.socket]]:
+    """A port whose queue of connections is full, so that nobody gets one; and what fills it."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    fill = []
+    for _ in range(4):
+        one = socket.socket()
+        one.setblocking(False)
+        one.connect_ex(listener.getsockname())
+        fill.append(one)
+    return listener, fill
+
+
+async def test_a_call_given_up_while_it_connects_has_sent_nothing() -> None:
+    listener, fill = full()
+    ledger, budget = CostLedger(), Budget(1)
+    client = AsyncRequestyClient(
+        base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1",
+        api_key="sk-test-12345",
+        ledger=ledger,
+        budget=budget,
+    )
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await client.chat(**CALL)
+    finally:
+        for one in (*fill, listener):
+            one.close()
+    assert (ledger.total.calls, budget.unknown, budget.reserved) == (0, 0, Decimal(0))
+
+
+def test_what_was_sent_on_a_kept_connection_is_unknown_though_no_other_was_to_be_had() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.recv(65536)
+        body = json.dumps(answer(0.5)).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        # The second request arrives whole; then the server is gone, and nobody takes its place.
+        connection.recv(65536)
+        listener.close()
+        connection.close()
+        asked.set()
+
+    threading.Thread(target=serve, daemon=True).start()
+    ledger = CostLedger()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    client = RequestyClient(base_url=url, api_key="sk-test-12345", ledger=ledger, max_retries=0)
+    client.chat(**CALL)
+    with pytest.raises(RequestyError) as caught:
+        client.chat(**CALL)
+    assert asked.wait(5)
+    (attempt,) = caught.value.attempts
+    assert attempt.resent_after
+    assert attempt.phase == "sent"
+    assert (ledger.total.calls, ledger.total.unknown) == (2, 1)

@@ -26,6 +26,7 @@ from requesty_core.exchange.body import check_json
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
+from requesty_core.money.usage import Usage
 from requesty_core.network.http import URL
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
 from requesty_core.retry.fallback import FallbackEngine
@@ -235,8 +236,8 @@ class ClientSettings:
         span = CallSpan(operation, model, self.config.base_url, redact=key.redact, content=content)
         return CallTelemetry(key.blotter, span)
 
-    def _estimate(self, model: str, body: Mapping[str, Any], length: int) -> Decimal | None:
-        return estimate_cost(self.catalog, model, body, length)
+    def _estimate(self, model: str, body: Mapping[str, Any], length: int, usage: Usage | None = None) -> Decimal | None:
+        return estimate_cost(self.catalog, model, body, length, usage)
 
     def _known_window(self, model: str) -> int | None:
         """Context window by the catalogue; asked only after an overflow."""

@@ -11,12 +11,13 @@ from typing import Any, Generic, Self, TypeVar
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
-from requesty_core.network.cycle import RESEND, RESENT
+from requesty_core.network.cycle import RESEND, RESENT, UNSENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
 from requesty_core.network.http import Request, Response, TransportError, headers_of, is_encoded
 from requesty_core.retry.fallback import Wait
 
+from .aside import abegin
 from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import BROKEN_BODY, decoder_of, distrust, max_bytes
 from .exchange import Exchange
@@ -66,11 +67,12 @@ async def _fetch(
 
 
 async def _post(post: AsyncPost, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
-    running.address = request.url
+    running.address, running.is_unsent = request.url, False
     request.extensions[RESEND] = exchange.is_repeatable
     try:
         return await post(request)
     finally:
+        running.is_unsent = request.extensions.pop(UNSENT, False)
         stale = request.extensions.pop(RESENT, None)
         if stale is not None:
             running.resent_after = str(stale) or type(stale).__name__
@@ -314,7 +316,7 @@ async def _first(
                 return won
             continue
         request = await prepare(action)
-        running = exchange.begin(action, request)
+        running = await abegin(exchange, action, request)
         try:
             return await attempt(request, running)
         except ConfigurationError:

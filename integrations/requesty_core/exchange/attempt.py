@@ -37,6 +37,7 @@ class RunningAttempt:
         *(
             "address",
             "first_token",
+            "is_unsent",
             "key",
             "key_origin",
             "prepared",
@@ -56,6 +57,8 @@ class RunningAttempt:
         self.received: ReceivedResponse | None = None
         self.resent_after: str | None = None
         """Why the request was sent again within the attempt: a kept connection had ended, which says nothing of it."""
+        self.is_unsent = True
+        """Whether it is known that nothing of the request went out."""
         self.reader: Reader[Any, Any] | None = None
         self.reserved: Decimal | None = None
         """USD set aside in the budget."""
@@ -92,7 +95,9 @@ def phase_of(running: RunningAttempt, error: RequestyError | None = None) -> Pha
     A status that is not 2xx, and an error object before any output, are refusals: nobody bills those unless the answer
     says so. Silence after sending proves nothing.
     """
-    if error is not None and (not error.was_sent or error.kind in _BEFORE_SENDING):
+    unsent = running.is_unsent or (error is not None and (not error.was_sent or error.kind in _BEFORE_SENDING))
+    # Without a connection for the second time, the first time on the kept one may still have been worked for.
+    if unsent and running.resent_after is None:
         return "not_sent"
     if running.first_token is not None:
         return "answering"

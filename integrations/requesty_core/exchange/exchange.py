@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 from requesty_core.catalog.prepare import Prepared
@@ -102,16 +103,8 @@ class Exchange:
         return self._hedge_after
 
     def hedge(self) -> Send | None:
-        """An attempt to start beside the running one, if the engine has one left and the budget allows it."""
-        send = self.engine.hedge(self.clock())
-        if send is not None and self.accounts.budget is not None:
-            try:
-                self.accounts.check(send.step.model, self._live[0].key if self._live else None)
-            except BudgetExceededError:
-                # The attempt that is under way goes on alone.
-                self.engine.cancelled(send.step.model)
-                return None
-        return send
+        """An attempt to start beside the running one, if the engine has one left; the budget may still refuse it."""
+        return self.engine.hedge(self.clock())
 
     def next(self) -> Action:
         """The next action. Raises the call's final error, all attempts attached, when nothing is left."""
@@ -140,14 +133,23 @@ class Exchange:
             self._encoded = (key, encode_body(sent), prepared)
         return self._encoded[1:]
 
-    def begin(self, send: Send, request: Request | None = None) -> RunningAttempt:
-        """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be."""
+    def begin(self, send: Send, request: Request | None = None, reserved: Decimal | None = None) -> RunningAttempt:
+        """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be.
+
+        ``reserved`` is what :meth:`reserving` set aside for it, where that was done before.
+        """
         key = None if request is None else key_of(request)
-        reserved = self._reserve(send, key)
-        if self._observer is not None:
-            if self._last_failed is not None and self._last_failed != send.step.model:
-                self._tell(FellBack(self._last_failed, send.step.model))
-            self._tell(AttemptStarted(send.step.model, send.number))
+        if reserved is None and self.accounts.budget is not None:
+            try:
+                reserved = self.reserving(send, request)()
+            except BudgetExceededError as error:
+                self.refused(send, error)
+                raise
+        try:
+            self._tell_of_start(send)
+        except BaseException:
+            self.accounts.release(reserved)
+            raise
         running = RunningAttempt(send, self.clock())
         running.reserved, running.key = reserved, key
         running.key_origin = "" if request is None else key_origin(request)
@@ -158,21 +160,29 @@ class Exchange:
         self._live.append(running)
         return running
 
-    def _reserve(self, send: Send, key: str | None) -> Decimal | None:
-        if self.accounts.budget is None:
-            return None
-        try:
-            return self.accounts.reserve(send.step.model, self._estimate(send), key)
-        except BudgetExceededError as error:
-            self.engine.cancelled(send.step.model)
-            error.attempts = tuple(self.attempts)
-            self.telemetry.failed(error)
-            raise
+    def reserving(self, send: Send, request: Request | None) -> Callable[[], Decimal | None]:
+        """What sets aside the probable cost of an attempt, in whichever thread it is called."""
+        key = None if request is None else key_of(request)
+        return partial(self.accounts.reserve, send.step.model, self._estimate(send), key)
 
-    def _estimate(self, send: Send) -> Decimal | None:
-        """What an attempt probably costs; ``None`` if nothing is known of its price."""
-        estimate = self.accounts.estimate
-        return None if estimate is None else estimate(send.step.model, self._body or {}, len(self.content(send)))
+    def refused(self, send: Send, error: BudgetExceededError) -> None:
+        """The budget has no room for an attempt."""
+        self.engine.cancelled(send.step.model)
+        error.attempts = tuple(self.attempts)
+        if not self._live:
+            # Beside another attempt, which goes on alone, the call has not failed.
+            self.telemetry.failed(error)
+
+    def _tell_of_start(self, send: Send) -> None:
+        if self._observer is not None:
+            if self._last_failed is not None and self._last_failed != send.step.model:
+                self._tell(FellBack(self._last_failed, send.step.model))
+            self._tell(AttemptStarted(send.step.model, send.number))
+
+    def _estimate(self, send: Send, usage: Usage | None = None) -> Decimal | None:
+        """What an attempt probably costs, or cost by what it told; ``None`` if nothing is known of its price."""
+        ask = self.accounts.estimate
+        return None if ask is None else ask(send.step.model, self._body or {}, len(self.content(send)), usage)
 
     def _tell(self, event: CallEvent) -> None:
         if self._observer is not None:
@@ -276,7 +286,9 @@ class Exchange:
     def succeed(self, running: RunningAttempt, usage: Usage | None) -> None:
         """An attempt answered."""
         self.engine.succeeded(running.model)
-        self._record(running, self._attempt(running, "ok", usage))
+        is_told = usage is not None and usage.cost is not None
+        estimate = None if is_told else self._estimate(running.send, usage)
+        self._record(running, self._attempt(running, "ok", usage, estimate=estimate))
 
     def _attempt(
         self,

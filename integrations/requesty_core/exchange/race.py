@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.errors import BudgetExceededError, ConfigurationError, RequestyError
 from requesty_core.lifetime import start_thread
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import Request, Response, Transport
@@ -159,8 +159,12 @@ class _Race(Generic[H]):
                 more = self._exchange.hedge()
                 if more is None:
                     pause = None
-                else:
+                    continue
+                try:
                     self.start(more)
+                except BudgetExceededError:
+                    # What is under way goes on alone.
+                    pause = None
                 continue
             if number == _NOBODY:
                 raise Interrupted

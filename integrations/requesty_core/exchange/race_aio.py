@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from requesty_core.errors import ConfigurationError, RequestyError
+from requesty_core.errors import BudgetExceededError, ConfigurationError, RequestyError
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import Request
 from requesty_core.network.loops import running_loop
 from requesty_core.retry.fallback import Send
 
+from .aside import abegin
 from .attempt import RunningAttempt
 from .exchange import Exchange
 
@@ -39,47 +40,90 @@ async def race(
 ) -> H | None:
     """Start the next step whenever ``hedge_after`` passes; keep the attempt that answers first, cancel the others."""
     running_loop()
-    running: dict[asyncio.Task[H], RunningAttempt] = {}
-
-    async def start(send: Send) -> None:
-        request = await prepare(send)
-        run = exchange.begin(send, request)
-        running[asyncio.ensure_future(_as_coroutine(attempt(request, run)))] = run
-
-    await start(first)
-    pause = exchange.hedge_after
-    winner: H | None = None
+    racing = _Race(exchange, prepare, attempt)
+    await racing.start(first)
     try:
-        while running and winner is None:
-            done, _ = await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        return await racing.winner()
+    finally:
+        await racing.end()
+
+
+class _Race(Generic[H]):
+    """The attempts of one race that are under way, each a task."""
+
+    def __init__(
+        self, exchange: Exchange, prepare: AsyncPrepare, attempt: Callable[[Request, RunningAttempt], Awaitable[H]]
+    ) -> None:
+        self._exchange = exchange
+        self._prepare = prepare
+        self._attempt = attempt
+        self._running: dict[asyncio.Task[H], RunningAttempt] = {}
+        # A budget in a store may wait for its database; an answer that comes meanwhile is not held up by it.
+        self._starting: asyncio.Task[None] | None = None
+        self._pause = exchange.hedge_after
+
+    async def start(self, send: Send) -> None:
+        """Begin an attempt in a task of its own."""
+        request = await self._prepare(send)
+        run = await abegin(self._exchange, send, request)
+        self._running[asyncio.ensure_future(_as_coroutine(self._attempt(request, run)))] = run
+
+    async def winner(self) -> H | None:
+        """What answers first, more attempts being started meanwhile; ``None`` if every attempt failed."""
+        winner: H | None = None
+        while (self._running or self._starting) and winner is None:
+            starting = self._starting
+            tasks: set[asyncio.Task[Any]] = {*self._running} if starting is None else {*self._running, starting}
+            pause = self._pause if starting is None else None
+            done, _ = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             if not done:
-                more = exchange.hedge()
-                if more is None:
-                    pause = None
-                else:
-                    await start(more)
+                self._hedge()
+            if starting is not None and starting in done:
+                done.discard(starting)
+                self._started(starting)
             for task in done:
                 if task.exception() is None and winner is not None:
                     continue  # Finished in the same moment as the winner: closed with the losers below.
-                run = running.pop(task)
+                run = self._running.pop(task)
                 error = task.exception()
                 if error is None:
                     winner = task.result()
                 elif isinstance(error, RequestyError) and not isinstance(error, ConfigurationError):
-                    exchange.fail(run, error, others_running=bool(running) or winner is not None)
+                    others = bool(self._running) or self._starting is not None or winner is not None
+                    self._exchange.fail(run, error, others_running=others)
                 else:
                     raise error
         return winner
-    finally:
-        for task in running:
+
+    def _hedge(self) -> None:
+        more = self._exchange.hedge()
+        if more is None:
+            self._pause = None
+        else:
+            self._starting = asyncio.ensure_future(self.start(more))
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        self._starting = None
+        if isinstance(task.exception(), BudgetExceededError):
+            # What is under way goes on alone.
+            self._pause = None
+        else:
+            task.result()
+
+    async def end(self) -> None:
+        """Cancel whatever is still under way."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        for task in self._running:
             task.cancel()
-        outcomes = await asyncio.gather(*running, return_exceptions=True)
-        for run, outcome in zip(running.values(), outcomes, strict=True):
+        outcomes = await asyncio.gather(*self._running, return_exceptions=True)
+        for run, outcome in zip(self._running.values(), outcomes, strict=True):
             if isinstance(outcome, BaseException):
-                exchange.cancel(run)
+                self._exchange.cancel(run)
             else:
                 # Ready in the same moment as the winner, so it was billed as well.
-                exchange.cancel(run, outcome.usage)
+                self._exchange.cancel(run, outcome.usage)
                 await outcome.aclose()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.errors.tree import ResponseError
 from requesty_core.money.usage import Usage
-from requesty_core.network.cycle import RESEND, RESENT
+from requesty_core.network.cycle import RESEND, RESENT, UNSENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
 from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of, is_encoded
@@ -72,11 +72,12 @@ def _fetch(post: Post, request: Request, running: RunningAttempt, exchange: Unar
 
 
 def _post(post: Post, request: Request, running: RunningAttempt, exchange: Exchange) -> Response:
-    running.address = request.url
+    running.address, running.is_unsent = request.url, False
     request.extensions[RESEND] = exchange.is_repeatable
     try:
         return post(request)
     finally:
+        running.is_unsent = request.extensions.pop(UNSENT, False)
         stale = request.extensions.pop(RESENT, None)
         if stale is not None:
             running.resent_after = str(stale) or type(stale).__name__

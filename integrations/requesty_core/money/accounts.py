@@ -14,8 +14,8 @@ from .usage import Usage
 
 __all__ = ["Accounts", "Ended", "Estimate", "is_billed"]
 
-Estimate = Callable[[str, Mapping[str, Any], int], Decimal | None]
-"""From (model, body without the model, length of the encoded body in bytes) to the probable cost in USD."""
+Estimate = Callable[[str, Mapping[str, Any], int, Usage | None], Decimal | None]
+"""From (model, body without the model, bytes of the encoded body, tokens told) to the probable cost in USD."""
 
 
 class Ended(Protocol):
@@ -107,13 +107,15 @@ class Accounts:
         reserved: Decimal | None = None if budget is None else budget.reserve(estimate)
         return reserved
 
-    def check(self, model: str, key: str | None = None) -> None:
-        """Raise ``BudgetExceededError`` if an attempt would be refused, whatever it costs."""
-        budget = self.budget
-        if isinstance(budget, Budget) and not budget.matches(Spender(model, self.tags, self.user_id, key)):
-            return
-        if budget is not None:
-            budget.check()
+    @property
+    def waits(self) -> bool:
+        """Whether :meth:`reserve` waits for a database."""
+        return isinstance(self.budget, Budget) and self.budget.is_lasting
+
+    def release(self, reserved: Decimal | None) -> None:
+        """Give back what was set aside for an attempt that is not made."""
+        if reserved is not None:
+            self.budget.release(reserved)
 
     def settle(
         self,

@@ -213,6 +213,11 @@ class Budgets(Budget):
         super().__init__(min(one.limit for one in budgets))
         self.budgets = budgets
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether any of them has a store."""
+        return any(one.is_lasting for one in self.budgets)
+
     def matches(self, spender: Spender) -> bool:
         """Whether any of them counts an attempt."""
         return any(one.matches(spender) for one in self.budgets)

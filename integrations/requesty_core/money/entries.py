@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .exact import total
+from .exact import EXACT, total
 from .usage import Usage
 
 __all__ = ["LedgerEntry", "LedgerSnapshot"]
@@ -34,12 +34,12 @@ class LedgerEntry:
         """This entry with one more attempt."""
         cost = None if usage is None else usage.cost
         return LedgerEntry(
-            calls=self.calls + 1,
-            input_tokens=self.input_tokens + (usage.input_tokens if usage else 0),
-            output_tokens=self.output_tokens + (usage.output_tokens if usage else 0),
-            cost=self.cost if cost is None else total((self.cost, cost)),
-            unknown=self.unknown + (cost is None),
-            estimated=self.estimated if estimate is None or cost is not None else total((self.estimated, estimate)),
+            self.calls + 1,
+            self.input_tokens + (usage.input_tokens if usage else 0),
+            self.output_tokens + (usage.output_tokens if usage else 0),
+            self.cost if cost is None else EXACT.add(self.cost, cost),
+            self.unknown + (cost is None),
+            self.estimated if estimate is None or cost is not None else EXACT.add(self.estimated, estimate),
         )
 
     def joined(self, other: LedgerEntry) -> LedgerEntry:

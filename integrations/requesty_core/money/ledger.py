@@ -60,6 +60,7 @@ class CostLedger:
         self._lock = threading.Lock()
 
     def _clear(self) -> None:
+        self._late: list[tuple[str, Usage | None, Iterable[str], str | None, Decimal | None]] = []
         self._total = LedgerEntry()
         self._models: dict[str, LedgerEntry] = {}
         self._tags: dict[str, LedgerEntry] = {}
@@ -96,7 +97,15 @@ class CostLedger:
     def _add(
         self, model: str, usage: Usage | None, tags: Iterable[str], trace: str | None, estimate: Decimal | None
     ) -> None:
+        # Added up when somebody asks, or many at once: in the middle of a call this costs several times as much.
         with self._lock:
+            self._late.append((model, usage, tags, trace, estimate))
+            if len(self._late) >= _MOST_LATE:
+                self._add_up()
+
+    def _add_up(self) -> None:
+        late, self._late = self._late, []
+        for model, usage, tags, trace, estimate in late:
             self._total = self._total.plus(usage, estimate)
             _book(self._models, model, usage, estimate)
             for tag in tags:
@@ -111,9 +120,11 @@ class CostLedger:
     def total(self) -> LedgerEntry:
         """Everything this object recorded since the last reset."""
         with self._lock:
+            self._add_up()
             return self._total
 
     def _snapshot(self) -> LedgerSnapshot:
+        self._add_up()
         return LedgerSnapshot(self._total, dict(self._models), dict(self._tags), dict(self._traces))
 
     def snapshot(self) -> LedgerSnapshot:
@@ -183,6 +194,7 @@ class CostLedger:
         held, place, self._most_traces = state
         self._store = None if place is None else _opened(place)
         self._set_up()
+        self._late = []
         self._total = held.total
         self._models, self._tags, self._traces = dict(held.by_model), dict(held.by_tag), dict(held.by_trace)
 
@@ -196,6 +208,7 @@ def _book(groups: dict[str, LedgerEntry], name: str, usage: Usage | None, estima
 
 _NOTHING = LedgerEntry()
 _MOST_GROUPS = 10_000
+_MOST_LATE = 100
 OTHERS = "(others)"
 """The models, or tags, that a ledger met after its first 10,000."""
 

@@ -15,7 +15,7 @@ from .deadlines import NO_DEADLINES, Deadlines, deadlines_of
 from .http import ReadTimeout, Request, TransportError, WriteTimeout, timeouts_of
 from .http11 import ResponseParser, encode_head
 
-__all__ = ["PIECE_BYTES", "RESEND", "RESENT", "Cycle", "Outgoing"]
+__all__ = ["PIECE_BYTES", "RESEND", "RESENT", "UNSENT", "Cycle", "Outgoing"]
 
 PIECE_BYTES = 64 * 1024
 """Most that is handed to the system at once; between two pieces an early answer is looked for."""
@@ -28,6 +28,9 @@ Reading requests may always be (RFC 9110, section 9.2.2); others only if whoever
 
 RESENT = "requesty_resent"
 """Key under which a transport leaves the error after which it sent the request again."""
+
+UNSENT = "requesty_unsent"
+"""Key that stands in a request's extensions as long as a transport of ours has sent nothing of it."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -45,6 +48,7 @@ class Outgoing:
         self.head = encode_head(request.method, url.raw_path, url.netloc, request.headers.raw, len(body))
         self.timeouts = timeouts_of(request)
         self.deadlines: Deadlines = deadlines_of(request.extensions)
+        request.extensions[UNSENT] = True
 
     def awaits(self, abort: Callable[[], None] | None) -> None:
         """The head of the answer is awaited, and ``abort`` ends that; ``None`` when it is no longer."""
@@ -74,6 +78,7 @@ class Cycle:
 
     def __init__(self, outgoing: Outgoing) -> None:
         head, body = outgoing.head, outgoing.body
+        outgoing.request.extensions.pop(UNSENT, None)
         self._out = [memoryview(head + body)] if len(body) <= PIECE_BYTES else [memoryview(body), memoryview(head)]
         self._at = 0
         self.is_large = len(self._out) > 1

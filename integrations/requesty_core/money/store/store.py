@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
 import os
@@ -63,6 +64,8 @@ class Store:
         self._thread: threading.Thread | None = None
         self._spilled: deque[bytes] = deque()
         self._waiting = 0
+        self._hurry = threading.Event()
+        self._is_owed = False
         self.lost = 0
         """Entries that neither the database nor the journal nor memory could take."""
         self.problem: str | None = None
@@ -82,6 +85,7 @@ class Store:
     def put(self, entries: Iterable[Entry], *, now: bool = False) -> None:
         """Keep entries. They are in the journal when this returns, and in the database soon; with ``now`` at once.
 
+        On an event loop, which must not stand still, the thread does at once what would have to be waited for.
         Never raises for what is wrong with the store: that is logged, and tried again.
         """
         lines = [encode(entry) + b"\n" for entry in entries]
@@ -90,7 +94,11 @@ class Store:
                 self._keep(line)
         # While the database is away, no call waits for it.
         if now and not self._is_away:
-            self._attempt(BUSY_SECONDS)
+            if _is_on_loop():
+                self._is_owed = True
+                self._hurry.set()
+            else:
+                self._attempt(BUSY_SECONDS)
         self._wake()
 
     def _keep(self, line: bytes) -> None:
@@ -108,25 +116,12 @@ class Store:
         with self._lock:
             if self._thread is not None or not self._waiting:
                 return
-            self._thread = thread = made_thread(self._work, name="requesty-ledger")
+            self._thread = thread = made_thread(_carry, self, name="requesty-ledger")
         try:
             thread.start()
         except RuntimeError:
             # The interpreter is ending; what is left is in the journal.
             self._thread = None
-
-    def _work(self) -> None:
-        pause = DELAY
-        while True:
-            time.sleep(pause)
-            if self._attempt():
-                pause = DELAY if self._waiting < _MANY else 0.0
-            else:
-                pause = min(max(pause * 2, 1.0), LONGEST_PAUSE)
-            with self._lock:
-                if not self._waiting or self._thread is not threading.current_thread():
-                    self._thread = None
-                    return
 
     def flush(self, timeout: float = LAST_SECONDS) -> bool:
         """Write what is pending, now; whether nothing is left."""
@@ -169,6 +164,7 @@ class Store:
                 # They are written again, to no effect.
                 self._tell(f"its journal: {error}")
             self._waiting -= len(lines) + len(spilled)
+            self._is_owed = self._is_owed and self._waiting > 0
             if self.problem is not None:
                 self.problem = None
                 _log.warning("ledger: %s is written again", self.location.shown)
@@ -186,6 +182,10 @@ class Store:
         if self._is_away or not self._write_lock.acquire(timeout=BUSY_SECONDS):
             return None
         try:
+            # What was settled and not waited for comes before what is decided by it.
+            while self._is_owed:
+                if not self._write_batch():
+                    return None
             return within(self.database, lambda: transaction(self.database, work))
         except Exception as error:  # noqa: BLE001 -- whatever a driver raises, the call that is to be made goes on
             self._tell(failure(error))
@@ -238,6 +238,7 @@ class Store:
             # Entries, thread and connections belong to the parent.
             self._lock, self._write_lock = threading.Lock(), threading.Lock()
             self._thread, self._waiting = None, 0
+            self._hurry, self._is_owed = threading.Event(), False
             self._spilled.clear()
             self._journal.forget()
             self.database.forked()
@@ -245,6 +246,30 @@ class Store:
         self._lock.release()
         if self._is_held:
             self._write_lock.release()
+
+
+def _carry(store: Store) -> None:
+    """The thread: it gathers and writes, and ends after a while in which nothing came."""
+    pause = DELAY
+    while True:
+        store._hurry.wait(pause)
+        store._hurry.clear()
+        with store._lock:
+            if not store._waiting or store._thread is not threading.current_thread():
+                store._thread = None
+                return
+        if store._attempt():
+            pause = DELAY if store._waiting < _MANY else 0.0
+        else:
+            pause = min(max(pause * 2, 1.0), LONGEST_PAUSE)
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _discard(journal: Journal, database: Database) -> None:
