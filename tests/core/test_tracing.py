@@ -281,6 +281,7 @@ async def test_a_failed_call_ends_its_span_as_an_error(spans: InMemorySpanExport
         assert span.attributes is not None
         assert (span.status.is_ok, span.attributes["error.type"]) == (False, "BadRequestError")
         assert span.status.description == "BadRequestError (400)"
+    assert (call.attributes or {})["requesty.request_id"] == "r-1"
 
 
 @pytest.mark.parametrize("kind", KINDS[2:])

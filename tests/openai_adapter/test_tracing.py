@@ -42,6 +42,7 @@ async def test_every_route_is_a_span_with_its_tokens_and_cost(
     assert call.name.startswith(f"{operation} openai/")
     assert found["gen_ai.usage.input_tokens"] == gw.last_request.usage["prompt_tokens"] > 0
     assert found["gen_ai.response.model"]
+    assert (found["requesty.request_id"], found["requesty.provider"]) == (gw.last_request.request_id, "openai")
     # The gateway tells no cost of embeddings.
     assert found.get("gen_ai.usage.cost") == (None if operation == "embeddings" else float(gw.billed))
     assert "Hello!" in found["gen_ai.input.messages"]

@@ -121,8 +121,11 @@ def outcomes(name: str, suite: Suite, tests: tuple[str, ...], *, ours: bool) -> 
     report.unlink(missing_ok=True)
     plugin = ["-p", f"substitute_{name.replace('-', '_')}"] if ours else []
     # In one process: the suite's fixtures last for a session, and a worker that a hanging test ends takes them along.
-    command = [str(python), "-m", "pytest", *tests, *plugin, "-p", "no:xdist", "-q", "--tb=short", "--timeout=20"]
+    command = [str(python), "-m", "pytest", *tests, *plugin, "-p", "no:xdist", "-q", "--tb=short", "--timeout=6"]
     options = [
+        # A limit that passes while pytest writes of a failure ends the whole run.
+        "-o",
+        "timeout_func_only=true",
         "-p",
         "no:cacheprovider",
         "-o",

@@ -199,7 +199,7 @@ def _unary_call(
         usage = parse_usage(data.get("usage")) if isinstance(data, dict) else None
         relayed.received, relayed.data, relayed.reply = received, data, reply
         if reply is None and isinstance(data, dict):
-            relayed.reply = _UsageOnly(usage, data.get("model"))
+            relayed.reply = _UsageOnly(usage, data.get("model"), received.request_id, received.provider)
         return relayed, usage
 
     exchange = UnaryExchange(
@@ -218,10 +218,12 @@ def _unary_call(
 
 @dataclass(frozen=True, slots=True)
 class _UsageOnly:
-    """What a body without a reply class of its own tells."""
+    """What an answer without a reply class of its own tells."""
 
     usage: Usage | None
     served_model: str | None
+    request_id: str | None
+    provider: str | None
 
 
 def _stream_call(

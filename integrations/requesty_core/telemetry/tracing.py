@@ -152,6 +152,7 @@ class CallSpan:
         self._failure = type(error).__name__
         span.set_attribute("error.type", self._failure)
         _fail(span, self._failure, error.status)
+        _set(span, {"requesty.request_id": error.request_id})
         if self._content:
             span.set_attribute("requesty.error.message", self._redact(error.message))
         if error.partial is not None:
