@@ -84,19 +84,41 @@ def pages(register: Mapping[str, Any]) -> list[Path]:
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
-    """Names of the functions of a file of tests: its tests, or the stories of a scenario."""
+def tests_in(path: str) -> Mapping[str, bool]:
+    """The functions of a file of tests, by name: its tests, or the stories of a scenario; whether each can fail.
+
+    One can that asserts, expects an error, raises, or calls a function of its file that does.
+    """
     file = ROOT / path
     if not file.is_file():
-        return frozenset()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        return {}
+    nodes = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, _FUNCTION)]
+    named = {node.name: node for node in nodes}
+    failing = {name for name, node in named.items() if any(map(_fails, ast.walk(node)))}
+    while more := {name for name, node in named.items() if name not in failing and _called(node) & failing}:
+        failing |= more
+    return {name: name in failing for name in named}
+
+
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _fails(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in ("pytest.raises", "pytest.warns", "pytest.fail")
+    return isinstance(node, (ast.Assert, ast.Raise))
+
+
+def _called(node: ast.AST) -> set[str]:
+    calls = [part.func for part in ast.walk(node) if isinstance(part, ast.Call)]
+    return {call.id for call in calls if isinstance(call, ast.Name)}
 
 
 def problems(texts: Mapping[str, str], register: Mapping[str, Any]) -> list[str]:
     """What is wrong, a line each: of the pages' texts by name, and of the register."""
     found: list[str] = []
     proofs, phrases = register["promises"], register["no_promise"]
+    elsewhere = register.get("asserts_elsewhere", {})
     reasons = {phrase: reason for reason, listed in phrases.items() for phrase in listed}
     used: set[str] = set()
     for name, text in texts.items():
@@ -118,6 +140,9 @@ def problems(texts: Mapping[str, str], register: Mapping[str, Any]) -> list[str]
             path, _, name = test.partition("::")
             if name not in tests_in(path):
                 found.append(f"promises.toml: {one!r} names {test}, which does not exist")
+            elif tests_in(path)[name] is (test in elsewhere):
+                what = "asserts by itself: take it out of asserts_elsewhere" if test in elsewhere else "asserts nothing"
+                found.append(f"promises.toml: {one!r} names {test}, which {what}")
     return found
 
 

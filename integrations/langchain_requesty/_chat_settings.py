@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams, Model
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from requesty_core import FallbackPolicy, Timeouts, __version__
-from requesty_core.adapters import CHAIN_SETTINGS, plain_policy, plain_steps, plain_timeout
+from requesty_core.adapters import CHAIN_SETTINGS, plain_policy, plain_steps, plain_timeout, policy_from
 from requesty_core.catalog import supports_schema
 
 from ._binding import BindableChatModel
@@ -61,6 +61,11 @@ class ChatSettings(Connection, RequestParameters, BindableChatModel):
     def _plain_steps(cls, value: Any) -> Any:
         """Steps as plain mappings, so that the model serialises."""
         return plain_steps(value)
+
+    @field_validator("fallback_policy", mode="before")
+    @classmethod
+    def _policy(cls, value: Any) -> Any:
+        return policy_from(value)
 
     @model_validator(mode="after")
     def _set_requesty_version(self) -> Self:

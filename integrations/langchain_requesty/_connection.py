@@ -27,6 +27,7 @@ from requesty_core.adapters import (
     ClientPair,
     check_model,
     plain_options,
+    timeout_from,
 )
 
 from ._arguments import collect_unknown, told_in_one_line
@@ -126,6 +127,11 @@ class Connection(BaseModel):
     def _collect_unknown(cls, values: Any) -> Any:
         """Arguments without a field become request parameters."""
         return collect_unknown(cls, values)
+
+    @field_validator("request_timeout", mode="before")
+    @classmethod
+    def _timeout(cls, value: Any) -> Any:
+        return timeout_from(value)
 
     @field_validator("options", mode="before")
     @classmethod

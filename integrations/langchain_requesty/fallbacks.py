@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatRequestyFallback"]
 
 _EMPTY = "models: empty; give the models to try, in order"
+_USE_MODELS = "{}: a chain takes it from its list; set models"
 
 
 class ChatRequestyFallback(ChatRequesty):
@@ -77,7 +78,12 @@ def _chain(models: Sequence[str | Step | dict[str, Any]] | None, kwargs: dict[st
         steps = plain_steps(steps_from(models))
         if not steps:
             raise ConfigurationError(_EMPTY)
-    own = {key: value for key, value in kwargs.items() if key not in ("model", "model_name", "fallbacks")}
+        # A dump has them beside the chain that they are from; anything else would have no effect.
+        derived = {"model": _id(steps[0]), "model_name": _id(steps[0]), "fallbacks": steps[1:]}
+        for name in derived.keys() & kwargs.keys():
+            if plain_steps(kwargs[name]) != derived[name]:
+                raise ConfigurationError(_USE_MODELS.format(name))
+    own = {key: value for key, value in kwargs.items() if key not in derived}
     return {**own, "models": steps, "model": _id(steps[0]), "fallbacks": steps[1:]}
 
 

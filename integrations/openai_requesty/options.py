@@ -110,7 +110,8 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 def core_settings(options: Mapping[str, Any]) -> ClientSettings:
     """The settings of the core client. Raises :class:`ConfigurationError` naming the one that is unusable."""
     core = {k: v for k, v in options.items() if k not in SDK_OPTIONS | TRANSPORTS}
-    if core.get("base_url") is not None:
+    if core.get("base_url") is not None and hasattr(core["base_url"], "copy_with"):
+        # A URL of the SDK's HTTP library, whichever of the two that is.
         core["base_url"] = str(core["base_url"])
     timeout: Any = core.get("timeout")
     if hasattr(timeout, "as_dict"):

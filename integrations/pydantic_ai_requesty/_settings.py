@@ -9,7 +9,7 @@ import httpx2
 from pydantic_ai.models.openai import OpenAIChatModelSettings
 
 from requesty_core import FallbackPolicy, RequestyOptions, Step, Timeouts
-from requesty_core.adapters import CHAIN_SETTINGS, CONNECTION_SETTINGS, unknown_setting
+from requesty_core.adapters import CHAIN_SETTINGS, CONNECTION_SETTINGS, meant, shown, unknown_setting
 from requesty_core.errors import ConfigurationError
 
 __all__ = ["RequestyModelSettings", "call_options", "options_of", "timeouts_of"]
@@ -60,6 +60,8 @@ class RequestyModelSettings(OpenAIChatModelSettings, total=False):
 _OWN = frozenset(RequestyModelSettings.__annotations__)
 # Settings of the provider and the model, which have no effect here.
 _NOT_HERE = frozenset((*CONNECTION_SETTINGS, *CHAIN_SETTINGS)) - frozenset(OpenAIChatModelSettings.__annotations__)
+_KNOWN = frozenset(RequestyModelSettings.__annotations__) | frozenset(OpenAIChatModelSettings.__annotations__)
+_PLAIN = sorted(name for name in _KNOWN if not name.startswith(("openai_", "requesty_")))
 _OTHERWISE = "settings that are no fields of the request are in RequestyModelSettings"
 
 _OPTIONS = {
@@ -96,6 +98,12 @@ def call_options(settings: Mapping[str, Any], *, cache: Any = None) -> dict[str,
             raise ConfigurationError(f"{name}: is no setting of a request; give it to the model or its provider")
         if name.startswith("requesty_") and name not in _OWN:
             raise ConfigurationError(unknown_setting("RequestyModelSettings", name, _OWN, _OTHERWISE))
+        if name not in _KNOWN and (near := meant(name, _PLAIN, 0.85)):
+            # A name that is nothing like ours may be meant for another model of the same agent.
+            raise ConfigurationError(f"{name}: is no model setting and would have no effect; did you mean {near}?")
+    for name in ("extra_headers", "extra_body"):
+        if (given := settings.get(name)) is not None and not isinstance(given, Mapping):
+            raise ConfigurationError(f"{name}: {shown(given)} is not a mapping; give names and values, such as a dict")
     call = {name: settings[key] for key, name in (_CALL | _WIRE).items() if settings.get(key) is not None}
     if (budget := settings.get("requesty_thinking_budget")) is not None:
         call["thinking"] = {"type": "enabled", "budget_tokens": budget}

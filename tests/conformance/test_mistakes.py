@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from haystack_integrations.components.generators.requesty import RequestyChatGenerator
-from langchain_requesty import ChatRequesty
-from llama_index.llms.requesty import Requesty
+from langchain_requesty import ChatRequesty, ChatRequestyFallback, RequestyEmbeddings
+from llama_index.llms.requesty import Requesty, RequestyFallback
 from openai_requesty import RequestyOpenAI
 from pydantic_ai_requesty import RequestyModel, RequestyProvider
 from requesty_core import AsyncRequestyClient, RequestyClient
@@ -90,3 +90,20 @@ def test_a_mistake_is_one_line_that_says_what_was_meant(adapter: str, name: str)
         meant = mistake.meant if adapter != "haystack" else mistake.meant.replace("base_url", "api_base_url")
         assert meant in line.partition(":")[2]
     assert [trace for trace in _TRACES if trace in all_of(raised.value)] == []
+
+
+@pytest.mark.parametrize("chain", [ChatRequestyFallback, RequestyFallback])
+@pytest.mark.parametrize(
+    ("name", "value"), [("model", "c/d"), ("model", None), ("fallbacks", ["c/d"]), ("fallbacks", "c")]
+)
+def test_a_chain_refuses_what_would_have_no_effect_beside_its_list(chain: Any, name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: a chain takes it from its list; set models$"):
+        chain(models=[CHAT, "a/b"], **{name: value})
+    same = chain(models=[CHAT, "a/b"], model=CHAT, fallbacks=["a/b"])
+    assert (same.model, same.fallbacks) == (CHAT, ["a/b"])
+
+
+@pytest.mark.parametrize("name", ["fallbacks", "fallback_policy", "adapt"])
+def test_embeddings_refuse_what_is_for_chains(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: is no setting of this class; leave it out$"):
+        RequestyEmbeddings(model="openai/text-embedding-3-small", **{name: ["a/b"]})

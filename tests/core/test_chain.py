@@ -28,6 +28,7 @@ from requesty_core.errors import (
     RequestTimeoutError,
     RequestyError,
     ServerError,
+    UnknownSettingError,
 )
 from requesty_core.replies.reply import ChatReply, Message, ToolCall
 from requesty_core.retry.backoff import RetryPolicy
@@ -192,3 +193,19 @@ def test_a_policy_there_and_back(policy: FallbackPolicy | None) -> None:
 def test_a_policy_with_a_function_cannot_be_saved() -> None:
     with pytest.raises(ConfigurationError, match="should_fall_back"):
         plain_policy(FallbackPolicy(should_fall_back=lambda error: True))
+
+
+@pytest.mark.parametrize(
+    ("read", "saved", "line"),
+    [
+        (policy_from, {"cooldwn": 1}, "fallback_policy.cooldwn: FallbackPolicy has no such setting; did you mean cool"),
+        (policy_from, {"retry": {"capp": 1}}, "fallback_policy.retry.capp: RetryPolicy has no such setting; did you"),
+        (policy_from, {"zzz": 1}, "fallback_policy.zzz: FallbackPolicy has no such setting; it takes retry, deadline"),
+        (timeout_from, {"reed": 1}, "timeout.reed: Timeouts has no such setting; did you mean read?"),
+        (timeout_from, {1: 1}, "timeout.1: Timeouts has no such setting; it takes connect"),
+    ],
+)
+def test_a_saved_setting_of_another_name_is_refused(read: Any, saved: Any, line: str) -> None:
+    with pytest.raises(UnknownSettingError) as raised:
+        read(saved)
+    assert str(raised.value).startswith(line)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.ways import KEY
-from tests.support.wire import Wire, answer
+from tests.support.wire import Wire, answer, router_error
 
 from requesty_core import (
     ApiKey,
@@ -23,6 +23,7 @@ from requesty_core import (
     ConfigurationError,
     FallbackPolicy,
     MissingKeyError,
+    NotFoundError,
     RequestyClient,
     Timeouts,
 )
@@ -41,7 +42,28 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"region": "mars"}, r"^region: 'mars' is unknown; use one of global, eu, us, ap$"),
     ({"region": "eu", "base_url": "https://x.test"}, r"^region: given together with base_url; give only one"),
     ({"base_url": ""}, r"^base_url: empty; give a URL such as 'https://router.requesty.ai/v1'$"),
-    ({"base_url": 5}, r"^base_url: empty; give a URL"),
+    ({"base_url": 5}, r"^base_url: 5 is not a text; give a URL such as 'https://router.requesty.ai/v1'$"),
+    ({"base_url": ("https://x.test",)}, r"^base_url: \('https://x.test',\) is not a text; give a URL"),
+    ({"base_url": '"https://x.test/v1"'}, r"^base_url: is in quotation marks; give the URL without them$"),
+    ({"base_url": "//x.test/v1"}, r"no http or https scheme; write 'https://x.test/v1'$"),
+    ({"base_url": "https://x.test:0/v1"}, r"^base_url: 'https://x.test:0/v1' is not a URL; give one such as"),
+    ({"region": ["eu"]}, r"^region: \['eu'\] is unknown; use one of global, eu, us, ap$"),
+    ({"api_key": '"rqsty-sk-1"'}, r"^api_key: is in quotation marks, which would be sent too; give it without them$"),
+    ({"api_key": "'rqsty-sk-1"}, r"^api_key: is in quotation marks"),
+    ({"api_key": "Bearer rqsty-sk-1"}, r"^api_key: begins with 'Bearer', which is added for you; give the key alone$"),
+    ({"api_key": "rqsty-sk-1 rqsty-sk-1"}, r"^api_key: contains white space; copy it again$"),
+    ({"api_key": "$REQUESTY_API_KEY"}, r"^api_key: is the name of a variable that nothing filled in; give its value$"),
+    ({"api_key": "${REQUESTY_API_KEY}"}, r"^api_key: is the name of a variable"),
+    ({"api_key": "%REQUESTY_API_KEY%"}, r"^api_key: is the name of a variable"),
+    ({"timeout": 1e300}, r"^timeout: is more than the 24 days that a socket can wait; give seconds above 0"),
+    ({"timeout": 10**400}, r"^timeout: is more than the 24 days that a socket can wait; give seconds above 0"),
+    ({"timeout": float("-inf")}, r"^timeout: -inf is negative"),
+    ({"extra_body": {"requesty": 5}}, r"^extra_body.requesty: 5 is not a mapping; give auto_cache, tags, …$"),
+    ({"extra_headers": {"content-length": "5"}}, r"^extra_headers: 'content-length' cannot be set here; it is made"),
+    ({"extra_headers": {"Host": "x"}}, r"^extra_headers: 'Host' cannot be set here; it is made for each request$"),
+    ({"extra_headers": {b"X-A": "x"}}, r"^extra_headers: the name is a bytes; give a text$"),
+    ({"app_url": 5}, r"^app_url: the value of 'HTTP-Referer' is an int; give a text$"),
+    ({"fallbacks": {"a/b", "c/d"}}, r"^fallbacks: .* is not a list of models$"),
     ({"base_url": "router.requesty.ai/v1"}, r"no http or https scheme; write 'https://router.requesty.ai/v1'$"),
     ({"base_url": "localhost:4000"}, r"no http or https scheme; write 'https://localhost:4000'$"),
     ({"base_url": "ftp://x.test"}, r"no http or https scheme; write 'https://x.test'$"),
@@ -76,17 +98,17 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"extra_headers": {"X A": "a"}}, r"^extra_headers: 'X A' is not a header name; use letters, digits and hyphens$"),
     ({"extra_headers": {"X\r\nA": "a"}}, r"^extra_headers: .* is not a header name"),
     ({"extra_headers": {"": "a"}}, r"^extra_headers: '' is not a header name"),
-    ({"extra_headers": {"X-A": 5}}, r"^extra_headers: 'X-A' is not a pair of strings$"),
+    ({"extra_headers": {"X-A": 5}}, r"^extra_headers: the value of 'X-A' is an int; give a text$"),
     ({"extra_headers": ["X-A"]}, r"^extra_headers: \['X-A'\] is not a mapping; give names and values"),
     ({"extra_headers": {"AUTHORIZATION": "Bearer x"}}, r"^extra_headers: 'Authorization' cannot be set here; use api_"),
-    ({"app_title": "a\nb"}, r"^app_url/app_title: the value of 'X-Title' contains a line break"),
+    ({"app_title": "a\nb"}, r"^app_title: the value of 'X-Title' contains a line break"),
     ({"extra_body": [1]}, r"^extra_body: \[1\] is not a mapping of JSON fields$"),
     ({"options": 5}, r"^options: 5 is neither RequestyOptions nor a mapping$"),
     ({"options": {"tag": 1}}, r"^options: unknown key tag; put keys of your own under 'extra'$"),
     ({"options": {"auto_cache": 1}}, r"^options.auto_cache: 1 is not a bool; give True or False$"),
     ({"options": {"tags": "a"}}, r"^options.tags: 'a' is not a list of strings$"),
     ({"options": {"tags": 5}}, r"^options.tags: 5 is not a list of strings$"),
-    ({"options": {"tags": [1]}}, r"^options.tags: \[1\] is not a list of strings$"),
+    ({"options": {"tags": [1]}}, r"^options.tags: 1 in it is not a string$"),
     ({"options": {"user_id": 5}}, r"^options.user_id: 5 is not a string$"),
     ({"options": {"trace_id": 5}}, r"^options.trace_id: 5 is not a string$"),
     ({"options": {"extra": 5}}, r"^options.extra: 5 is not a mapping$"),
@@ -148,13 +170,22 @@ def test_bad_settings_are_refused_in_one_clear_line(build: Any, settings: dict[s
 
 
 BAD_POLICIES: list[tuple[dict[str, Any], str]] = [
-    ({"deadline": 0}, r"^fallback.deadline: 0 is not a usable limit"),
-    ({"hedge_after": -1}, r"^fallback.hedge_after: -1 is negative"),
-    ({"cooldown": -1}, r"^fallback.cooldown: -1 is negative"),
-    ({"cooldown": None}, r"^fallback.cooldown: None is not a number; give seconds above 0$"),
-    ({"max_attempts": 0}, r"^fallback.max_attempts: 0 is too small; give 1 or more$"),
-    ({"cooldown_after": 0}, r"^fallback.cooldown_after: 0 is too small; give 1 or more$"),
-    ({"max_attempts": "3"}, r"^fallback.max_attempts: '3' is not a whole number"),
+    ({"deadline": 0}, r"^fallback_policy.deadline: 0 is not a usable limit"),
+    ({"hedge_after": -1}, r"^fallback_policy.hedge_after: -1 is negative"),
+    ({"cooldown": -1}, r"^fallback_policy.cooldown: -1 is negative"),
+    ({"cooldown": None}, r"^fallback_policy.cooldown: None is not a number; give seconds above 0$"),
+    (
+        {"should_fall_back": "x"},
+        r"^fallback_policy.should_fall_back: 'x' is not a function; give a function from an err",
+    ),
+    ({"retry": 3}, r"^fallback_policy.retry: 3 is not a RetryPolicy; give RetryPolicy\(cap=…\)$"),
+    (
+        {"health": "x"},
+        r"^fallback_policy.health: 'x' is not a HealthBoard; give HealthBoard\(\), once for all clients$",
+    ),
+    ({"max_attempts": 0}, r"^fallback_policy.max_attempts: 0 is too small; give 1 or more$"),
+    ({"cooldown_after": 0}, r"^fallback_policy.cooldown_after: 0 is too small; give 1 or more$"),
+    ({"max_attempts": "3"}, r"^fallback_policy.max_attempts: '3' is not a whole number"),
 ]
 
 
@@ -426,3 +457,48 @@ def test_a_callers_own_http_client_is_used_and_left_open(way: Any) -> None:
         with client:
             pass
     assert not own.is_closed
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ('"rqsty-sk-1"', "REQUESTY_API_KEY: is in quotation marks, which would be sent too; give it without them"),
+        ("Bearer rqsty-sk-1", "REQUESTY_API_KEY: begins with 'Bearer', which is added for you; give the key alone"),
+        ("rqsty\nsk", "REQUESTY_API_KEY: contains a line break or a character outside ASCII; copy it again"),
+    ],
+)
+def test_a_bad_key_of_the_environment_names_its_variable(monkeypatch: pytest.MonkeyPatch, key: str, line: str) -> None:
+    monkeypatch.setenv("REQUESTY_API_KEY", key)
+    with pytest.raises(ConfigurationError) as raised:
+        RequestyClient()
+    assert str(raised.value) == line
+    monkeypatch.delenv("REQUESTY_API_KEY")
+    client = RequestyClient(base_url="https://gateway.test/v1")
+    monkeypatch.setenv("REQUESTY_API_KEY", key)
+    with pytest.raises(ConfigurationError) as raised:
+        client.chat(model="a/b", messages=[{"role": "user", "content": "hi"}])
+    assert str(raised.value) == line
+
+
+@pytest.mark.parametrize("key", [None, 3, ("rqsty-sk-1",)])
+def test_a_function_that_returns_no_key_is_told(way: Any, key: Any) -> None:
+    wire = Wire(answer())
+    with pytest.raises(ConfigurationError, match=r"^api_key: the callable returned no string"):
+        way(wire, {"api_key": lambda: key})
+    assert wire.requests == []
+
+
+def test_a_header_of_the_client_is_sent_once_whatever_its_case(way: Any) -> None:
+    wire = Wire(answer())
+    way(wire, {"extra_headers": {"content-type": "application/json; charset=utf-8", "user-agent": "mine"}})
+    sent = [(name.lower(), value) for name, value in wire.requests[0].headers.raw]
+    assert [value for name, value in sent if name == b"content-type"] == [b"application/json; charset=utf-8"]
+    assert [value for name, value in sent if name == b"user-agent"] == [b"mine"]
+
+
+def test_a_key_given_as_model_is_not_repeated(way: Any) -> None:
+    wire = Wire(router_error(404, "Provider and/or model not supported"))
+    with pytest.raises(NotFoundError) as raised:
+        way(wire, model="rqsty-sk-4f9a8b7c6d5e4f3a2b1c")
+    assert "4f9a8b" not in str(raised.value)
+    assert "what was given as model looks like a key" in str(raised.value)

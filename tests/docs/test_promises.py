@@ -79,6 +79,25 @@ def test_a_register_that_is_stale_is_found() -> None:
     ]
 
 
+def test_a_test_that_no_longer_asserts_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = tmp_path / "test_it.py"
+    tests.write_text(
+        "def test_empty():\n    it()\n\ndef test_raises():\n    with pytest.raises(ValueError):\n        it()\n\n"
+        "def helper():\n    assert it()\n\ndef test_by_helper():\n    helper()\n"
+    )
+    monkeypatch.setattr("docs.promises.ROOT", tmp_path)
+
+    def told(name: str, **more: Any) -> list[str]:
+        rows = register(promises={"kept": [f"{tests.name}::{name}"]}, **more)
+        return problems({"page": "Never. <!-- promise: kept -->"}, rows)
+
+    assert told("test_empty") == ["promises.toml: 'kept' names test_it.py::test_empty, which asserts nothing"]
+    assert told("test_empty", asserts_elsewhere={"test_it.py::test_empty": "in it"}) == []
+    assert told("test_raises") == told("test_by_helper") == []
+    [stale] = told("test_by_helper", asserts_elsewhere={"test_it.py::test_by_helper": "in it"})
+    assert stale.endswith("which asserts by itself: take it out of asserts_elsewhere")
+
+
 def test_a_phrase_that_promises_nothing_excuses_its_own_unit_alone() -> None:
     excused = register(no_promise={"an example": ["only an example"]})
     text = "This is only an example. It never fails.\n\nAlways. <!-- promise: kept -->\n"

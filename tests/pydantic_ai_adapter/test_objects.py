@@ -219,6 +219,10 @@ def test_a_mistake_is_one_line(make: Any, line: str) -> None:
             "requesty_tag: RequestyModelSettings has no such setting; did you mean requesty_tags?",
         ),
         ({"api_key": SECRET}, "api_key: is no setting of a request"),
+        ({"temprature": 1}, "temprature: is no model setting and would have no effect; did you mean temperature?"),
+        ({"max_retires": 0}, "max_retires: is no model setting and would have no effect; did you mean max_retries?"),
+        ({"extra_headers": "x"}, "extra_headers: 'x' is not a mapping; give names and values"),
+        ({"extra_body": ["x"]}, "extra_body: ['x'] is not a mapping; give names and values"),
         ({"fallbacks": ["a/b"]}, "fallbacks: is no setting of a request"),
     ],
 )

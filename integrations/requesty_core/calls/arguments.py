@@ -133,7 +133,7 @@ def check_unknown(given: Mapping[str, Any], settings: Collection[str]) -> None:
         near = meant(name, sorted(settings), 0.8) or meant(name, sorted(_FIELDS), 0.9)
         if near:
             raise ConfigurationError(f"{name}: is no setting and no known field of a request; did you mean {near}?")
-        if name in CLIENT_SETTINGS:
+        if name in CLIENT_SETTINGS or name in CALL_OPTIONS:
             raise ConfigurationError(f"{name}: is no setting of this class; leave it out")
 
 

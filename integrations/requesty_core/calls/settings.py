@@ -22,7 +22,7 @@ from requesty_core.catalog.retirement import warn_of_retirement
 from requesty_core.embeddings.line import Line
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.adaptation import Adaptation
-from requesty_core.exchange.body import check_json
+from requesty_core.exchange.body import check_gateway_object, check_json
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
@@ -246,7 +246,7 @@ class ClientSettings:
     def headers_for(self, route: Route, call: CallOptions) -> dict[str, str]:
         """Header layers of one request; the key is added by the authentication."""
         if not call.extra_headers:
-            return {**route.headers, **self.config.headers}
+            return merge_headers(route.headers, self.config.headers)
         return merge_headers(route.headers, self.config.headers, call.extra_headers)
 
 
@@ -256,6 +256,7 @@ _random = random.Random()
 def _fields(extra_body: Mapping[str, Any] | None) -> Mapping[str, Any]:
     fields = _mapping(extra_body, "extra_body")
     check_json(fields, "extra_body")
+    check_gateway_object(fields.get("requesty"), "extra_body.requesty")
     return fields
 
 

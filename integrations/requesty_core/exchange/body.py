@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.checks import shown
 from requesty_core.settings.options import RequestyOptions
 from requesty_core.wire.json import encode_json
 from requesty_core.wire.plain import NotJSONError, is_plain, plain_json
 
-__all__ = ["build_body", "chat_body", "check_json", "declared_tools", "encode_body"]
+__all__ = ["build_body", "chat_body", "check_gateway_object", "check_json", "declared_tools", "encode_body"]
 
 
 def build_body(
@@ -26,10 +27,8 @@ def build_body(
     body = {key: value for key, value in params.items() if value is not None}
     requesty = options.to_body()
     for setting, fields in (("", body), ("extra_body.", extra_body or {})):
-        own = fields.get("requesty")
-        if own is not None:
-            if not isinstance(own, Mapping):
-                raise ConfigurationError(f"{setting}requesty: {own!r} is not a mapping; give auto_cache, tags, …")
+        if (own := fields.get("requesty")) is not None:
+            check_gateway_object(own, f"{setting}requesty")
             requesty.update(own)
     body.update(extra_body or {})
     if requesty:
@@ -37,6 +36,12 @@ def build_body(
     else:
         body.pop("requesty", None)
     return body
+
+
+def check_gateway_object(value: Any, setting: str) -> None:
+    """Raise :class:`ConfigurationError` unless ``value`` is ``None`` or can be the ``requesty`` object."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError(f"{setting}: {shown(value)} is not a mapping; give auto_cache, tags, …")
 
 
 def chat_body(

@@ -15,6 +15,7 @@ from requesty_core.errors import (
     RequestyError,
     SpendLimitError,
 )
+from requesty_core.settings.checks import begins_like_a_key
 
 __all__ = ["hint_for", "origin_of"]
 
@@ -57,5 +58,7 @@ def _not_found(model: str, address: Any) -> str:
     if not model:
         return ""
     # Where a model is gone, its id is known and near to itself.
+    if begins_like_a_key(model):
+        return "what was given as model looks like a key; give a model id such as 'openai/gpt-4o-mini'"
     near = [name for name in difflib.get_close_matches(model, list(bundled()), 3, 0.75) if name != model][:2]
     return f"asked for {model!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from requesty_core.errors import ConfigurationError, ErrorKind, RequestyError
-from requesty_core.settings.checks import shown
+from requesty_core.settings.checks import refuse, shown
 from requesty_core.settings.config import check_count, check_seconds
 
 from .backoff import RetryPolicy
@@ -63,18 +63,22 @@ class FallbackPolicy:
     health: HealthBoard | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.health is not None and not isinstance(self.health, HealthBoard):
-            raise ConfigurationError(
-                f"fallback.health: {shown(self.health)} is not a HealthBoard; give HealthBoard(), once for all clients"
-            )
-        check_seconds(self.deadline, "fallback.deadline")
-        check_seconds(self.hedge_after, "fallback.hedge_after")
+        health, decides, retry = (getattr(self, name) for name in ("health", "should_fall_back", "retry"))
+        if health is not None and not isinstance(health, HealthBoard):
+            refuse("fallback_policy.health", health, "is not a HealthBoard", "give HealthBoard(), once for all clients")
+        if decides is not None and not callable(decides):
+            give = "give a function from an error to True or False"
+            refuse("fallback_policy.should_fall_back", decides, "is not a function", give)
+        if not isinstance(retry, RetryPolicy):
+            refuse("fallback_policy.retry", retry, "is not a RetryPolicy", "give RetryPolicy(cap=…)")
+        check_seconds(self.deadline, "fallback_policy.deadline")
+        check_seconds(self.hedge_after, "fallback_policy.hedge_after")
         if self.cooldown != 0:
-            check_seconds(self.cooldown, "fallback.cooldown", optional=False)
+            check_seconds(self.cooldown, "fallback_policy.cooldown", optional=False)
         for name in ("max_attempts", "cooldown_after"):
             value = getattr(self, name)
-            if value is not None and check_count(value, f"fallback.{name}") < 1:
-                raise ConfigurationError(f"fallback.{name}: {shown(value)} is too small; give 1 or more")
+            if value is not None and check_count(value, f"fallback_policy.{name}") < 1:
+                raise ConfigurationError(f"fallback_policy.{name}: {shown(value)} is too small; give 1 or more")
 
     def allows(self, error: RequestyError) -> bool:
         """Whether another model may be tried after ``error``."""

@@ -12,10 +12,11 @@ from typing import NoReturn
 
 from requesty_core.errors import ConfigurationError
 
-__all__ = ["a_kind", "may_be_secret", "refuse", "shown"]
+__all__ = ["a_kind", "begins_like_a_key", "may_be_secret", "refuse", "shown"]
 
 _LONGEST = 60
 _SECRET = re.compile(r"^(sk|rk|pk|rqsty|requesty|key|bearer)[-_. ]", re.IGNORECASE)
+_KEY = re.compile(r"(sk|rqsty|rqy)-[^/]*$")
 _RUN = re.compile(r"[0-9A-Za-z_+=-]{16,}")
 
 
@@ -44,6 +45,11 @@ def _is_harmless(value: object) -> bool:
     if isinstance(value, Mapping):
         return type(value) is dict and all(_is_harmless(item) for pair in value.items() for item in pair)
     return isinstance(value, (list, tuple, set, frozenset)) and all(_is_harmless(item) for item in value)
+
+
+def begins_like_a_key(text: str) -> bool:
+    """Whether a text begins as keys do; no model's id does."""
+    return _KEY.match(text) is not None
 
 
 def may_be_secret(text: str) -> bool:

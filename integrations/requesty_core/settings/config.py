@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from requesty_core._version import __version__
-from requesty_core.errors import ConfigurationError, MissingKeyError
+from requesty_core.errors import ConfigurationError
 
-from .blotter import Blotter
 from .checks import shown
-from .options import check_headers, is_printable, merge_headers
+from .keys import ApiKey, KeySource
+from .options import check_headers, merge_headers
 
 __all__ = ["REGIONS", "ApiKey", "Config", "KeySource", "Region", "Timeouts", "gateway_url"]
 
@@ -36,119 +35,9 @@ DEFAULT_TIMEOUT = 300.0
 DEFAULT_MAX_RETRIES = 2
 USER_AGENT = f"requesty-adapters/{__version__}"
 
-KeySource = str | Callable[[], str] | Callable[[], Awaitable[str]] | None
-
-
-class ApiKey:
-    """The key, kept out of ``repr``, logs, errors, pickles and every serialised form.
-
-    ``source`` is the key itself, an object with ``get_secret_value()``, or a callable that is asked before every
-    request (for rotation; it may return an awaitable when only async clients use it). Without one, the environment
-    variable ``REQUESTY_API_KEY`` is read, now, or if it is not set yet, when the first request needs it. No other
-    variable is ever read. ``variable`` is for a caller that has read another one: errors about the key name it.
-    """
-
-    __slots__ = ("_found", "_source", "_variable", "blotter")
-    _source: str | Callable[[], Any] | None
-    _variable: str | None
-    blotter: Blotter
-    """Takes every key that was ever used out of texts."""
-
-    def __init__(self, source: Any = None, *, variable: str | None = None) -> None:
-        given = source if isinstance(source, ApiKey) else None
-        if given is not None:
-            source = given._source
-        reveal = getattr(source, "get_secret_value", None)
-        if callable(reveal):
-            source = reveal()
-        if isinstance(source, str):
-            source = _check_key(source)
-        elif source is not None and not callable(source):
-            raise ConfigurationError(f"api_key: must be a string or a callable, not {type(source).__name__}")
-        self._source = source
-        self._variable = given._variable if given is not None and variable is None else variable
-        self._found: str | None = None
-        self.blotter = Blotter(_of_environment) if given is None else given.blotter
-        if source is None:
-            self._found = _of_environment() if given is None else given._found
-        for key in (source, self._found):
-            if isinstance(key, str):
-                self.blotter.add(key)
-
-    @property
-    def origin(self) -> str:
-        """Where the key is from, in words that continue "the key"."""
-        if self._variable is not None:
-            return f"in {self._variable}"
-        if self._source is None:
-            return "in REQUESTY_API_KEY"
-        return "that the api_key function returned" if callable(self._source) else "given as api_key"
-
-    @property
-    def is_set(self) -> bool:
-        """Whether a request could find a key now."""
-        return self._source is not None or bool(self._found or _of_environment())
-
-    def get(self) -> str:
-        """The key. Raises :class:`MissingKeyError` if there is none."""
-        value = self._ask()
-        if not isinstance(value, str):
-            close = getattr(value, "close", None)
-            if callable(close):
-                close()
-            raise ConfigurationError("api_key: the callable returned no string; async callables need the async client")
-        return self._used(value)
-
-    async def aget(self) -> str:
-        """The key, awaiting the callable's answer if need be. Raises as :meth:`get`."""
-        value = self._ask()
-        if not isinstance(value, str):
-            value = await value
-        if not isinstance(value, str):
-            raise ConfigurationError("api_key: the callable returned no string")
-        return self._used(value)
-
-    def _used(self, value: str) -> str:
-        key = _check_key(value)
-        self.blotter.add(key)
-        return key
-
-    def redact(self, text: str) -> str:
-        """The text with every key blotted out that was ever used, where a server or proxy echoed one."""
-        return self.blotter.text(text)
-
-    def _ask(self) -> Any:
-        source = self._source
-        if source is None:
-            source = self._found = self._found or _of_environment()
-            if not source:
-                raise MissingKeyError("api_key: no Requesty API key; pass api_key=... or set REQUESTY_API_KEY")
-        return source() if callable(source) else source
-
-    def __repr__(self) -> str:
-        return "ApiKey('**********')" if self._source is not None else "ApiKey()"
-
-    __str__ = __repr__
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> ApiKey:
-        return self
-
-    def __reduce__(self) -> tuple[type[ApiKey], tuple[()]]:
-        # A pickle may be stored or sent: the copy reads the environment of wherever it wakes up.
-        return ApiKey, ()
-
-
-def _of_environment() -> str | None:
-    return os.environ.get("REQUESTY_API_KEY")
-
-
-def _check_key(key: str) -> str:
-    if not key.strip():
-        raise MissingKeyError("api_key: empty; pass api_key=... or set REQUESTY_API_KEY")
-    key = key.strip()
-    if not key.isascii() or not is_printable(key):
-        raise ConfigurationError("api_key: contains a line break or a character outside ASCII; copy it again")
-    return key
+_NO_LIMITS = (float("inf"), float("-inf"))
+# A socket waits by poll(2), whose milliseconds are an int of 32 bits; more wraps around or overflows.
+_LONGEST_WAIT = 2_147_483
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +83,14 @@ def check_seconds(value: object, setting: str, *, optional: bool = True) -> None
     if value is None and optional:
         return
     advice = "give seconds above 0, or None for no limit" if optional else "give seconds above 0"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         raise ConfigurationError(f"{setting}: {shown(value)} is not a number; {advice}")
     if value < 0:
         raise ConfigurationError(f"{setting}: {value!r} is negative; {advice}")
-    if value == 0 or math.isinf(value):
+    if value == 0 or value in _NO_LIMITS:
         raise ConfigurationError(f"{setting}: {value!r} is not a usable limit; {advice}")
+    if value > _LONGEST_WAIT:
+        raise ConfigurationError(f"{setting}: is more than the 24 days that a socket can wait; {advice}")
 
 
 def check_count(value: object, setting: str) -> int:
@@ -223,18 +114,24 @@ def _is_host(host: str) -> bool:
 
 def check_url(url: object, setting: str) -> str:
     """Return the URL without a trailing slash. Raises :class:`ConfigurationError` naming the setting and what to do."""
-    if not isinstance(url, str) or not url.strip():
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{setting}: {shown(url)} is not a text; give a URL such as {REGIONS['global']!r}")
+    if not url.strip():
         raise ConfigurationError(f"{setting}: empty; give a URL such as {REGIONS['global']!r}")
     text = url.strip()
+    if text[0] in "\"'`":
+        raise ConfigurationError(f"{setting}: is in quotation marks; give the URL without them")
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 -- reading it is the check
+        port = parts.port
     except ValueError:
-        raise ConfigurationError(f"{setting}: {shown(text)} is not a URL") from None
+        port = 0
+    if port == 0:
+        raise ConfigurationError(f"{setting}: {shown(text)} is not a URL; give one such as {REGIONS['global']!r}")
     if "@" in parts.netloc:
         raise ConfigurationError(f"{setting}: remove the user name and password from the URL; use api_key")
     if parts.scheme not in ("http", "https"):
-        hint = f"https://{text.rpartition('://')[2]}"
+        hint = f"https://{text.rpartition('://')[2].lstrip('/')}"
         write = f"write {hint!r}" if shown(text) == repr(text) else f"give a URL such as {REGIONS['global']!r}"
         raise ConfigurationError(f"{setting}: {shown(text)} has no http or https scheme; {write}")
     if not parts.hostname:
@@ -266,7 +163,7 @@ def gateway_url(base_url: str | None = None, region: str | None = None) -> str:
 
     Raises :class:`ConfigurationError` naming the one that is unusable.
     """
-    if region is not None and region not in REGIONS:
+    if region is not None and not (isinstance(region, str) and region in REGIONS):
         raise ConfigurationError(f"region: {shown(region)} is unknown; use one of {', '.join(get_args(Region))}")
     if base_url is not None:
         if region is not None:
@@ -314,10 +211,8 @@ class Config:
         """
         env = os.environ
         url = gateway_url(base_url, region)
-        attribution = {
-            "HTTP-Referer": app_url or env.get("REQUESTY_APP_URL", ""),
-            "X-Title": app_title or env.get("REQUESTY_APP_TITLE", ""),
-        }
+        from_url = {"HTTP-Referer": app_url or env.get("REQUESTY_APP_URL", "")}
+        titled = {"X-Title": app_title or env.get("REQUESTY_APP_TITLE", "")}
         return cls(
             api_key=ApiKey(api_key),
             base_url=url,
@@ -327,7 +222,8 @@ class Config:
             feedback_url=check_url(feedback_url, "feedback_url") if feedback_url else _feedback_url(url),
             headers=merge_headers(
                 {"User-Agent": USER_AGENT},
-                check_headers(attribution, "app_url/app_title"),
+                check_headers(from_url, "app_url" if app_url else "REQUESTY_APP_URL"),
+                check_headers(titled, "app_title" if app_title else "REQUESTY_APP_TITLE"),
                 check_headers(extra_headers),
             ),
         )

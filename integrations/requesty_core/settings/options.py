@@ -10,7 +10,7 @@ from typing import Any
 
 from requesty_core.errors import ConfigurationError
 
-from .checks import shown
+from .checks import a_kind, shown
 
 __all__ = ["RequestyOptions", "analytics_headers", "check_headers", "merge_headers"]
 
@@ -44,12 +44,11 @@ class RequestyOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"options.{name}: {shown(value)} is not a string")
-        if self.tags is not None and (
-            not isinstance(self.tags, Sequence)
-            or isinstance(self.tags, str)
-            or not all(isinstance(t, str) for t in self.tags)
-        ):
-            raise ConfigurationError(f"options.tags: {shown(self.tags)} is not a list of strings")
+        if self.tags is not None:
+            if not isinstance(self.tags, Sequence) or isinstance(self.tags, (str, bytes)):
+                raise ConfigurationError(f"options.tags: {shown(self.tags)} is not a list of strings")
+            if wrong := [tag for tag in self.tags if not isinstance(tag, str)]:
+                raise ConfigurationError(f"options.tags: {shown(wrong[0])} in it is not a string")
         if self.extra is not None and not isinstance(self.extra, Mapping):
             raise ConfigurationError(f"options.extra: {shown(self.extra)} is not a mapping")
         if self.prompt_variables is not None and not isinstance(self.prompt_variables, Mapping):
@@ -119,6 +118,7 @@ class RequestyOptions:
 _EMPTY = RequestyOptions()
 
 
+_FRAMING = frozenset(("host", "connection", "content-length", "transfer-encoding"))
 _HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 
@@ -130,16 +130,20 @@ def is_printable(text: str) -> bool:
 def check_headers(headers: Mapping[str, str] | None, setting: str = "extra_headers") -> dict[str, str]:
     """A copy without empty values. Raises :class:`ConfigurationError` for text that cannot be one header.
 
-    ``Authorization`` is refused: the key has a setting of its own, where it is kept out of logs.
+    ``Authorization`` is refused: the key has a setting of its own, where it is kept out of logs. So is what frames a
+    request, which is made for each.
     """
     if headers is not None and not isinstance(headers, Mapping):
         raise ConfigurationError(f"{setting}: {shown(headers)} is not a mapping; give names and values, such as a dict")
     checked: dict[str, str] = {}
-    for name, value in (headers or {}).items():
+    given: Mapping[Any, Any] = headers or {}
+    for name, value in given.items():
         if value is None or value == "":
             continue
         if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigurationError(f"{setting}: {shown(name)} is not a pair of strings")
+            named = isinstance(name, str)
+            wrong = f"the value of {shown(name)} is {a_kind(value)}" if named else f"the name is {a_kind(name)}"
+            raise ConfigurationError(f"{setting}: {wrong}; give a text")
         if not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"{setting}: {name!r} is not a header name; use letters, digits and hyphens")
         if not value.isascii():
@@ -149,6 +153,8 @@ def check_headers(headers: Mapping[str, str] | None, setting: str = "extra_heade
             raise ConfigurationError(f"{setting}: the value of {name!r} contains a line break or NUL; remove it")
         if not value:
             continue
+        if name.lower() in _FRAMING:
+            raise ConfigurationError(f"{setting}: {name!r} cannot be set here; it is made for each request")
         if name.lower() == "authorization":
             raise ConfigurationError(f"{setting}: 'Authorization' cannot be set here; use api_key")
         checked[name] = value

@@ -10,7 +10,15 @@ from llama_index.core.bridge.pydantic import Field, field_serializer, field_vali
 
 from llama_index.utils.requesty import Connection
 from requesty_core import FallbackPolicy, Step
-from requesty_core.adapters import CHAIN_SETTINGS, check_model, legal_call, plain_policy, plain_steps, strict_format
+from requesty_core.adapters import (
+    CHAIN_SETTINGS,
+    check_model,
+    legal_call,
+    plain_policy,
+    plain_steps,
+    policy_from,
+    strict_format,
+)
 from requesty_core.catalog import Catalog
 
 from ._messages import wire_messages
@@ -75,6 +83,11 @@ class ChatSettings(Connection):
     def _plain_steps(cls, value: Any) -> Any:
         """Steps as plain mappings, so that the model serialises."""
         return plain_steps(value)
+
+    @field_validator("fallback_policy", mode="before")
+    @classmethod
+    def _policy(cls, value: Any) -> Any:
+        return policy_from(value)
 
     @field_serializer("fallback_policy")
     def _dump_policy(self, value: FallbackPolicy | None) -> dict[str, Any] | None:

@@ -64,6 +64,10 @@ class RequestyFallback(Requesty):
     ) -> None:
         chain = _chain(models)
         members = [item for item in models or () if isinstance(item, Requesty)]
+        for name in _DERIVED & kwargs.keys():
+            # A dump has them beside the chain that they are from; anything else would have no effect.
+            if plain_steps(kwargs.get(name)) != chain[name]:
+                raise ConfigurationError(_USE_MODELS.format(name))
         given: dict[str, Any] = {key: value for key, value in kwargs.items() if key not in ("model", "fallbacks")}
         settings = {**_shared_settings(members, given), **given}
         super().__init__(**settings, **chain)

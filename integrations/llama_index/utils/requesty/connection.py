@@ -24,6 +24,7 @@ from requesty_core.adapters import (
     DEFAULT_TIMEOUT,
     ClientPair,
     plain_options,
+    timeout_from,
     unknown_setting,
     wrong_value,
 )
@@ -116,6 +117,11 @@ class Connection(BaseModel):
             raise ConfigurationError(problem)
         self._check()
         self._pair()
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _timeout(cls, value: Any) -> Any:
+        return timeout_from(value)
 
     @field_validator("options", mode="before")
     @classmethod
