@@ -228,7 +228,8 @@ def check_url(url: object, setting: str) -> str:
     text = url.strip()
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 -- reading it is the check
+        if parts.port == 0:
+            raise ValueError
     except ValueError:
         raise ConfigurationError(f"{setting}: {shown(text)} is not a URL") from None
     if "@" in parts.netloc:
