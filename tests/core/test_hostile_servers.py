@@ -7,6 +7,7 @@ import gzip
 import os
 import socket
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 import trustme
 from tests.core.test_transport import MODES, Server, ask, read_request, run_on, server, whole
 
-from requesty_core import ConnectionFailedError, RateLimitError, Timeouts, TruncatedStreamError
+from requesty_core import ConnectionFailedError, RateLimitError, RequestTimeoutError, Timeouts, TruncatedStreamError
 from requesty_core.network.aio import LoopTransport
 from requesty_core.network.decoding import Decoder
 from requesty_core.network.sync import SocketTransport
@@ -67,6 +68,52 @@ def test_an_answer_that_is_read_slowly_is_whole_however_its_connection_ends(serv
         return got
 
     assert run_on(mode, main) == size
+
+
+@MODES
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_upload_that_trickles_is_no_stall(server: Any, mode: str, scheme: str, authority_file: str) -> None:
+    """The system holds megabytes of it, and takes more only when a good part of them is gone."""
+
+    def script(conn: socket.socket, number: int) -> None:
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with OURS.wrap_socket(conn, server_side=True) if scheme == "https" else conn as wire:
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                wire.recv(4096)
+                time.sleep(0.005)
+            wire.sendall(whole("read for two seconds"))
+            wire.recv(1)
+
+    url = server(script).base_url.replace("http:", f"{scheme}:")
+    settings = {"base_url": url, "ca_bundle": authority_file, "timeout": Timeouts(write=0.6, read=10)}
+    assert ask(mode, settings, messages=[{"role": "user", "content": "x" * (8 << 20)}]) == "read for two seconds"
+
+
+@MODES
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("taken", [0, 1 << 20])
+def test_an_upload_that_stands_still_is_a_stall(
+    server: Any, mode: str, scheme: str, taken: int, authority_file: str
+) -> None:
+    over = threading.Event()
+
+    def script(conn: socket.socket, number: int) -> None:
+        with OURS.wrap_socket(conn, server_side=True) if scheme == "https" else conn as wire:
+            left = taken
+            while left > 0:
+                left -= len(wire.recv(65536))
+            over.wait(10)
+
+    url = server(script).base_url.replace("http:", f"{scheme}:")
+    settings = {"base_url": url, "ca_bundle": authority_file, "timeout": Timeouts(write=0.4, read=10)}
+    started = time.monotonic()
+    try:
+        with pytest.raises(RequestTimeoutError, match=r"timeout\.write"):
+            ask(mode, settings, messages=[{"role": "user", "content": "x" * (12 << 20)}])
+        assert time.monotonic() - started < 3
+    finally:
+        over.set()
 
 
 @MODES

@@ -27,7 +27,7 @@ from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
-from requesty_core.network.http import URL
+from requesty_core.network.http import parsed_url
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.retry.health import HealthBoard
@@ -75,10 +75,10 @@ class ClientSettings:
     embeddings_route: Route = field(init=False)
 
     def __post_init__(self) -> None:
-        url = URL(f"{self.config.base_url}/chat/completions")
+        url = parsed_url(f"{self.config.base_url}/chat/completions")
         object.__setattr__(self, "chat_route", Route("POST", url, JSON_HEADERS))
         object.__setattr__(self, "stream_route", Route("POST", url, STREAM_HEADERS, streams=True))
-        embeddings = URL(f"{self.config.base_url}/embeddings")
+        embeddings = parsed_url(f"{self.config.base_url}/embeddings")
         object.__setattr__(self, "embeddings_route", Route("POST", embeddings, JSON_HEADERS))
 
     @classmethod

@@ -30,10 +30,8 @@ _HINTS: dict[type[RequestyError], tuple[str, re.Pattern[str]]] = {
 
 
 def origin_of(address: Any) -> str:
-    """Scheme, host and port of a URL."""
-    port = "" if address.port is None else f":{address.port}"
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{address.scheme}://{host}{port}"
+    """Scheme, host and port of a URL, as they are on the wire."""
+    return f"{address.scheme}://{address.netloc.decode('ascii')}"
 
 
 def hint_for(cls: type[RequestyError], said: str, model: str, address: Any, key: str) -> str:

@@ -15,16 +15,13 @@ from .connecting import connect_on_loop, lookup_on_loop
 from .cycle import Cycle
 from .http import ReadError, WriteError
 from .pool import Origin
-from .sync_connection import is_silent
+from .sync_connection import PROGRESS_SECONDS, is_silent, unconfirmed
 from .waiting import Waiting
 
 __all__ = ["Connection", "converse", "open_connection"]
 
 HIGH_WATER = 1024 * 1024
 """Bytes kept unread before the connection is told to wait."""
-
-PROGRESS_SECONDS = 0.05
-"""How often a stalled upload is looked at: what the system took meanwhile is progress."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -147,11 +144,11 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _flush(self, cycle: Cycle) -> None:
         stall, since = cycle.stall_limit(), self._loop.time()
-        left = self._transport.get_write_buffer_size()
+        left = self._transport.get_write_buffer_size() + unconfirmed(self._sock)
         while self._is_full and not self._arrived and not self._has_ended:
             if await self._waiting.happens(cycle.deadlines.cap(PROGRESS_SECONDS)):
                 continue
-            now, size = self._loop.time(), self._transport.get_write_buffer_size()
+            now, size = self._loop.time(), self._transport.get_write_buffer_size() + unconfirmed(self._sock)
             if size < left:
                 left, since = size, now
             elif (stall is not None and now - since >= stall) or cycle.deadlines.has_passed():

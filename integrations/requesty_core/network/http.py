@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from requesty_core.errors import (
+    ConfigurationError,
     ConnectionFailedError,
     MalformedResponseError,
     RequestTimeoutError,
@@ -56,6 +57,7 @@ __all__ = [
     "library_error",
     "make_request",
     "multipart",
+    "parsed_url",
     "timeouts_of",
     "transport_error",
 ]
@@ -144,6 +146,16 @@ FRAMING = frozenset(
     )
 )
 """Headers that say how a message is framed and by whom it is received (RFC 9112, sections 3.2 and 6)."""
+
+
+def parsed_url(url: str) -> httpx.URL:
+    """A URL below ``base_url``. Raises :class:`ConfigurationError` for one that the library could not send to."""
+    try:
+        parsed = httpx.URL(url)
+        parsed.host  # noqa: B018 -- reading it decodes names such as "xn--…", which every request does
+    except (httpx.InvalidURL, UnicodeError) as exc:
+        raise ConfigurationError(f"base_url: names no usable host ({exc})") from None
+    return parsed
 
 
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))

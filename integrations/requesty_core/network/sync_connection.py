@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,14 @@ from .deadlines import Deadlines
 from .http import ConnectError, ConnectTimeout, ReadError, WriteError
 from .pool import Origin
 
-__all__ = ["Connection", "converse", "is_silent", "open_connection", "read"]
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+__all__ = ["PROGRESS_SECONDS", "Connection", "converse", "is_silent", "open_connection", "read", "unconfirmed"]
+
+PROGRESS_SECONDS = 0.05
+"""How often a stalled upload is looked at: what the system took meanwhile, or the other side confirmed, is progress."""
 
 READ_BYTES = 64 * 1024
 LARGE_READ_BYTES = 1024 * 1024
@@ -110,6 +118,19 @@ def is_silent(sock: socket.socket) -> bool:
         return False
 
 
+def unconfirmed(sock: socket.socket) -> int:
+    """Bytes that the system took and the other side has not confirmed; 0 where the system does not say.
+
+    The system takes more only when a good part of its buffer, megabytes at times, is free.
+    """
+    if sys.platform != "linux":
+        return 0
+    # ValueError: it is closed.
+    with contextlib.suppress(OSError, ValueError):
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    return 0
+
+
 def open_connection(
     origin: Origin, tls: Callable[[], ssl.SSLContext], limit: float | None, deadlines: Deadlines
 ) -> Connection:
@@ -158,8 +179,10 @@ def converse(connection: Connection, cycle: Cycle) -> bytes:
 def _upload(connection: Connection, cycle: Cycle) -> bytes:
     """Send the request, and stop if the answer comes first; returns body bytes of such an answer."""
     looks = False
+    stall, since, left = cycle.stall_limit(), time.monotonic(), 0
     while (piece := cycle.unsent) is not None:
-        limit = cycle.patience()
+        # A large upload is looked at now and then: what the other side confirmed meanwhile is progress.
+        limit = cycle.deadlines.cap(PROGRESS_SECONDS) if cycle.is_large else cycle.patience()
         writable = True
         try:
             if looks:
@@ -174,8 +197,16 @@ def _upload(connection: Connection, cycle: Cycle) -> bytes:
                     raise TimeoutError
             if writable:
                 cycle.sent(connection.send(piece, limit))
+                if cycle.is_large:
+                    since, left = time.monotonic(), unconfirmed(connection.sock)
         except TimeoutError as exc:
-            raise cycle.timed_out() from exc
+            now, size = time.monotonic(), unconfirmed(connection.sock)
+            if not cycle.is_large or cycle.deadlines.has_passed():
+                raise cycle.timed_out() from exc
+            if size < left:
+                since, left = now, size
+            elif stall is not None and now - since >= stall:
+                raise cycle.timed_out() from exc
         except OSError as exc:
             return _last_words(connection, cycle, exc)
         looks = True
