@@ -59,7 +59,7 @@ docs: $(VENV)/.dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html is the home page"
 
-# Every page of the site in headless Chromium, on a desk and on a phone; pictures go to build/look/.
+# Every page of the site in headless Chromium, on a desk, on a phone and dark; pictures go to build/look/.
 docs-look: docs
 	@$(PIP) install -c constraints.txt playwright
 	@$(BIN)/python docs/look.py

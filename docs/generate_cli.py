@@ -94,7 +94,8 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "emulator": (
         "In a terminal the latest requests stand in a table, in a pipe each is a line.\n"
-        "[Testing offline](concepts/testing.md) shows scenarios and cassettes.",
+        "[The emulator's switches and page](concepts/emulator.md) shows a scenario,\n"
+        "[Cassettes](concepts/cassettes.md) what is recorded.",
         (),
     ),
     "keys": ("", ("requesty-adapters keys",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,12 @@ from mkdocs.structure.pages import Page
 _FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 _NOT_RUN = re.compile(r'<div class="(language-(?:text|diff|console|py|python doc-signature)\b)')
 _PROMISE = re.compile(r"[ \n]*<!-- promise: .*? -->")
+_PICTURE = re.compile(r'<p><img alt="([^"]*)" src="([^"]+)" */?></p>')
+_PLOT_NAME = re.compile(r"_\d+\.png$")
+# Of each picture its width and its smallest text, in pixels; the plots of the notebooks are all drawn alike.
+TEXTS = {"demo.svg": (1141, 18.0), "bulk.svg": (768, 8 * 96 / 72), "emulator.png": (1280, 11.0)}
+PLOT = (880, 8.5 * 110 / 72)
+SMALLEST_TEXT = 9.0
 _nav: Navigation | None = None
 
 
@@ -28,8 +35,20 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Buttons that copy stand at what a reader runs, not at outputs, sessions, differences and signatures."""
-    return _NOT_RUN.sub(r'<div class="no-copy \1', html)
+    """Buttons that copy stand at what a reader runs, not at outputs, sessions, differences and signatures.
+
+    Pictures lead to themselves in full size; on a phone they scroll inside the page rather than shrink until their text
+    cannot be read.
+    """
+    return _PICTURE.sub(_picture, _NOT_RUN.sub(r'<div class="no-copy \1', html))
+
+
+def _picture(match: re.Match[str]) -> str:
+    name = match[2].rpartition("/")[2]
+    width, text = PLOT if _PLOT_NAME.search(name) else TEXTS[name]
+    least = math.ceil(SMALLEST_TEXT * width / text)
+    shown = f'alt="{match[1]}" src="{match[2]}" style="--least: {least}px" data-text="{text / width:.6f}"'
+    return f'<div class="picture"><a href="{match[2]}"><img {shown}></a></div>'
 
 
 def on_post_build(config: Any, **_: Any) -> None:

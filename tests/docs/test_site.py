@@ -11,13 +11,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from docs.site_hooks import TEXTS
 
 ROOT = Path(__file__).parents[2]
 # What the vendor's documentation lists at its side, by its own names.
 GATEWAY_ENTRIES = (
     *("Streaming", "Structured outputs", "Reasoning", "Fallback policies", "Load balancing", "Spend limits"),
     *("Key management API", "Auto caching", "Dedicated models", "Prompt optimization", "Prompt library"),
-    *("Bring your own keys", "Request metadata", "Request feedback", "Smart routing", "Session reconstruction"),
+    *("Bring your own keys", "BYOK", "Prompt optimisation", "Users", "Groups"),
+    *("Request metadata", "Request feedback", "Smart routing", "Session reconstruction"),
     *("User management", "Groups management", "Approved models", "Guardrails", "RBAC", "MCP gateway", "Alerts"),
     *("Claude Code", "Cline", "LibreChat", "Roo Code", "Open WebUI", "VS Code extension", "Web search", "PDF support"),
     *("Axios", "Requests", "OpenAI", "LangChain", "LlamaIndex TS", "Haystack", "PydanticAI", "Vercel AI SDK"),
@@ -114,6 +116,34 @@ def test_only_what_a_reader_runs_has_a_button_that_copies(site: Path) -> None:
     run = {"language-python", "language-python3", "language-bash", "language-toml"}
     assert found == {kind: {kind not in run} for kind in found}
     assert run | {"language-text", "language-diff", "language-console"} <= found.keys()
+
+
+def test_pictures_lead_to_themselves_and_stay_readable_on_a_phone(site: Path) -> None:
+    shown = re.compile(
+        r'<div class="picture"><a href="([^"]+)"><img [^>]*style="--least: (\d+)px" data-text="([\d.]+)">'
+    )
+    found = 0
+    for page in site.rglob("index.html"):
+        text = page.read_text(encoding="utf-8")
+        pictures = shown.findall(text)
+        assert len(pictures) == text.count("<img "), page
+        for source, least, share in pictures:
+            assert (page.parent / source).is_file()
+            assert int(least) * float(share) >= 9
+        found += len(pictures)
+    assert found > 20
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_widths_told_of_pictures_are_theirs(name: str) -> None:
+    file = (ROOT / "docs" / "assets" / name).read_bytes()
+    if name.endswith(".png"):
+        assert int.from_bytes(file[16:20]) == TEXTS[name][0]
+    else:
+        box = re.search(rb'viewBox="0 0 ([\d.]+) ', file)
+        points = re.search(rb'width="[\d.]+pt"', file)
+        assert box is not None
+        assert float(box[1]) * (96 / 72 if points else 1) == TEXTS[name][0]
 
 
 @pytest.mark.parametrize("entry", GATEWAY_ENTRIES)
