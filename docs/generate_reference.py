@@ -41,6 +41,8 @@ class Page:
     title: str
     about: str
     roots: tuple[str, ...]
+    style: str = "google"
+    """How parameters are written in docstrings: each framework has its own convention."""
 
 
 PAGES = {
@@ -59,6 +61,7 @@ PAGES = {
             "haystack_integrations.components.embedders.requesty",
             "haystack_integrations.components.audio.requesty",
         ),
+        "sphinx",
     ),
     "pydantic_ai": Page(
         "Pydantic AI",
@@ -92,6 +95,8 @@ def page_source(page: Page) -> str:
         documented = [getattr(module, name) for name in names]
         for name in names:
             options = ["heading_level: 3"] if len(page.roots) > 1 else []
+            if page.style != "google":
+                options.append(f"docstring_style: {page.style}")
             if inherited := inherited_names(getattr(module, name), documented):
                 options.append(f"inherited_members: [{', '.join(inherited)}]")
             lines += ["", *directive(f"{root}.{name}", options)]

@@ -156,3 +156,18 @@ def test_search_finds_every_entry_of_the_gateways_own_navigation(site: Path, ent
         if all(word in f"{doc['title']} {doc['text']}".lower() for word in words)
     ]
     assert any(location.startswith("concepts/gateway/") for location in hits), hits
+
+
+def test_no_markup_of_docstrings_is_left_in_the_reference(site: Path) -> None:
+    pages = sorted(site.glob("reference/*/index.html"))
+    assert len(pages) > 5
+    left = {
+        page.parent.name: found
+        for page in pages
+        if (
+            found := re.findall(
+                r":(?:param|returns?|raises?)\b[^\n:]*:", re.sub(r"<[^>]*>", "", page.read_text("utf-8"))
+            )
+        )
+    }
+    assert left == {}
