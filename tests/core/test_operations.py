@@ -257,5 +257,5 @@ def test_a_policy_shares_its_board_with_its_copies_but_not_with_what_is_saved() 
 
 
 def test_a_board_of_nonsense_is_one_line() -> None:
-    with pytest.raises(ConfigurationError, match=r"^fallback.health: .* is not a HealthBoard"):
+    with pytest.raises(ConfigurationError, match=r"^fallback_policy.health: .* is not a HealthBoard"):
         FallbackPolicy(health=True)  # type: ignore[arg-type]

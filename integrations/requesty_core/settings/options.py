@@ -118,7 +118,6 @@ class RequestyOptions:
 _EMPTY = RequestyOptions()
 
 
-_FRAMING = frozenset(("host", "connection", "content-length", "transfer-encoding"))
 _HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 
@@ -130,8 +129,7 @@ def is_printable(text: str) -> bool:
 def check_headers(headers: Mapping[str, str] | None, setting: str = "extra_headers") -> dict[str, str]:
     """A copy without empty values. Raises :class:`ConfigurationError` for text that cannot be one header.
 
-    ``Authorization`` is refused: the key has a setting of its own, where it is kept out of logs. So is what frames a
-    request, which is made for each.
+    ``Authorization`` is refused: the key has a setting of its own, where it is kept out of logs.
     """
     if headers is not None and not isinstance(headers, Mapping):
         raise ConfigurationError(f"{setting}: {shown(headers)} is not a mapping; give names and values, such as a dict")
@@ -153,8 +151,6 @@ def check_headers(headers: Mapping[str, str] | None, setting: str = "extra_heade
             raise ConfigurationError(f"{setting}: the value of {name!r} contains a line break or NUL; remove it")
         if not value:
             continue
-        if name.lower() in _FRAMING:
-            raise ConfigurationError(f"{setting}: {name!r} cannot be set here; it is made for each request")
         if name.lower() == "authorization":
             raise ConfigurationError(f"{setting}: 'Authorization' cannot be set here; use api_key")
         checked[name] = value
