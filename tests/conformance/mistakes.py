@@ -100,7 +100,6 @@ MISTAKES: dict[str, Mistake] = {
     "key in a header": Mistake("extra_headers", {"Authorization": f"Bearer {SECRET}"}),
     "line break in a header": Mistake("extra_headers", {"X-A": f"{SECRET}\nX-B: 1"}),
     "number in a header": Mistake("extra_headers", {"X-A": 1}),
-    "host in a header": Mistake("extra_headers", {"host": "x"}),
     "gateway's object as a number": Mistake("extra_body", {"requesty": 5}),
     "body as text": Mistake("extra_body", "x"),
     "fallbacks as a number": Mistake("fallbacks", 3),
