@@ -18,6 +18,7 @@ from tests.support.bodies import completion
 
 from requesty_core import AsyncRequestyClient, Budget, BudgetExceededError, Budgets, CostLedger, FallbackPolicy
 from requesty_core.exchange import aside
+from requesty_core.money.store.database import BUSY_SECONDS
 
 KEY = "rqsty-sk-0123456789"
 CALL: dict[str, Any] = {"model": "a/b", "messages": [{"role": "user", "content": "Hi"}]}
@@ -100,8 +101,8 @@ async def test_other_tasks_go_on_while_a_budget_waits_for_its_file(tmp_path: Pat
         assert len(sent) == 1
         release.set()
         assert (await call).text == "ok"
-        assert len(ticks) > 20
-        assert longest(ticks) < HELD / 2
+        assert len(ticks) > 5
+        assert longest(ticks) < BUSY_SECONDS / 2
     assert (budget.spent, budget.reserved) == (2 * CENT, NOTHING)
 
 
@@ -117,7 +118,7 @@ async def test_settling_does_not_wait_for_the_file(tmp_path: Path) -> None:
     async with ticking() as ticks:
         assert (await client.chat(**CALL)).text == "ok"
         await asyncio.sleep(0.1)
-        assert longest(ticks) < HELD / 2
+        assert longest(ticks) < BUSY_SECONDS / 2
     released[0].set()
     assert (budget.spent, budget.reserved) == (CENT, NOTHING)
 
