@@ -51,7 +51,7 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"api_key": '"rqsty-sk-1"'}, r"^api_key: is in quotation marks, which would be sent too; give it without them$"),
     ({"api_key": "'rqsty-sk-1"}, r"^api_key: is in quotation marks"),
     ({"api_key": "Bearer rqsty-sk-1"}, r"^api_key: begins with 'Bearer', which is added for you; give the key alone$"),
-    ({"api_key": "rqsty-sk-1 rqsty-sk-1"}, r"^api_key: contains white space; copy it again$"),
+    ({"api_key": "rqsty-sk-1 rqsty-sk-1"}, r"^api_key: stands there twice; copy it again$"),
     ({"api_key": "$REQUESTY_API_KEY"}, r"^api_key: is the name of a variable that nothing filled in; give its value$"),
     ({"api_key": "${REQUESTY_API_KEY}"}, r"^api_key: is the name of a variable"),
     ({"api_key": "%REQUESTY_API_KEY%"}, r"^api_key: is the name of a variable"),

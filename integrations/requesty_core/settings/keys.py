@@ -134,8 +134,9 @@ def _check_key(key: str, setting: str = "api_key") -> str:
         raise ConfigurationError(f"{setting}: is in quotation marks, which would be sent too; give it without them")
     if key.lower().startswith("bearer "):
         raise ConfigurationError(f"{setting}: begins with 'Bearer', which is added for you; give the key alone")
-    if len(key.split()) > 1:
-        raise ConfigurationError(f"{setting}: contains white space; copy it again")
+    words = key.split()
+    if len(words) > 1 and len(set(words)) == 1:
+        raise ConfigurationError(f"{setting}: stands there twice; copy it again")
     if re.fullmatch(r"\$\w+|\$\{\w+\}|%\w+%", key):
         raise ConfigurationError(f"{setting}: is the name of a variable that nothing filled in; give its value")
     return key
