@@ -41,10 +41,16 @@ def builder(cast_to: Any, slow: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def build(data: Any) -> Any:
         try:
+            return validate(data, strict=True)
+        except ValidationError:
+            return slow(data)
+
+    def build_embeddings(data: Any) -> Any:
+        vectors = _texts(data)
+        if vectors is None:
+            return build(data)
+        try:
             # The SDK's type of a vector knows no base64, in which the SDK asks for them.
-            vectors = _texts(data) if cast_to.__name__ == "CreateEmbeddingResponse" else None
-            if vectors is None:
-                return validate(data, strict=True)
             answer = validate({**data, "data": [{**entry, "embedding": []} for entry in data["data"]]}, strict=True)
         except ValidationError:
             return slow(data)
@@ -52,7 +58,7 @@ def builder(cast_to: Any, slow: Callable[[Any], Any]) -> Callable[[Any], Any]:
             entry.embedding = vector
         return answer
 
-    return build
+    return build_embeddings if cast_to.__name__ == "CreateEmbeddingResponse" else build
 
 
 def _texts(data: Any) -> list[str] | None:

@@ -7,6 +7,7 @@ import json
 import pickle
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from requesty_core import (
     Budget,
     BudgetExceededError,
     CostLedger,
+    FallbackPolicy,
     RequestyClient,
     RequestyError,
 )
@@ -267,3 +269,43 @@ def test_what_was_sent_on_a_kept_connection_is_unknown_though_no_other_was_to_be
     assert attempt.resent_after
     assert attempt.phase == "sent"
     assert (ledger.total.calls, ledger.total.unknown) == (2, 1)
+
+
+def test_a_hook_that_raises_at_the_start_leaves_nothing_reserved() -> None:
+    def hook(event: object) -> None:
+        raise LookupError("the hook's own")
+
+    asked: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json=answer(0.1))
+
+    budget = Budget(1)
+    with pytest.raises(LookupError, match="the hook's own"):
+        client(handle, budget=budget, on_event=hook).chat(**{**CALL, "model": "openai/gpt-4o", "max_tokens": 10_000})
+    assert (budget.spent, budget.reserved, asked) == (0, 0, [])
+
+
+def test_a_hedge_that_does_not_fit_leaves_the_first_alone() -> None:
+    # 0.6 each of a limit of 1: the second is refused because of what the first has reserved.
+    reserved: list[Decimal] = []
+    budget = Budget(1)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        time.sleep(0.2)
+        reserved.append(budget.reserved)
+        return httpx.Response(200, json=answer(0.1))
+
+    asking = RequestyClient(
+        api_key="k" * 20,
+        transport=httpx.MockTransport(handle),
+        budget=budget,
+        fallbacks=["openai/gpt-4o-2024-11-20"],
+        fallback_policy=FallbackPolicy(hedge_after=0.05),
+    )
+    big = {**CALL, "model": "openai/gpt-4o", "max_tokens": 60_000}
+    assert asking.chat(**big).text == "ok"
+    assert len(reserved) == 1
+    assert reserved[0] > Decimal("0.5")
+    assert (budget.spent, budget.reserved) == (Decimal("0.1"), 0)

@@ -221,3 +221,18 @@ def test_threads_end_when_nothing_comes(tmp_path: Path, monkeypatch: pytest.Monk
         time.sleep(0.02)
     assert not any(thread.name == "requesty-budget" for thread in threading.enumerate())
     assert budget.spent == 30 * CENT
+
+
+async def test_a_call_goes_on_where_no_thread_is_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(aside, "_workers", aside._Workers())
+    monkeypatch.setattr(aside, "start_thread", refused)
+    budget = Budget(1, store=tmp_path / "spend.db")
+    sent: list[bytes] = []
+    client = client_of(budget, sent)
+    for _ in range(2):
+        assert (await asyncio.wait_for(client.chat(**CALL), 10)).text == "ok"
+    await until(lambda: budget.spent == 2 * CENT)
+    assert (budget.spent, budget.reserved, len(sent)) == (2 * CENT, NOTHING, 2)

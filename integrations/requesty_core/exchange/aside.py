@@ -66,28 +66,31 @@ class _Workers:
         """Have it done soon, with the caller's context variables."""
         future: Future[T] = Future()
         context = copy_context()
+        job: tuple[Future[Any], Callable[[], object]] = (future, lambda: context.run(work))
         with self._ready:
-            self._jobs.append((future, lambda: context.run(work)))
+            self._jobs.append(job)
             if self._idle >= len(self._jobs) or self._count >= MOST:
                 self._ready.notify()
                 return future
             self._count += 1
-        start_thread(self._work, name="requesty-budget", serves_all=True)
+        try:
+            start_thread(self._work, name="requesty-budget", serves_all=True)
+        except RuntimeError:
+            # No thread is to be had: the loop stands still for once, unless another thread took the job meanwhile.
+            with self._ready:
+                self._count -= 1
+                is_left = job in self._jobs
+                if is_left:
+                    self._jobs.remove(job)
+            if is_left:
+                _do(*job)
         return future
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            future, work = job
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = work()
-            except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            _do(*job)
             # An idle thread keeps nothing alive.
-            del job, future, work
+            del job
 
     def _next(self) -> tuple[Future[Any], Callable[[], object]] | None:
         with self._ready:
@@ -99,6 +102,17 @@ class _Workers:
                 return self._jobs.popleft()
             finally:
                 self._idle -= 1
+
+
+def _do(future: Future[Any], work: Callable[[], object]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 _workers = _Workers()

@@ -183,7 +183,7 @@ def row(
     """A row with counts that any database takes, within 64 bits."""
     # Run once a call, where every line of code is a cold one: what is seldom needed is done elsewhere.
     used = _NOTHING if usage is None else usage
-    tokens = (
+    tokens: tuple[int, ...] = (
         used.input_tokens,
         used.output_tokens,
         used.total_tokens,
@@ -192,7 +192,7 @@ def row(
         used.reasoning_tokens,
     )
     if max(tokens) > _MOST or type(sum(tokens)) is not int:
-        tokens = tuple(min(int(number), _MOST) for number in tokens)  # type: ignore[assignment]
+        tokens = tuple(min(int(number), _MOST) for number in tokens)
     return LedgerRow(
         id=new_id(),
         at=at,
