@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -52,7 +53,7 @@ class Engine:
         self._source = source
         self.state = BulkState(job, rules, checkpoint, now=time.monotonic(), shared=shared)
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Callable[[], None]]] = set()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -94,6 +95,9 @@ class Engine:
                         return
                     self._room.clear()
                     await self._room.wait()
+        except asyncio.CancelledError as error:
+            self._cancelled(error)
+            raise
         except Exception as error:  # noqa: BLE001 -- the source's own: raised where the rows are read
             self.state.fail(None, error)
         finally:
@@ -110,7 +114,7 @@ class Engine:
                 break
             task = self._loop.create_task(self._ask(state.take(now), ticket))
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, ticket))
         self._set_timer(now)
 
     def _set_timer(self, now: float) -> None:
@@ -129,29 +133,40 @@ class Engine:
             self._timer = self._loop.call_later(min(waits), self._start)
 
     def _wake(self) -> None:
-        # From another thread, of a run that shares the limit; its loop may be gone by then.
-        if not self._loop.is_closed():
+        # From another thread, of a run that shares the limit; its loop may be gone by then, or go in this moment.
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._start)
 
-    async def _ask(self, unit: Unit, ticket: Ticket) -> None:
-        release: Callable[[], None] = partial(self._limiter.leave, ticket, most=self._rules.most)
+    async def _ask(self, unit: Unit, ticket: Ticket) -> Callable[[], None]:
+        """Ask for a unit and note what came; returns what the limiter is to be told."""
+        tell: Callable[[], None] = partial(self._limiter.leave, ticket, most=self._rules.most)
         try:
             asked = await self._job.ask(self._client, unit.tasks)
-            release = self._verdict(asked, ticket)
+            tell = self._verdict(asked, ticket)
             self.state.report(unit, asked, time.monotonic())
         except asyncio.CancelledError:
-            self.state.under_way -= 1
             raise
         except BaseException as error:  # noqa: BLE001 -- the caller's own hooks, or a full disk: raised to who reads
             self.state.fail(unit, error)
-        finally:
-            release()
+        return tell
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        # Only now is there room for another.
+    def _ended(self, ticket: Ticket, task: asyncio.Task[Callable[[], None]]) -> None:
+        # Only now is there room for another. Here and not at the end of `_ask`, because a task that is cancelled before
+        # its first step runs nothing of it.
         self._tasks.discard(task)
+        if task.cancelled():
+            self.state.under_way -= 1
+            self._cancelled(asyncio.CancelledError())
+            self._limiter.leave(ticket, most=self._rules.most)
+        else:
+            task.result()()
         self._changed.set()
         self._start()
+
+    def _cancelled(self, error: asyncio.CancelledError) -> None:
+        # By somebody else, as at the end of a loop whose run was not closed: there is nobody to send more for.
+        if not self._closed:
+            self.state.fail(None, error)
 
     def _verdict(self, came: Asked, ticket: Ticket) -> Callable[[], None]:
         """What the limiter learns of a request."""
@@ -191,7 +206,8 @@ class Engine:
         self._closed = True
         self._set_timer(0.0)
         self._limiter.forget(self)
-        tasks: tuple[asyncio.Task[Any], ...] = (self._feeder, *self._tasks)
+        # Those that are done may be of a loop that has ended.
+        tasks: list[asyncio.Task[Any]] = [one for one in (self._feeder, *self._tasks) if not one.done()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
