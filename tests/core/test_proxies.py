@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,11 +101,32 @@ def test_what_an_entry_matches(
     assert is_excluded(host, port) is excluded
 
 
+def says_nothing(conn: socket.socket) -> None:
+    conn.recv(1)
+
+
+def says_it_byte_by_byte(conn: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        for byte in b"HTTP/1.1 200 Connection established\r\nX: " + b"a" * 200:
+            conn.sendall(bytes([byte]))
+            time.sleep(0.05)
+
+
+def says_it_is_working(conn: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        for _ in range(200):
+            conn.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+            time.sleep(0.05)
+
+
 @MODES
-def test_a_tunnel_that_is_not_answered_ends_with_the_limit_of_connecting(server: Any, mode: str) -> None:
+@pytest.mark.parametrize("answer", [says_nothing, says_it_byte_by_byte, says_it_is_working])
+def test_a_tunnel_that_does_not_stand_in_time_ends_with_the_limit_of_connecting(
+    server: Any, mode: str, answer: Callable[[socket.socket], None]
+) -> None:
     def script(conn: socket.socket, number: int) -> None:
         assert conn.recv(65536).startswith(b"CONNECT gateway.test:443 ")
-        conn.recv(1)
+        answer(conn)
 
     settings = {
         "base_url": "https://gateway.test/v1",

@@ -32,7 +32,7 @@ from .http import (
     create_ssl_context,
 )
 from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit, origin_of
-from .proxies import Tunnel, environment_proxy, is_excluded
+from .proxies import BlockingTunnel, LoopTunnel, environment_proxy, is_excluded
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, check_proxy, library_of_environment
 from .sync import SocketTransport
 
@@ -162,7 +162,7 @@ def _proxy(scheme: str, network: NetworkSettings) -> str | None:
 
 class _OwnClient(ClientTransport):
     def handle_request(self, request: Request) -> Response:
-        tunnel = Tunnel(request)
+        tunnel = BlockingTunnel(request)
         request.extensions["trace"] = tunnel.hear
         try:
             return super().handle_request(request)
@@ -175,11 +175,15 @@ class _OwnClient(ClientTransport):
 
 class _AsyncOwnClient(AsyncClientTransport):
     async def handle_async_request(self, request: Request) -> Response:
-        tunnel = Tunnel(request)
-        request.extensions["trace"] = tunnel.ahear
+        tunnel = LoopTunnel(request)
+        request.extensions["trace"] = tunnel.hear
         try:
-            return await super().handle_async_request(request)
-        except HTTPError as exc:
+            async with tunnel.timeout:
+                try:
+                    return await super().handle_async_request(request)
+                except HTTPError as exc:
+                    raise tunnel.failure(exc) from exc
+        except TimeoutError as exc:
             raise tunnel.failure(exc) from exc
 
     async def aclose(self) -> None:
