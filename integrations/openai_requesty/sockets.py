@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NoReturn
+
+from openai._compat import cached_property
 
 from requesty_core.errors import ConfigurationError
 
@@ -12,9 +15,23 @@ __all__ = ["without_sockets"]
 
 
 def without_sockets(client: Any, name: str, resource: Any) -> Any:
-    """One of the client's resources, whose ``connect`` is refused unless the caller named a server for it."""
+    """One of the client's resources; every ``connect`` in it is refused unless the caller named a server for it.
 
-    def connect(**_: Any) -> NoReturn:
+    Args:
+        client: the SDK's client.
+        name: where the resource is, as in ``client.beta.realtime``: ``beta.realtime``.
+        resource: it; those that it holds are made.
+    """
+    if client.websocket_base_url is None:
+        if hasattr(resource, "connect"):
+            resource.connect = _refusal(name)
+        for nested in _nested(type(resource)):
+            without_sockets(client, f"{name}.{nested}", getattr(resource, nested))
+    return resource
+
+
+def _refusal(name: str) -> Any:
+    def connect(*_: Any, **__: Any) -> NoReturn:
         raise sdk_error(
             ConfigurationError(
                 f"{name}.connect: the gateway has no WebSocket, and this client keeps its key from any other; "
@@ -23,6 +40,12 @@ def without_sockets(client: Any, name: str, resource: Any) -> Any:
             None,
         )
 
-    if client.websocket_base_url is None:
-        resource.connect = connect
-    return resource
+    return connect
+
+
+def _nested(resource: type) -> Iterator[str]:
+    """Names of the resources that one holds; those with a prefix are other views of it."""
+    for base in resource.__mro__:
+        for name, member in vars(base).items():
+            if isinstance(member, cached_property) and not name.startswith("with_"):
+                yield name

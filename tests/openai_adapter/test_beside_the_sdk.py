@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -258,10 +260,26 @@ async def test_what_is_none_is_not_sent(way: Way) -> None:
     assert [content for *_, content in sent] == [{"model": MODEL, "messages": TURN}]
 
 
-@pytest.mark.parametrize("resource", ["realtime", "responses"])
-def test_a_websocket_is_refused_by_one_line(way: Way, resource: str) -> None:
-    with pytest.raises(openai.OpenAIError, match=rf"^{resource}\.connect: the gateway has no WebSocket[^\n]+$"):
-        getattr(way.client(), resource).connect(model=MODEL)
+def _sockets(resource: Any, path: str = "", depth: int = 3) -> Iterator[str]:
+    """Where below a resource of the SDK there is a ``connect``; found in what is there, so a new one is found too."""
+    if path and hasattr(resource, "connect"):
+        yield path
+    names = [n for n in dir(type(resource)) if isinstance(getattr(type(resource), n), functools.cached_property)]
+    for name in names if depth else []:
+        if not name.startswith("with_"):
+            yield from _sockets(getattr(resource, name), f"{path}.{name}".removeprefix("."), depth - 1)
+
+
+def test_every_websocket_is_refused_by_one_line(way: Way) -> None:
+    plain: Any = openai.AsyncOpenAI if way.is_async else openai.OpenAI
+    found = list(_sockets(plain(api_key="k")))
+    assert {"realtime", "responses"} <= {*found}
+    client = way.client()
+    for path in found:
+        with pytest.raises(
+            openai.OpenAIError, match=rf"^{re.escape(path)}\.connect: the gateway has no WebSocket[^\n]+$"
+        ):
+            operator.attrgetter(path)(client).connect(model=MODEL)
 
 
 def test_a_websocket_of_ones_own_server_is_the_sdks(way: Way) -> None:

@@ -24,7 +24,9 @@ from .http import AsyncRelayHTTPClient
 from .streams import AsyncRequestyStream
 
 if TYPE_CHECKING:
+    from openai.resources.beta import AsyncBeta
     from openai.resources.embeddings import AsyncEmbeddings
+    from openai.resources.live import AsyncLive
     from openai.resources.realtime import AsyncRealtime
     from openai.resources.responses import AsyncResponses
 
@@ -83,6 +85,18 @@ class AsyncRequestyOpenAI(CoreSettings, CoreAnswers, AsyncOpenAI):
     def realtime(self) -> AsyncRealtime:
         """As in the SDK, but for the WebSocket."""
         resource: AsyncRealtime = without_sockets(self, "realtime", super().realtime)
+        return resource
+
+    @cached_property
+    def live(self) -> AsyncLive:
+        """As in the SDK, where it has this, but for the WebSockets."""
+        resource: AsyncLive = without_sockets(self, "live", super().live)
+        return resource
+
+    @cached_property
+    def beta(self) -> AsyncBeta:
+        """As in the SDK, but for the WebSockets."""
+        resource: AsyncBeta = without_sockets(self, "beta", super().beta)
         return resource
 
     @cached_property

@@ -25,7 +25,9 @@ from .http import RelayHTTPClient
 from .streams import RequestyStream
 
 if TYPE_CHECKING:
+    from openai.resources.beta import Beta
     from openai.resources.embeddings import Embeddings
+    from openai.resources.live import Live
     from openai.resources.realtime import Realtime
     from openai.resources.responses import Responses
 
@@ -84,6 +86,18 @@ class RequestyOpenAI(CoreSettings, CoreAnswers, OpenAI):
     def realtime(self) -> Realtime:
         """As in the SDK, but for the WebSocket."""
         resource: Realtime = without_sockets(self, "realtime", super().realtime)
+        return resource
+
+    @cached_property
+    def live(self) -> Live:
+        """As in the SDK, where it has this, but for the WebSockets."""
+        resource: Live = without_sockets(self, "live", super().live)
+        return resource
+
+    @cached_property
+    def beta(self) -> Beta:
+        """As in the SDK, but for the WebSockets."""
+        resource: Beta = without_sockets(self, "beta", super().beta)
         return resource
 
     @cached_property
