@@ -64,12 +64,11 @@ class NativeEvent(msgspec.Struct, frozen=True):
 
 
 def _reply(received: ReceivedResponse, body: Mapping[str, Any], usage: Mapping[str, Any] | None) -> NativeReply:
-    model = body.get("model")
     return NativeReply(
         body=received.names(body),
         usage=parse_usage(usage),
         requested_model=received.model,
-        served_model=received.blot(model) if isinstance(model, str) and model else None,
+        served_model=received.served_model(body),
         provider=received.provider,
         request_id=received.request_id,
         headers=received.headers,

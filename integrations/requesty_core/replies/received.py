@@ -48,6 +48,11 @@ class ReceivedResponse:
         """A text of the answer without keys."""
         return text if self._blotter is None else self._blotter.text(text)
 
+    def served_model(self, body: Mapping[str, Any]) -> str | None:
+        """The model that a decoded body names, without keys."""
+        model = body.get("model")
+        return self.blot(model) if isinstance(model, str) and model else None
+
     def context(self) -> ChatReply:
         """A reply that holds what the headers tell, for readers to fill."""
         return ChatReply(

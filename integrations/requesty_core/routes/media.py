@@ -38,31 +38,42 @@ FileInput = tuple[str, bytes, str] | tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class ImagesReply:
-    """Generated images: ``data`` holds objects with ``url`` or ``b64_json``."""
+    """Generated images: ``data`` holds objects with ``url`` or ``b64_json``.
+
+    ``provider`` and ``served_model`` say who made them, as far as the gateway told.
+    """
 
     data: Sequence[Mapping[str, Any]]
     usage: Usage | None = None
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    provider: str | None = None
+    served_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Spoken text: the audio file's bytes and media type."""
+    """Spoken text: the audio file's bytes and media type, and the ``provider`` that made it, if the gateway told."""
 
     content: bytes = field(repr=False)
     media_type: str | None = None
     request_id: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """Written speech. ``raw`` has segments and words where ``verbose_json`` was asked for."""
+    """Written speech. ``raw`` has segments and words where ``verbose_json`` was asked for.
+
+    ``provider`` and ``served_model`` say who wrote it, as far as the gateway told.
+    """
 
     text: str
     usage: Usage | None = None
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    provider: str | None = None
+    served_model: str | None = None
 
 
 def _object(received: ReceivedResponse) -> dict[str, Any]:
@@ -82,7 +93,8 @@ def read_images(received: ReceivedResponse) -> tuple[ImagesReply, Usage | None]:
     if not items or not all(item.get("b64_json") or item.get("url") for item in items):
         raise MalformedResponseError("the answer holds no images")
     usage = parse_usage(body.get("usage"))
-    return ImagesReply(items, usage, received.request_id, body), usage
+    reply = ImagesReply(items, usage, received.request_id, body, received.provider, received.served_model(body))
+    return reply, usage
 
 
 def read_speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:
@@ -92,7 +104,8 @@ def read_speech(received: ReceivedResponse) -> tuple[Speech, Usage | None]:
         raise MalformedResponseError("the answer is no audio but JSON; check base_url")
     if not received.content:
         raise MalformedResponseError("the answer holds no audio")
-    return Speech(received.content, received.headers.get("content-type"), received.request_id), None
+    media_type = received.headers.get("content-type")
+    return Speech(received.content, media_type, received.request_id, received.provider), None
 
 
 def read_transcription(received: ReceivedResponse) -> tuple[Transcription, Usage | None]:
@@ -102,7 +115,8 @@ def read_transcription(received: ReceivedResponse) -> tuple[Transcription, Usage
     if not isinstance(text, str):
         raise MalformedResponseError("the answer holds no text")
     usage = parse_usage(body.get("usage"))
-    return Transcription(text, usage, received.request_id, body), usage
+    reply = Transcription(text, usage, received.request_id, body, received.provider, received.served_model(body))
+    return reply, usage
 
 
 def media_request(

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from requesty_core._version import __version__
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.money.exact import total
-from requesty_core.money.usage import Usage
+from requesty_core.money.usage import Usage, count
 from requesty_core.replies.attempts import Attempt, attempt_dict
 
 from .content import answer_content, request_content
@@ -30,6 +30,10 @@ __all__ = ["CallSpan", "wants_content"]
 
 SWITCH = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """The conventions' environment variable for recording content: ``true``, or in newer words where to record it."""
+
+HEARD = "prompt_tokens_details", "input_tokens_details", "input_token_details"
+SPOKEN = "completion_tokens_details", "output_tokens_details", "output_token_details"
+"""Where usage tells tokens by kind: of chats, of responses and images, of transcriptions."""
 
 
 def wants_content(tracing: bool | str) -> bool:
@@ -242,6 +246,7 @@ def _usage_attributes(usage: Usage | None) -> dict[str, Any]:
         "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens or None,
         "gen_ai.usage.cache_creation.input_tokens": usage.caching_tokens or None,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens or None,
+        **_audio_attributes(usage.raw),
     }
     if usage.cost is not None:
         amount = float(usage.cost)
@@ -254,6 +259,19 @@ def _usage_attributes(usage: Usage | None) -> dict[str, Any]:
             "gen_ai.usage.cost.source": "local" if usage.estimated else "provider",
         }
     return values
+
+
+def _audio_attributes(raw: Mapping[str, Any]) -> dict[str, int | None]:
+    """Tokens of heard and spoken sound, which the conventions have no name for: under OpenInference's."""
+    return {
+        "llm.token_count.prompt_details.audio": _audio_tokens(raw, HEARD),
+        "llm.token_count.completion_details.audio": _audio_tokens(raw, SPOKEN),
+    }
+
+
+def _audio_tokens(raw: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    details = next((found for name in names if isinstance(found := raw.get(name), Mapping)), {})
+    return count(details.get("audio_tokens")) or None
 
 
 def _native_finish(reply: Any) -> str | None:
