@@ -20,6 +20,14 @@ _PLOT_NAME = re.compile(r"_\d+\.png$")
 TEXTS = {"demo.svg": (1141, 18.0), "bulk.svg": (768, 8 * 96 / 72), "emulator.png": (1280, 11.0)}
 PLOT = (880, 8.5 * 110 / 72)
 SMALLEST_TEXT = 9.0
+# Who searches for a word wants the page that explains it before those that happen to use it.
+# A quickstart goes before the other pages of its framework.
+SEARCH_BOOSTS = {
+    r".*/index\.md": 4.0,
+    "concepts/gateway": 2.0,
+    "concepts/": 1.5,
+    "contract|reference/|notebooks/": 0.5,
+}
 _nav: Navigation | None = None
 
 
@@ -29,8 +37,11 @@ def on_nav(nav: Navigation, **_: Any) -> None:
     _nav = nav
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """A page without the marks of the register of promises, which are for its check alone."""
+    boost = next((b for pattern, b in SEARCH_BOOSTS.items() if re.match(pattern, page.file.src_uri)), None)
+    if boost is not None:
+        page.meta.setdefault("search", {})["boost"] = boost
     return _PROMISE.sub("", markdown)
 
 
