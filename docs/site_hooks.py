@@ -15,6 +15,11 @@ _FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 _NOT_RUN = re.compile(r'<div class="(language-(?:text|diff|console|py|python doc-signature)\b)')
 _PROMISE = re.compile(r"[ \n]*<!-- promise: .*? -->")
 _PICTURE = re.compile(r'<p><img alt="([^"]*)" src="([^"]+)" */?></p>')
+_CELL = re.compile(r"<t[dh]\b.*?</t[dh]>", re.S)
+_CODE = re.compile(r"<code>([^<]*)</code>")
+# After marks that join words, before a bracket, and where a capital begins a word.
+_BETWEEN_WORDS = re.compile(r"(?<=[_./=,:@])(?=\w)|(?<=\w)(?=\()|(?<=[a-z])(?=[A-Z])")
+UNBROKEN = 12  # Letters of an id that has room in any column.
 _PLOT_NAME = re.compile(r"_\d+\.png$")
 # Of each picture its width and its smallest text, in pixels; the plots of the notebooks are all drawn alike.
 TEXTS = {"demo.svg": (1141, 18.0), "bulk.svg": (768, 8 * 96 / 72), "emulator.png": (1280, 11.0)}
@@ -49,9 +54,17 @@ def on_page_content(html: str, **_: Any) -> str:
     """Buttons that copy stand at what a reader runs, not at outputs, sessions, differences and signatures.
 
     Pictures lead to themselves in full size; on a phone they scroll inside the page rather than shrink until their text
-    cannot be read.
+    cannot be read. Ids in the cells of a table break between their words.
     """
+    html = _CELL.sub(lambda cell: _CODE.sub(_breakable, cell[0]), html)
     return _PICTURE.sub(_picture, _NOT_RUN.sub(r'<div class="no-copy \1', html))
+
+
+def _breakable(code: re.Match[str]) -> str:
+    text = code[1]
+    if len(text) <= UNBROKEN or text.startswith("-"):
+        return f'<code class="whole">{text}</code>'
+    return f"<code>{_BETWEEN_WORDS.sub('<wbr>', text)}</code>"
 
 
 def _picture(match: re.Match[str]) -> str:
