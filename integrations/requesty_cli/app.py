@@ -247,10 +247,10 @@ def doctor(
     [bold]Example:[/bold] requesty-adapters doctor --region eu
     """
     try:
-        from .doctor import show_doctor
+        from .doctor import key_or_its_problem, show_doctor
     except ModuleNotFoundError as missing:
         raise ExtraMissingError(missing.name or "packaging", "cli") from None
-    client = connect(base_url, region, management_url, max_retries=0, timeout=15.0)
+    client = connect(base_url, region, management_url, max_retries=0, timeout=15.0, api_key=key_or_its_problem())
     raise typer.Exit(show_doctor(client, source=_source(base_url, region), as_json=as_json))
 
 

@@ -18,7 +18,7 @@ from requesty_core import Budget, BulkItem, BulkReport, BulkRun, RequestyClient,
 from requesty_core.bulk.table import CHAT_COLUMNS, EMBED_COLUMNS, check_columns, columns_of
 from requesty_core.errors import ConfigurationError, RequestyError
 
-from .output import note, print_json
+from .output import check_writable, note, print_json
 from .problems import ExtraMissingError, StepFailedError, UsageProblemError
 
 __all__ = ["Wanted", "run_bulk"]
@@ -96,6 +96,7 @@ def _check(wanted: Wanted) -> None:
         raise UsageProblemError(f"OUT: {wanted.target.name} has no known ending; give one of {', '.join(_TARGETS)}")
     if not wanted.target.parent.is_dir():
         raise UsageProblemError(f"OUT: the folder {wanted.target.parent} does not exist")
+    check_writable(wanted.target, "OUT")
     if wanted.prompt is not None and wanted.prompt_file is not None:
         raise UsageProblemError("--prompt-file: given together with --prompt; give only one of them")
     chat_only = {

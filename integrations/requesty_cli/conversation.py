@@ -12,6 +12,7 @@ from typing import Any
 
 from requesty_core.settings.blotter import blotted
 
+from .output import check_writable
 from .problems import StepFailedError, UsageProblemError
 
 __all__ = ["Conversation", "resumed", "savable", "save"]
@@ -66,6 +67,7 @@ def savable(path: Path, resume: Path | None) -> None:
         raise UsageProblemError(f"--save: {path}: there is no such folder; make it first")
     if path.exists() and (resume is None or not resume.exists() or not path.samefile(resume)):
         raise UsageProblemError(f"--save: {path}: exists; resume it too, with --resume, or give another name")
+    check_writable(path, "--save")
 
 
 def save(conversation: Conversation, path: Path, redact: Callable[[str], str]) -> None:

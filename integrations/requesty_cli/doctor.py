@@ -16,7 +16,7 @@ from rich.text import Text
 from requesty_core import RequestyClient, RequestyError, __version__
 from requesty_core.catalog import bundled
 from requesty_core.errors import AuthenticationError, ConfigurationError, MissingKeyError
-from requesty_core.settings.config import REGIONS
+from requesty_core.settings.config import REGIONS, ApiKey
 
 from .frameworks import Framework, frameworks
 from .harmless import one_line
@@ -24,7 +24,7 @@ from .models import age_of, fetch, retiring
 from .output import print_json
 from .probe import Probe, clock_skew, probe
 
-__all__ = ["Finding", "examine", "region_of", "show_doctor"]
+__all__ = ["Finding", "examine", "key_or_its_problem", "region_of", "show_doctor"]
 
 Status = Literal["ok", "bad", "warn", "info"]
 MOST_SKEW = 60.0
@@ -98,6 +98,24 @@ def _key_present() -> Finding | None:
     return Finding(
         "key", "bad", "REQUESTY_API_KEY is not set", "export REQUESTY_API_KEY=... (make a key at app.requesty.ai)"
     )
+
+
+def key_or_its_problem() -> Callable[[], str] | None:
+    """What to make a client with: nothing, or what tells of the key's problem where the key is asked for.
+
+    A key that cannot be one would end the command before it had looked at anything.
+    """
+    try:
+        ApiKey()
+    except ConfigurationError as error:
+        problem = error
+    else:
+        return None
+
+    def tell() -> str:
+        raise problem
+
+    return tell
 
 
 def _account(client: RequestyClient) -> Iterator[Finding]:

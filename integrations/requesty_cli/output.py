@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -13,8 +16,24 @@ from rich.table import Table
 from rich.text import Text
 
 from .harmless import harmless, harmless_json, one_line
+from .problems import UsageProblemError
 
-__all__ = ["dim_console", "note", "print_json", "print_rows", "shown"]
+__all__ = ["check_writable", "dim_console", "note", "print_json", "print_rows", "shown"]
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raise ``UsageProblemError`` where a file could not be written. Asked before anything is paid; leaves nothing."""
+    try:
+        if path.exists():
+            with path.open("ab"):
+                pass
+        else:
+            descriptor, made = tempfile.mkstemp(prefix=f".{path.name[:32]}.", dir=path.absolute().parent)
+            os.close(descriptor)
+            os.unlink(made)
+    except OSError as error:
+        raise UsageProblemError(f"{option}: {path} cannot be written: {error.strerror or error}") from None
+
 
 LONGEST_WHOLE = 12
 """Characters of a text that is kept in one line."""

@@ -85,6 +85,11 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             # Nothing may be written at the interpreter's end either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            # A name that is too long, a disk that is full: the system's words, and what they are about.
+            about = "" if error.filename is None else f"{error.filename}: "
+            tell(StepFailedError(f"{about}{error.strerror or error}"))
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         return result

@@ -14,7 +14,7 @@ from requesty_core.money.reconcile import Reported, Verdict, reconcile
 from requesty_core.money.store.location import Location
 from requesty_core.settings.fingerprint import is_fingerprint, key_fingerprint
 
-from .output import note, print_json, print_rows
+from .output import check_writable, note, print_json, print_rows
 from .problems import ExtraMissingError, UsageProblemError
 from .spend import NAMES
 
@@ -105,6 +105,7 @@ def check_picture(path: Path) -> None:
         raise UsageProblemError(f"--plot: {path.name} is no picture; give a name that ends in .png or .svg")
     if not path.parent.is_dir():
         raise UsageProblemError(f"--plot: the folder {path.parent} does not exist")
+    check_writable(path, "--plot")
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as missing:

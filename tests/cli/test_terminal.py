@@ -313,6 +313,27 @@ def test_doctor_with_a_wrong_key(gateway: GatewayEmulator, run: Run, monkeypatch
     assert "rqy-wrong" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ('"rqy-key"', "in quotation marks"),
+        ("Bearer rqy-key", "begins with 'Bearer'"),
+        ("$RQY_KEY", "nothing filled in"),
+    ],
+)
+def test_doctor_with_what_cannot_be_a_key_checks_the_rest(
+    gateway: GatewayEmulator, run: Run, monkeypatch: pytest.MonkeyPatch, key: str, told: str
+) -> None:
+    monkeypatch.setenv("REQUESTY_API_KEY", key)
+    done = run("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.search(rf"bad +key +.*{re.escape(told)}.*\n +-> ", done.stdout)
+    assert re.search(r"ok +latency ", done.stdout)
+    assert "Not ready: key." in done.stdout
+    assert key not in done.stdout
+    assert all("authorization" not in r.headers for r in gateway.requests)
+
+
 def test_doctor_without_a_key_checks_the_rest(
     gateway: GatewayEmulator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,36 @@ def test_a_usage_error_is_one_line(arguments: tuple[str, ...], told: str, run: R
     assert re.search(told, done.stderr)
 
 
+LONG = "x" * 300 + ".json"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that root cannot write to either")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("chat", "Hello!", "--save", "/proc/x.json"), "--save: /proc/x.json cannot be written"),
+        (("chat", "Hello!", "--save", LONG), "File name too long"),
+        (("chat", "Hello!", "--resume", LONG), "File name too long"),
+        (("chat", "Hello!", "--attach", LONG), "File name too long"),
+        (("verify", "--report", "/proc/x.json"), "--report: /proc/x.json cannot be written"),
+        (("bulk", "rows.csv", "/proc/x.jsonl", "--prompt", "{a}", "-m", "m/m"), "OUT: /proc/x.jsonl cannot be written"),
+        (("bulk", "rows.csv", f"{LONG}l", "--prompt", "{a}", "-m", "m/m"), "File name too long"),
+        (("spend", "--ledger", "spend.db", "--plot", "/proc/x.png"), "--plot: /proc/x.png cannot be written"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, tuple) else "",
+)
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(
+    arguments: tuple[str, ...], told: str, run: Run, home: Path, gateway: GatewayEmulator
+) -> None:
+    (home / "rows.csv").write_text("a\n1\n")
+    done = run(*arguments)
+    assert done.returncode in (1, 2)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert told in done.stderr
+    assert list(gateway.requests) == []
+    assert {path.name for path in home.iterdir()} <= {"rows.csv", "spend.db"}
+
+
 def test_without_a_command_it_is_the_help(run: Run) -> None:
     done = run()
     assert "Example:" in done.stdout + done.stderr

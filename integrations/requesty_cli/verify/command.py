@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from requesty_cli.options import RegionName, connect
+from requesty_cli.output import check_writable
 from requesty_cli.problems import UsageProblemError
 from requesty_core.settings.config import Config
 from requesty_emulator import GatewayEmulator, Policy
@@ -67,7 +68,7 @@ def run_verify(
     Raises ``UsageProblemError`` for a report that cannot be written, before anything is asked.
     """
     for path in reports:
-        _writable(path)
+        check_writable(path, "--report")
     console = Console(highlight=False)
 
     def tell(result: Result) -> None:
@@ -89,11 +90,3 @@ def run_verify(
         console.print(f"\n{shown}" if shown else "", markup=False, soft_wrap=True, emoji=False)
         console.print(summary(run, results), markup=False, soft_wrap=True)
     return 1 if counts(results)["contradicted"] else 0
-
-
-def _writable(path: Path) -> None:
-    try:
-        with path.open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise UsageProblemError(f"--report: {path} cannot be written: {error.strerror or error}") from None
