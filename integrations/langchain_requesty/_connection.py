@@ -84,7 +84,7 @@ class Connection(BaseModel):
     app_title: str | None = None
     """Attribution title (``X-Title``); sent only if set."""
 
-    extra_headers: dict[str, str] | None = None
+    extra_headers: dict[str, str] | None = Field(default=None, repr=False)
     """Headers sent with every request, such as ``X-Requesty-*`` analytics."""
 
     extra_body: dict[str, Any] | None = None

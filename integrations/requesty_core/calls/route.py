@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from requesty_core.network.http import URL
+from requesty_core.network.http import URL, Headers
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
@@ -22,13 +22,19 @@ STREAM_HEADERS = {"Accept": "text/event-stream", "Content-Type": "application/js
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where one kind of call goes: method, full URL, headers of its own, and a body that is not JSON, if it has one."""
+    """Where one kind of call goes: method, full URL, headers of its own, and a body that is not JSON, if it has one.
+
+    ``head`` is what :func:`~requesty_core.network.http.made_headers` makes of the client's headers and the route's own,
+    for a route that is used again and again.
+    """
 
     method: str
     url: URL
     headers: Mapping[str, str] = field(default_factory=dict)
     streams: bool = False
     content: bytes | None = None
+    # Values of headers may be secrets, and error reporters show what a frame holds.
+    head: Headers | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,6 @@ class CallOptions:
     timeouts: Timeouts
     max_retries: int
     options: RequestyOptions
-    extra_headers: Mapping[str, str]
+    extra_headers: Mapping[str, str] = field(repr=False)
     extra_body: Mapping[str, Any]
     added_fields: frozenset[str] = frozenset()

@@ -27,12 +27,12 @@ from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
-from requesty_core.network.http import parsed_url
+from requesty_core.network.http import URL, made_headers, parsed_url
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.retry.health import HealthBoard
 from requesty_core.retry.policy import FallbackPolicy
-from requesty_core.retry.steps import Step, steps_from
+from requesty_core.retry.steps import Step, plain_step, steps_from
 from requesty_core.settings.checks import shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, ApiKey, Config, Timeouts, check_count
 from requesty_core.settings.names import known_arguments
@@ -76,10 +76,14 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         url = parsed_url(f"{self.config.base_url}/chat/completions")
-        object.__setattr__(self, "chat_route", Route("POST", url, JSON_HEADERS))
-        object.__setattr__(self, "stream_route", Route("POST", url, STREAM_HEADERS, streams=True))
+        object.__setattr__(self, "chat_route", self._route(url, JSON_HEADERS))
+        object.__setattr__(self, "stream_route", self._route(url, STREAM_HEADERS, streams=True))
         embeddings = parsed_url(f"{self.config.base_url}/embeddings")
-        object.__setattr__(self, "embeddings_route", Route("POST", embeddings, JSON_HEADERS))
+        object.__setattr__(self, "embeddings_route", self._route(embeddings, JSON_HEADERS))
+
+    def _route(self, url: URL, headers: Mapping[str, str], *, streams: bool = False) -> Route:
+        head = made_headers(url, merge_headers(headers, self.config.headers))
+        return Route("POST", url, headers, streams, head=head)
 
     @classmethod
     @partial(known_arguments, owner="RequestyClient")
@@ -170,7 +174,7 @@ class ClientSettings:
         Raises :class:`ConfigurationError` for what is unusable, and for a model that ``require`` does not allow.
         ``step`` stands for a request that asks no model.
         """
-        first = step or (model if isinstance(model, Step) else Step(check_model(model)))
+        first = step or (model if isinstance(model, Step) else plain_step(check_model(model)))
         rest = self.fallbacks if fallbacks is None else steps_from(fallbacks)
         if step is None:
             self.check_models([one.model for one in (first, *rest)])

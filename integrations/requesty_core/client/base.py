@@ -11,7 +11,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.exchange import Exchange
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.network.auth import RequestyAuth
-from requesty_core.network.http import Request, make_request
+from requesty_core.network.http import Request, made_headers, make_request
 from requesty_core.network.settings import EXTENSION
 from requesty_core.retry.fallback import Send
 
@@ -72,17 +72,19 @@ class BaseClient:
         """The HTTP request of one attempt, still without the key."""
         timeouts = send.timeouts
         first_token = timeouts.first_token if route.streams else None
-        headers = self._settings.headers_for(route, options)
         traced = exchange.telemetry.headers(send.number, send.step.model)
-        if traced:
+        head = None if traced or options.extra_headers else route.head
+        if head is None:
+            headers = self._settings.headers_for(route, options)
             given = {name.lower() for name in headers}
             # A trace's state belongs to the parent that it came with.
             if "traceparent" not in given:
                 headers |= {name: value for name, value in traced.items() if name not in given}
+            head = made_headers(route.url, headers)
         return make_request(
             route.method,
             route.url,
-            headers,
+            head,
             route.content if route.content is not None else exchange.content(send),
             {
                 "timeout": {
@@ -96,8 +98,11 @@ class BaseClient:
         )
 
 
-def _least(*limits: float | None) -> float | None:
-    return min((limit for limit in limits if limit is not None), default=None)
+def _least(limit: float | None, *others: float | None) -> float | None:
+    for other in others:
+        if other is not None and (limit is None or other < limit):
+            limit = other
+    return limit
 
 
 def finished(exchange: StreamExchange[Any, R]) -> R:

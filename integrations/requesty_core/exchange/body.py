@@ -73,13 +73,20 @@ def chat_body(
     return body
 
 
+_NO_TOOLS: frozenset[str] = frozenset()
+
+
 def declared_tools(*bodies: Mapping[str, Any]) -> frozenset[str]:
     """Names of the tools that bodies declare: functions (also in the older ``functions`` list) and custom tools."""
     declared: list[Any] = []
     for body in bodies:
+        if "tools" not in body and "functions" not in body:
+            continue
         tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
         declared += [tool.get(kind) for tool in tools for kind in ("function", "custom")]
         declared += body.get("functions") or ()
+    if not declared:
+        return _NO_TOOLS
     names = [tool.get("name") for tool in declared if isinstance(tool, Mapping)]
     return frozenset(name for name in names if isinstance(name, str))
 

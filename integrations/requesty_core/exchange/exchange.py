@@ -79,6 +79,7 @@ class Exchange:
         self._later_bodies = later_bodies
         self._adaptation = adaptation
         self._encoded: tuple[object, bytes, Prepared] | None = None
+        self._encoded_for: Send | None = None
         self._names_model = names_model
         self.is_repeatable = names_model
         """Whether a request whose answer got lost may simply be sent again; other writes may have happened."""
@@ -123,6 +124,8 @@ class Exchange:
         return self._content(self._body, send)[0]
 
     def _content(self, body: Mapping[str, Any], send: Send) -> tuple[bytes, Prepared]:
+        if self._encoded is not None and self._encoded_for is send:
+            return self._encoded[1:]
         adaptation, model = self._adaptation, send.step.model
         key = (send.position, model if adaptation is None else adaptation.key(send))
         if 0 < send.position <= len(self._later_bodies):
@@ -131,6 +134,7 @@ class Exchange:
             prepared = Prepared(body) if adaptation is None else adaptation.prepare(body, send)
             sent = {"model": model, **prepared.body} if self._names_model else prepared.body
             self._encoded = (key, encode_body(sent), prepared)
+        self._encoded_for = send
         return self._encoded[1:]
 
     def begin(self, send: Send, request: Request | None = None, reserved: Decimal | None = None) -> RunningAttempt:
@@ -325,4 +329,5 @@ class Exchange:
             provider=None if running.received is None else running.received.provider,
         )
         self.telemetry.attempt(attempt)
-        self._tell(AttemptFinished(attempt))
+        if self._observer is not None:
+            self._tell(AttemptFinished(attempt))

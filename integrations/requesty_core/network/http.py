@@ -37,6 +37,7 @@ __all__ = [
     "DecodingError",
     "HTTPClient",
     "HTTPError",
+    "Headers",
     "Limits",
     "LocalProtocolError",
     "PoolTimeout",
@@ -55,6 +56,7 @@ __all__ = [
     "headers_of",
     "is_encoded",
     "library_error",
+    "made_headers",
     "make_request",
     "multipart",
     "parsed_url",
@@ -66,6 +68,7 @@ LIBRARY: Any = httpx
 Auth = httpx.Auth
 Request = httpx.Request
 Response = httpx.Response
+Headers = httpx.Headers
 URL = httpx.URL
 Transport = httpx.BaseTransport
 AsyncTransport = httpx.AsyncBaseTransport
@@ -161,20 +164,24 @@ def parsed_url(url: str) -> httpx.URL:
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 
 
-def make_request(
-    method: str, url: httpx.URL | str, headers: Mapping[str, str], content: bytes, extensions: dict[str, Any]
-) -> httpx.Request:
-    """A request with a complete body; headers that would frame it otherwise, or send it elsewhere, are left out."""
-    url = httpx.URL(url)
+def made_headers(url: httpx.URL, headers: Mapping[str, str]) -> httpx.Headers:
+    """Headers for requests to ``url``; those that would frame one, or send it elsewhere, are left out."""
     # Text and bytes side by side, which the library takes and does not say.
     lines: list[tuple[Any, Any]] = [
         ("Host", url.netloc),
         *(pair for pair in headers.items() if pair[0].lower() not in FRAMING),
     ]
-    if content or method in _WITH_LENGTH:
-        lines.append(("Content-Length", b"%d" % len(content)))
+    return httpx.Headers(lines)
+
+
+def make_request(
+    method: str, url: httpx.URL, headers: httpx.Headers, content: bytes, extensions: dict[str, Any]
+) -> httpx.Request:
+    """A request with a complete body, and a copy of ``headers``, which :func:`made_headers` made."""
     # Given as a stream, because httpx would look through the headers three more times for what is known here.
-    request = httpx.Request(method, url, headers=lines, stream=httpx.ByteStream(content), extensions=extensions)
+    request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content), extensions=extensions)
+    if content or method in _WITH_LENGTH:
+        request.headers["Content-Length"] = str(len(content))
     request.read()
     return request
 
@@ -192,7 +199,10 @@ def headers_of(response: httpx.Response) -> dict[str, str]:
 
 def is_encoded(response: httpx.Response) -> bool:
     """Whether the body has a content encoding."""
-    return any(name.lower() == b"content-encoding" for name, _ in response.headers.raw)
+    for name, _ in response.headers.raw:  # noqa: SIM110 -- a generator costs more than the few headers there are
+        if name.lower() == b"content-encoding":
+            return True
+    return False
 
 
 def multipart(fields: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[bytes, str]:

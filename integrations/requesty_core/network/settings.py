@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -46,7 +46,7 @@ class NetworkSettings:
     library: Library | None = None
     ca_bundle: str | None = None
     client_cert: str | tuple[str, ...] | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     max_connections: int | None = None
     max_response_bytes: int | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from requesty_core.catalog.model_id import check_model
@@ -12,7 +13,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.settings.checks import shown
 from requesty_core.settings.config import check_count, check_seconds
 
-__all__ = ["Step", "steps_from"]
+__all__ = ["Step", "plain_step", "steps_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ class Step:
             check_count(self.retries, "fallbacks.retries")
         check_seconds(self.timeout, "fallbacks.timeout")
         check_seconds(self.first_token_timeout, "fallbacks.first_token_timeout")
+
+
+@lru_cache(maxsize=512)
+def plain_step(model: str) -> Step:
+    """The step of a model id without settings of its own. Raises :class:`ConfigurationError` if it is empty."""
+    return Step(check_model(model))
 
 
 def steps_from(models: Iterable[str | Step | dict[str, Any]]) -> tuple[Step, ...]:

@@ -59,6 +59,13 @@ class Blotter:
         # The longest first: one key may be the beginning of another.
         return sorted(found, key=len, reverse=True) if found else found
 
+    def _is_echoed(self, text: str) -> bool:
+        """Whether a key that was sent is in what a server says; it was told of no other."""
+        for key in tuple(self._keys):  # noqa: SIM110 -- asked of every answer, and a generator costs more
+            if key in text:
+                return True
+        return False
+
     def text(self, text: str) -> str:
         """The text without keys."""
         for key in self._found(text):
@@ -67,7 +74,7 @@ class Blotter:
 
     def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Headers without keys; the same object if there are none in them."""
-        if not self._found("\n".join(headers.values())):
+        if not self._is_echoed("\n".join(headers.values())):
             return headers
         return {name: self.text(value) for name, value in headers.items()}
 
@@ -76,7 +83,7 @@ class Blotter:
         if type(body) is not dict:
             return body
         texts = {name: value for name, value in body.items() if type(value) is str}
-        if texts and self._found("\n".join(texts.values())):
+        if texts and self._is_echoed("\n".join(texts.values())):
             return {**body, **{name: self.text(value) for name, value in texts.items()}}
         return body
 

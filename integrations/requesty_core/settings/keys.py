@@ -27,7 +27,8 @@ class ApiKey:
     variable is ever read. ``variable`` is for a caller that has read another one: errors about the key name it.
     """
 
-    __slots__ = ("_found", "_source", "_variable", "blotter")
+    __slots__ = ("_found", "_last", "_source", "_variable", "blotter")
+    _last: tuple[str, str] | None
     _source: str | Callable[[], Any] | None
     _variable: str | None
     blotter: Blotter
@@ -47,6 +48,7 @@ class ApiKey:
         self._source = source
         self._variable = given._variable if given is not None and variable is None else variable
         self._found: str | None = None
+        self._last = None
         self.blotter = Blotter(_of_environment) if given is None else given.blotter
         if source is None:
             self._found = _of_environment() if given is None else given._found
@@ -91,8 +93,12 @@ class ApiKey:
         return self._used(value)
 
     def _used(self, value: str) -> str:
+        last = self._last
+        if last is not None and last[0] == value:
+            return last[1]
         key = _check_key(value, "REQUESTY_API_KEY" if self._source is None else "api_key")
         self.blotter.add(key)
+        self._last = value, key
         return key
 
     def redact(self, text: str) -> str:

@@ -5,6 +5,7 @@ The key is blotted out of every error before anything is logged, recorded or rai
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -125,7 +126,7 @@ class CallTelemetry:
                 described_as(attempt.error_class, attempt.status, attempt.error),
                 attempt.request_id,
             )
-        else:
+        elif logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "attempt %d on %s: %s after %.3f s, cost %s (request id %s)",
                 attempt.number,

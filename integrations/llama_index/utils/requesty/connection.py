@@ -68,7 +68,9 @@ class Connection(BaseModel):
     )
     app_url: str | None = Field(default=None, description="Attribution URL (`HTTP-Referer`); sent only if set.")
     app_title: str | None = Field(default=None, description="Attribution title (`X-Title`); sent only if set.")
-    extra_headers: dict[str, str] | None = Field(default=None, description="Headers sent with every request.")
+    extra_headers: dict[str, str] | None = Field(
+        default=None, repr=False, description="Headers sent with every request."
+    )
     extra_body: dict[str, Any] | None = Field(default=None, description="Body fields sent with every request.")
     tracing: bool | Literal["content"] = Field(
         default=False,
