@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from requesty_core.network.http import URL, Headers
+from requesty_core.network.http import URL, Headers, made_headers
 from requesty_core.retry.policy import FallbackPolicy
 from requesty_core.retry.steps import Step
 from requesty_core.settings.config import Timeouts
-from requesty_core.settings.options import RequestyOptions
+from requesty_core.settings.options import RequestyOptions, merge_headers
 
-__all__ = ["JSON_HEADERS", "READ_HEADERS", "STREAM_HEADERS", "CallOptions", "Route"]
+__all__ = ["JSON_HEADERS", "READ_HEADERS", "STREAM_HEADERS", "CallOptions", "Route", "kept_route"]
 
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
 READ_HEADERS = {name: value for name, value in JSON_HEADERS.items() if name != "Content-Type"}
@@ -35,6 +35,11 @@ class Route:
     content: bytes | None = None
     # Values of headers may be secrets, and error reporters show what a frame holds.
     head: Headers | None = field(default=None, repr=False)
+
+
+def kept_route(url: URL, headers: Mapping[str, str], own: Mapping[str, str], *, streams: bool = False) -> Route:
+    """A route that a client uses again and again, with ``own``, the client's headers, over the route's in its head."""
+    return Route("POST", url, headers, streams, head=made_headers(url, merge_headers(headers, own)))
 
 
 @dataclass(frozen=True, slots=True)

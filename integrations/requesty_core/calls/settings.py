@@ -27,7 +27,7 @@ from requesty_core.money.accounts import Accounts
 from requesty_core.money.budget import Budget
 from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
-from requesty_core.network.http import URL, made_headers, parsed_url
+from requesty_core.network.http import parsed_url
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.retry.health import HealthBoard
@@ -42,7 +42,7 @@ from requesty_core.telemetry.events import Observer
 
 from .estimate import estimate_cost
 from .objects import check_callable, check_object, check_policy
-from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route
+from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route, kept_route
 
 __all__ = ["ClientSettings"]
 
@@ -76,14 +76,11 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         url = parsed_url(f"{self.config.base_url}/chat/completions")
-        object.__setattr__(self, "chat_route", self._route(url, JSON_HEADERS))
-        object.__setattr__(self, "stream_route", self._route(url, STREAM_HEADERS, streams=True))
+        own = self.config.headers
+        object.__setattr__(self, "chat_route", kept_route(url, JSON_HEADERS, own))
+        object.__setattr__(self, "stream_route", kept_route(url, STREAM_HEADERS, own, streams=True))
         embeddings = parsed_url(f"{self.config.base_url}/embeddings")
-        object.__setattr__(self, "embeddings_route", self._route(embeddings, JSON_HEADERS))
-
-    def _route(self, url: URL, headers: Mapping[str, str], *, streams: bool = False) -> Route:
-        head = made_headers(url, merge_headers(headers, self.config.headers))
-        return Route("POST", url, headers, streams, head=head)
+        object.__setattr__(self, "embeddings_route", kept_route(embeddings, JSON_HEADERS, own))
 
     @classmethod
     @partial(known_arguments, owner="RequestyClient")
