@@ -34,6 +34,7 @@ WORDS = {
     "anext": "next",
     "aread": "read",
     "as_async_transport": "as_transport",
+    "aauthorised": "authorised",
     "async_auth_flow": "sync_auth_flow",
     "handle_async_request": "handle_request",
     "AsyncByteStream": "SyncByteStream",

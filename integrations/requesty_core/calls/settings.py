@@ -174,15 +174,15 @@ class ClientSettings:
         first = step or (model if isinstance(model, Step) else plain_step(check_model(model)))
         rest = self.fallbacks if fallbacks is None else steps_from(fallbacks)
         if step is None:
-            self.check_models([one.model for one in (first, *rest)])
+            self.check_models([one.model for one in (first, *rest)] if rest else (first.model,))
         return CallOptions(
             steps=(first, *rest),
             policy=check_policy(fallback_policy) or self.policy,
             timeouts=self.config.timeouts if timeout is _UNSET else Timeouts.coerce(timeout),
             max_retries=self.config.max_retries if max_retries is None else check_count(max_retries, "max_retries"),
-            options=self.options.merged(options),
-            extra_headers=check_headers(extra_headers),
-            extra_body={**self.extra_body, **_mapping(extra_body, "extra_body")},
+            options=self.options if options is None else self.options.merged(options),
+            extra_headers={} if extra_headers is None else check_headers(extra_headers),
+            extra_body=_laid_over(self.extra_body, extra_body),
             added_fields=frozenset(added_fields),
         )
 
@@ -264,6 +264,10 @@ def _fields(extra_body: Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _sendable(options: RequestyOptions) -> RequestyOptions:
     check_json(options.to_body(), "options")
     return options
+
+
+def _laid_over(fields: Mapping[str, Any], more: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return fields if more is None else {**fields, **_mapping(more, "extra_body")}
 
 
 def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]:

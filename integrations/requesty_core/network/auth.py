@@ -27,18 +27,25 @@ class RequestyAuth(Auth):
 
     def sync_auth_flow(self, request: Request) -> Generator[Request, Response, None]:
         """Set the header, asking a synchronous key callable if there is one."""
-        self._authorise(request, self._api_key.get())
-        yield request
+        yield self.authorised(request)
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
         """Set the header, awaiting an asynchronous key callable if there is one."""
-        self._authorise(request, await self._api_key.aget())
-        yield request
+        yield await self.aauthorised(request)
 
-    def _authorise(self, request: Request, key: str) -> None:
+    def authorised(self, request: Request) -> Request:
+        """A request that no ``httpx`` client sends, with its header; there is no flow that would be left unfinished."""
+        return self._set(request, self._api_key.get())
+
+    async def aauthorised(self, request: Request) -> Request:
+        """The same, awaiting an asynchronous key callable if there is one."""
+        return self._set(request, await self._api_key.aget())
+
+    def _set(self, request: Request, key: str) -> Request:
         request.headers["Authorization"] = f"Bearer {key}"
         request.extensions[_KEY] = key_fingerprint(key)
         request.extensions[_ORIGIN] = self._api_key.origin
+        return request
 
 
 def key_of(request: Request) -> str | None:

@@ -241,7 +241,7 @@ class AsyncRequestyClient(BaseClient):
 
     async def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
         request = self._request(exchange, route, options, send)
-        return await anext(self._auth.async_auth_flow(request))
+        return await self._auth.aauthorised(request)
 
     async def close(self) -> None:
         """Close the transport that was given to the client; the shared one of a loop is closed with its loop."""

@@ -241,7 +241,7 @@ class RequestyClient(BaseClient):
 
     def _prepare(self, exchange: Exchange, route: Route, options: CallOptions, send: Send) -> Request:
         request = self._request(exchange, route, options, send)
-        return next(self._auth.sync_auth_flow(request))
+        return self._auth.authorised(request)
 
     def close(self) -> None:
         """Close the transport that was given to the client; the shared one stays open for others."""
