@@ -78,8 +78,7 @@ class Exchange:
         self._observer = observer
         self._later_bodies = later_bodies
         self._adaptation = adaptation
-        self._encoded: tuple[object, bytes, Prepared] | None = None
-        self._encoded_for: Send | None = None
+        self._encoded: tuple[Send, object, bytes, Prepared] | None = None
         self._names_model = names_model
         self.is_repeatable = names_model
         """Whether a request whose answer got lost may simply be sent again; other writes may have happened."""
@@ -124,18 +123,19 @@ class Exchange:
         return self._content(self._body, send)[0]
 
     def _content(self, body: Mapping[str, Any], send: Send) -> tuple[bytes, Prepared]:
-        if self._encoded is not None and self._encoded_for is send:
-            return self._encoded[1:]
+        encoded = self._encoded
+        if encoded is not None and encoded[0] is send:
+            return encoded[2:]
         adaptation, model = self._adaptation, send.step.model
         key = (send.position, model if adaptation is None else adaptation.key(send))
         if 0 < send.position <= len(self._later_bodies):
             body = self._later_bodies[send.position - 1]
-        if self._encoded is None or self._encoded[0] != key:
+        if encoded is None or encoded[1] != key:
             prepared = Prepared(body) if adaptation is None else adaptation.prepare(body, send)
             sent = {"model": model, **prepared.body} if self._names_model else prepared.body
-            self._encoded = (key, encode_body(sent), prepared)
-        self._encoded_for = send
-        return self._encoded[1:]
+            encoded = send, key, encode_body(sent), prepared
+        self._encoded = send, *encoded[1:]
+        return encoded[2:]
 
     def begin(self, send: Send, request: Request | None = None, reserved: Decimal | None = None) -> RunningAttempt:
         """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be.
