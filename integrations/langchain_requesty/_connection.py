@@ -94,7 +94,7 @@ class Connection(BaseModel):
     """What the catalogue must show of every model before anything is sent to it, such as ``{"geolocation": "eu",
     "training": False, "retention": "none"}``; unknown is refused."""
 
-    tracing: bool | Literal["content"] = False
+    tracing: Annotated[bool, Strict()] | Literal["content"] = False
     """Whether calls open OpenTelemetry spans and count in its metrics, which needs its API; ``"content"`` records
     prompts and answers too."""
 

@@ -11,7 +11,7 @@ from openai._constants import OVERRIDE_CAST_TO_HEADER
 from openai._types import NotGiven, Omit
 
 from requesty_core import Budget, CallEvent, ClientSettings, CostLedger, FallbackPolicy, RequestyOptions, Step, Timeouts
-from requesty_core.adapters import check_headers, shown
+from requesty_core.adapters import a_kind, check_headers, shown
 from requesty_core.errors import ConfigurationError
 from requesty_core.relay import AsyncHTTPClient, AsyncTransport, HTTPClient, TimeoutConfig, Transport
 
@@ -120,8 +120,23 @@ def core_settings(options: Mapping[str, Any]) -> ClientSettings:
     return replace(ClientSettings.build(**core), framework="openai")
 
 
-def check_own_headers(headers: Mapping[str, Any], setting: str) -> None:
+def check_own(own: Mapping[str, Any]) -> None:
+    """Raise :class:`ConfigurationError` for settings that the SDK would take, to fail with them at the first call."""
+    check_own_headers(own.get("default_headers") or {}, "default_headers")
+    query = own.get("default_query")
+    if query is not None and not isinstance(query, Mapping):
+        raise ConfigurationError(f"default_query: {shown(query)} is not a mapping; give names and values")
+    for name in ("organization", "project", "webhook_secret", "websocket_base_url"):
+        value = own.get(name)
+        is_url = name == "websocket_base_url" and hasattr(value, "raw_path")
+        if value is not None and not isinstance(value, str) and not is_url:
+            raise ConfigurationError(f"{name}: is {a_kind(value)}; give a text")
+
+
+def check_own_headers(headers: Any, setting: str) -> None:
     """Raise :class:`ConfigurationError` for what cannot be one header; the SDK would leave that to its HTTP library."""
+    if not isinstance(headers, Mapping):
+        check_headers(headers, setting)
     # The SDK's marks take a header out; bytes are its own, and so is the class of a binary answer, which is not sent.
     told = {
         name: value

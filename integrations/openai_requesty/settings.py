@@ -12,7 +12,7 @@ from requesty_core.errors import ConfigurationError, UnknownSettingError
 from requesty_core.relay import TimeoutConfig
 
 from .errors import raising
-from .options import TRANSPORTS, ClientOptions, check_own_headers, chosen_timeout, core_settings, given, merged
+from .options import TRANSPORTS, ClientOptions, check_own, chosen_timeout, core_settings, given, merged
 
 __all__ = ["CoreSettings"]
 
@@ -39,7 +39,7 @@ class CoreSettings(_Sdk):  # type: ignore[misc]
         if "timeout" not in own and (chosen := chosen_timeout(own.get("http_client"))) is not None:
             own["timeout"] = chosen
         with raising():
-            check_own_headers(own.get("default_headers") or {}, "default_headers")
+            check_own(own)
             own["api_key"] = ApiKey(own.get("api_key"))
             settings = core_settings(own)
             if _parent is not None:

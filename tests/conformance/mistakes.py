@@ -57,6 +57,8 @@ MISTAKES: dict[str, Mistake] = {
     "ledgers": Mistake("ledgers", 1, "ledger"),
     "regoin": Mistake("regoin", "eu", "region"),
     "option": Mistake("option", {}, "options"),
+    "tracing in a word": Mistake("tracing", "yes"),
+    "tracing as a number": Mistake("tracing", 1),
     # Addresses.
     "address without scheme": Mistake("base_url", "router.requesty.ai/v1"),
     "address of another scheme": Mistake("base_url", "ftp://router.requesty.ai/v1"),

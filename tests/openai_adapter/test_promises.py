@@ -304,6 +304,22 @@ def test_an_error_in_the_callers_loop_is_his_own(way: Any, gw: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("default_headers", value) for value in ([("a", "b")], "a: b", ("x",), 5)),
+        *(("default_query", value) for value in ([("a", "b")], "a=b", 5)),
+        *((name, ("rqsty-x",)) for name in ("organization", "project", "webhook_secret", "websocket_base_url")),
+    ],
+)
+def test_settings_of_the_sdk_of_another_kind_are_refused_in_one_line(way: Any, gw: Any, name: str, value: Any) -> None:
+    with pytest.raises(openai.OpenAIError, match=rf"^{name}: .*\S$") as made:
+        way.client(**{name: value})
+    assert isinstance(made.value, RequestyError)
+    assert "rqsty-x" not in str(made.value)
+    assert not gw.requests
+
+
+@pytest.mark.parametrize(
     "headers", [{"X-A": "ü"}, {"ü": "x"}, {"X\nA": "x"}, {"X-A": "a\nb"}, {"X-A": 5}, {"X-A": None}]
 )
 def test_headers_that_cannot_be_sent_are_refused_in_one_line(way: Any, gw: Any, headers: Any) -> None:

@@ -46,7 +46,7 @@ NAMES = {
     "requesty_core.retry.health": ("HealthBoard",),
     "requesty_core.retry.steps": ("steps_from",),
     "requesty_core.settings.blotter": ("blotted",),
-    "requesty_core.settings.checks": ("shown",),
+    "requesty_core.settings.checks": ("a_kind", "shown"),
     "requesty_core.settings.names": (
         "known_arguments",
         "meant",

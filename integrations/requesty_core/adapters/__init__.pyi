@@ -31,6 +31,7 @@ from requesty_core.retry.chain import classified as classified
 from requesty_core.retry.health import HealthBoard as HealthBoard
 from requesty_core.retry.steps import steps_from as steps_from
 from requesty_core.settings.blotter import blotted as blotted
+from requesty_core.settings.checks import a_kind as a_kind
 from requesty_core.settings.checks import shown as shown
 from requesty_core.settings.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
 from requesty_core.settings.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
@@ -108,6 +109,7 @@ __all__ = [
     "LeftOut",
     "Restorer",
     "URLCitation",
+    "a_kind",
     "after_fork",
     "answer_text",
     "arguments_text",

@@ -72,7 +72,7 @@ class Connection(BaseModel):
         default=None, repr=False, description="Headers sent with every request."
     )
     extra_body: dict[str, Any] | None = Field(default=None, description="Body fields sent with every request.")
-    tracing: bool | Literal["content"] = Field(
+    tracing: Annotated[bool, Strict()] | Literal["content"] = Field(
         default=False,
         description="Whether calls open OpenTelemetry spans and count in its metrics; 'content' records prompts too.",
     )
