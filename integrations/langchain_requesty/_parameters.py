@@ -106,6 +106,13 @@ class RequestParameters(BaseModel):
             own["reasoning_effort"] = _effort(self.reasoning)
         return {**own, **self.model_kwargs}
 
+    def _parameter(self, name: str, kwargs: Mapping[str, Any]) -> Any:
+        """One of a request's parameters as the call or the model has it, for questions that need no other."""
+        for given in (kwargs, self.model_kwargs):
+            if name in given:
+                return given[name]
+        return getattr(self, name) if name in PARAMETERS else None
+
     def _request_params(self, kwargs: Mapping[str, Any], stop: list[str] | None = None) -> dict[str, Any]:
         """Parameters of one request: the model's, then the call's. ``None`` in a call unsets the model's."""
         params = {**self._default_params, **kwargs}
