@@ -101,7 +101,8 @@ class RequestParameters(BaseModel):
     @property
     def _default_params(self) -> dict[str, Any]:
         """Request parameters set on the model."""
-        own = {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
+        fields = self.__dict__
+        own = {name: value for name in PARAMETERS if (value := fields.get(name)) is not None}
         if self.reasoning is not None and "reasoning_effort" not in own:
             own["reasoning_effort"] = _effort(self.reasoning)
         return {**own, **self.model_kwargs}
