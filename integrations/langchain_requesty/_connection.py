@@ -161,10 +161,12 @@ class Connection(BaseModel):
 
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""
-        if self._clients is None:
+        # Read once: pydantic finds a private attribute by way of an exception.
+        clients = self._clients
+        if clients is None:
             with langchain_errors():
-                self._clients = ClientPair(framework="langchain", **self._client_settings())
-        return self._clients
+                self._clients = clients = ClientPair(framework="langchain", **self._client_settings())
+        return clients
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; one with other connection settings gets clients of its own."""

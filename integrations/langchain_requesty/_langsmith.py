@@ -17,7 +17,7 @@ from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, 
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_core.runnables import RunnableConfig, ensure_config
 
-__all__ = ["billed", "tell_cost", "telling_config"]
+__all__ = ["tell_billed", "tell_cost", "telling_config"]
 
 _USAGE = "usage_metadata"
 
@@ -34,9 +34,10 @@ class _Metadata(dict[str, Any]):
         super().__setitem__(key, {"total_cost": self._cost, **value} if key == _USAGE and value else value)
 
 
-def billed(result: ChatResult) -> float | None:
-    """What an answer cost, in USD, by its metadata."""
-    return next((cost for one in result.generations if (cost := _cost(one)) is not None), None)
+def tell_billed(run_manager: Any, result: ChatResult) -> None:
+    """Let the tracers of a run, if there are any, know what its answer cost by its metadata."""
+    if run_manager is not None and run_manager.handlers:
+        tell_cost(run_manager, next((cost for one in result.generations if (cost := _cost(one)) is not None), None))
 
 
 def _cost(generation: Any) -> float | None:

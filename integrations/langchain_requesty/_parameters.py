@@ -101,10 +101,18 @@ class RequestParameters(BaseModel):
     @property
     def _default_params(self) -> dict[str, Any]:
         """Request parameters set on the model."""
-        own = {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
+        fields = self.__dict__
+        own = {name: value for name in PARAMETERS if (value := fields.get(name)) is not None}
         if self.reasoning is not None and "reasoning_effort" not in own:
             own["reasoning_effort"] = _effort(self.reasoning)
         return {**own, **self.model_kwargs}
+
+    def _parameter(self, name: str, kwargs: Mapping[str, Any]) -> Any:
+        """One of a request's parameters as the call or the model has it, for questions that need no other."""
+        for given in (kwargs, self.model_kwargs):
+            if name in given:
+                return given[name]
+        return getattr(self, name) if name in PARAMETERS else None
 
     def _request_params(self, kwargs: Mapping[str, Any], stop: list[str] | None = None) -> dict[str, Any]:
         """Parameters of one request: the model's, then the call's. ``None`` in a call unsets the model's."""

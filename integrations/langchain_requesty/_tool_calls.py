@@ -63,6 +63,8 @@ def closing_blocks(choice: Message) -> list[dict[str, Any]]:
 
 def call_extras(choice: Message) -> dict[str, dict[str, Any]]:
     """What stands beside the calls on the wire, by their ids: signatures, and that a call is of a custom tool."""
+    if not choice.tool_calls:
+        return {}
     extras = {
         call.id: {**({"type": "custom"} if call.type == "custom" else {}), **call.extra} for call in choice.tool_calls
     }

@@ -28,7 +28,7 @@ from requesty_core.errors import ConfigurationError
 from ._blocks import register_blocks
 from ._chat_settings import ChatSettings
 from ._errors import langchain_errors
-from ._langsmith import billed, tell_cost, telling_config
+from ._langsmith import tell_billed, tell_cost, telling_config
 from ._messages import wire_messages
 from ._parameters import MAPPED
 from ._replies import ChunkMaker, chat_result, combined_outputs
@@ -80,7 +80,7 @@ class ChatRequesty(ChatSettings):
         """Arguments of the core client for one call."""
         params = self._request_params(kwargs, stop)
         if stream:
-            if self._asks_for_several(params):
+            if self._asks_for_several(params.get("extra_body"), params.get("n")):
                 raise ConfigurationError("n: a stream gives one answer; use invoke or generate for several")
             if not self.stream_usage:
                 params.setdefault("stream_options", {"include_usage": False})
@@ -90,10 +90,11 @@ class ChatRequesty(ChatSettings):
             params["added_fields"] = (*params.get("added_fields", ()), *mapped)
         return legal_call({"model": model, "messages": wire_messages(messages), **params})
 
-    def _asks_for_several(self, params: Mapping[str, Any]) -> bool:
-        """Whether a request of these parameters asks for more than one answer."""
-        bodies = (params.get("extra_body"), self.extra_body, params)
-        count = next((body["n"] for body in bodies if isinstance(body, Mapping) and body.get("n") is not None), None)
+    def _asks_for_several(self, extra_body: Any, count: Any) -> bool:
+        """Whether a request with this ``extra_body`` and this ``n`` asks for more than one answer."""
+        for body in (self.extra_body, extra_body):
+            if isinstance(body, Mapping) and body.get("n") is not None:
+                count = body["n"]
         return isinstance(count, int) and count > 1
 
     def _should_stream(self, *, async_api: bool, **kwargs: Any) -> bool:
@@ -105,11 +106,13 @@ class ChatRequesty(ChatSettings):
         return not self._needs_whole(kwargs) and super()._should_use_protocol_streaming(async_api=async_api, **kwargs)
 
     def _needs_whole(self, kwargs: Mapping[str, Any]) -> bool:
-        return not kwargs.get("stream") and self._asks_for_several({**self._default_params, **kwargs})
+        if kwargs.get("stream"):
+            return False
+        return self._asks_for_several(self._parameter("extra_body", kwargs), self._parameter("n", kwargs))
 
     def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
         """What brings the answer back to the user's own schemas where strict forms were sent."""
-        schema = {**self._default_params, **kwargs}.get("response_format")
+        schema = self._parameter("response_format", kwargs)
         answer = None if schema is None else strict_format(response_format(schema))[1]
         return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
@@ -140,14 +143,14 @@ class ChatRequesty(ChatSettings):
     ) -> ChatResult:
         """The answer, with its cost for tracers: if LangChain streams underneath, only this method is told the run."""
         result = super()._generate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
-        tell_cost(run_manager, billed(result))
+        tell_billed(run_manager, result)
         return result
 
     async def _agenerate_with_cache(
         self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         result = await super()._agenerate_with_cache(messages, stop=stop, run_manager=run_manager, **kwargs)
-        tell_cost(run_manager, billed(result))
+        tell_billed(run_manager, result)
         return result
 
     def _result(self, reply: ChatReply, kwargs: Mapping[str, Any]) -> ChatResult:

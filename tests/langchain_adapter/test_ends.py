@@ -265,6 +265,27 @@ def test_several_answers_are_asked_for_as_a_whole(several: dict[str, Any]) -> No
     assert len(wire.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("model", "call", "streams"),
+    [
+        ({"n": 2}, {"n": 1}, True),
+        ({"n": 2}, {"n": None}, True),
+        ({"n": 1}, {"n": 2}, False),
+        ({"model_kwargs": {"n": 2}}, {"n": 1}, True),
+        ({"extra_body": {"n": 1}}, {"n": 2}, True),
+        ({"extra_body": {"n": 2}}, {"extra_body": {"n": 1}}, True),
+        ({"extra_body": {"n": 1}}, {"extra_body": {"n": 2}}, False),
+    ],
+)
+def test_the_call_says_how_many_answers_before_the_model_does(
+    model: dict[str, Any], call: dict[str, Any], streams: bool
+) -> None:
+    wire = Wire(two_choices, for_good=True)
+    llm = ChatRequesty(model=MODEL, api_key=SecretStr("key"), http_client=wire.transport, streaming=True, **model)
+    llm.generate([[HumanMessage("go")]], **call)
+    assert [bool(json.loads(request.content).get("stream")) for request in wire.requests] == [streams]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_tier_and_unknown_keys_are_in_the_metadata(mode: str) -> None:
     message = ask(Wire(answer({"content": "hi", "mood": {"a": 1}}, service_tier="flex")), mode)

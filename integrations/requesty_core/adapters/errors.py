@@ -3,8 +3,8 @@ around the mapping of a paid answer."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from requesty_core.errors import ErrorKind, MalformedResponseError, RequestyError, recast
@@ -57,27 +57,41 @@ def _subclasses(cls: type[RequestyError]) -> Iterator[type[RequestyError]]:
         yield from _subclasses(child)
 
 
-@contextmanager
-def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> Generator[None]:
+def raising_as(classes: Mapping[ErrorKind, type[RequestyError]]) -> AbstractContextManager[None]:
     """Within the block, errors of the core leave as the adapter's class for their kind, every detail kept."""
-    try:
-        yield
-    except RequestyError as error:
-        cls = classes.get(error.kind)
-        if cls is None or isinstance(error, cls):
-            raise
-        raise recast(error, cls) from error.__cause__
+    return _RaisingAs(classes)
 
 
-@contextmanager
-def mapping(reply: ChatReply) -> Generator[None]:
+def mapping(reply: ChatReply) -> AbstractContextManager[None]:
     """Within the block a paid answer is brought into a framework's form: what fails there is a typed error with it."""
-    try:
-        yield
-    except RequestyError:
-        raise
-    except Exception as error:
-        raise unmapped(error, reply) from error
+    return _Mapping(reply)
+
+
+# Classes, because every call enters one of each, and those made of generators cost several times as much.
+class _RaisingAs:
+    def __init__(self, classes: Mapping[ErrorKind, type[RequestyError]]) -> None:
+        self._classes = classes
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, RequestyError):
+            cls = self._classes.get(error.kind)
+            if cls is not None and not isinstance(error, cls):
+                raise recast(error, cls) from error.__cause__
+
+
+class _Mapping:
+    def __init__(self, reply: ChatReply) -> None:
+        self._reply = reply
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, RequestyError):
+            raise unmapped(error, self._reply) from error
 
 
 def unmapped(error: Exception, reply: ChatReply | None) -> MalformedResponseError:

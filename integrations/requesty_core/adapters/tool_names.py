@@ -13,9 +13,10 @@ __all__ = ["legal_call", "original_names"]
 def legal_call(call: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a chat call with every tool's name made legal: in the tools, the choice and the history."""
     made = dict(call)
-    names = legal_names(_names(call.get("tools")))
+    tools: Any = call.get("tools")
+    names = legal_names(_names(tools)) if tools else {}
     if changed := {name: legal for name, legal in names.items() if name != legal}:
-        made["tools"] = [_renamed(tool, changed) for tool in call["tools"]]
+        made["tools"] = [_renamed(tool, changed) for tool in tools]
         if isinstance(call.get("tool_choice"), Mapping):
             made["tool_choice"] = _renamed(call["tool_choice"], changed)
     if any(_illegal_calls(message) for message in call["messages"]):
@@ -30,17 +31,18 @@ def legal_call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 def original_names(tools: Any) -> dict[str, str]:
     """From each name that :func:`legal_call` makes for one of the tools to the tool's own; legal ones are left out."""
-    return {legal: name for name, legal in legal_names(_names(tools)).items() if legal != name}
+    return {legal: name for name, legal in legal_names(_names(tools)).items() if legal != name} if tools else {}
 
 
 def _names(tools: Any) -> list[str]:
-    functions = [tool.get("function") for tool in tools or () if isinstance(tool, Mapping)]
+    functions = [tool.get("function") for tool in tools if isinstance(tool, Mapping)]
     found = [function.get("name") for function in functions if isinstance(function, Mapping)]
     return [name for name in found if isinstance(name, str)]
 
 
 def _illegal_calls(message: Mapping[str, Any]) -> bool:
-    return any(legal_name(name) != name for name in _names(message.get("tool_calls")))
+    calls = message.get("tool_calls")
+    return bool(calls) and any(legal_name(name) != name for name in _names(calls))
 
 
 def _renamed(item: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

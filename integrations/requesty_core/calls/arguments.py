@@ -78,6 +78,8 @@ def take_options(params: dict[str, Any], more: Collection[str] = ()) -> dict[str
 
     Raises :class:`ConfigurationError` for what may not be sent.
     """
+    if not params:
+        return {}
     names = CALL_OPTIONS.union(more) & params.keys()
     options = {name: params.pop(name) for name in names}
     if params.keys() - _FIELDS:

@@ -168,6 +168,8 @@ def chat_call(
             f"fallback_params: {len(later)} for {len(call.steps) - 1} fallbacks; give one for each"
         )
     first = body(messages, params)
+    if not later:
+        return call, first, []
     return call, first, [first if one is None else body(one.get("messages", messages), one) for one in later]
 
 

@@ -81,7 +81,8 @@ class RunningAttempt:
     @property
     def left_out(self) -> Mapping[str, str]:
         """Fields of the call that this attempt does not send, or not as they were given, and why."""
-        return {} if self.prepared is None else {one.field: one.reason for one in self.prepared.left_out}
+        left_out = () if self.prepared is None else self.prepared.left_out
+        return {one.field: one.reason for one in left_out} if left_out else {}
 
     @property
     def time_to_first_token(self) -> float | None:

@@ -201,13 +201,14 @@ class ChoiceState:
     def message(self) -> Message:
         """The choice so far."""
         ended_early = self.finish is not None and finish_reason(self.finish) in _EARLY_ENDS
+        calls = self.calls.calls
         return Message(
             text="".join(self.texts) + self.text_half.rest(),
             reasoning="".join(self.reasonings) + self.reasoning_half.rest(),
             reasoning_signature=self.signature,
             refusal="".join(self.refusals) or None,
             tool_calls=self.calls.results(ended_early=ended_early),
-            server_tool_calls=tuple(c.result() for c in self.calls.calls if c.server),
+            server_tool_calls=tuple(c.result() for c in calls if c.server) if calls else (),
             annotations=tuple(self.annotations),
             images=tuple(self.images),
             finish_reason=self.finish_word(),

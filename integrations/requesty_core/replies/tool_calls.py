@@ -140,6 +140,8 @@ class ToolCallStates:
 
     def results(self, *, ended_early: bool = False) -> tuple[ToolCall, ...]:
         """The caller's calls as they stand. Only the last one is open where the answer ended early."""
+        if not self.calls:
+            return ()
         mine = [call for call in self.calls if not call.server]
         return tuple(call.result(ended_early=ended_early and call is self._last) for call in mine)
 

@@ -153,9 +153,11 @@ class Connection(BaseModel):
 
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""
-        if self._clients is None:
-            self._clients = ClientPair(framework="llama_index", **self._client_settings())
-        return self._clients
+        # Read once: pydantic finds a private attribute by way of an exception.
+        clients = self._clients
+        if clients is None:
+            self._clients = clients = ClientPair(framework="llama_index", **self._client_settings())
+        return clients
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
