@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.console import Console
 from requesty_core import RequestyError
 from requesty_core.errors import ConfigurationError, MissingKeyError
 from requesty_core.extras import MissingExtraError
+from requesty_core.settings.checks import begins_like_a_key
 
 from .harmless import one_line
 
@@ -25,7 +27,10 @@ __all__ = [
     "UsageProblemError",
     "one_line_errors",
     "tell",
+    "without_secrets",
 ]
+
+HIDDEN = "********"
 
 EXIT_CODES = {
     0: "done",
@@ -97,9 +102,30 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def without_secrets(line: str, arguments: Sequence[str]) -> str:
+    """The line without those of the command's arguments that are keys, and without the passwords of URLs.
+
+    A key in the place of a prompt, or a ledger's URL without its option, would be repeated as what is wrong.
+    """
+    for argument in arguments:
+        for text in (argument.lstrip("-"), argument.partition("=")[2]):
+            if begins_like_a_key(text):
+                line = line.replace(text, HIDDEN)
+            if password := _password(text):
+                line = line.replace(password, HIDDEN)
+    return line
+
+
+def _password(text: str) -> str | None:
+    try:
+        return urlsplit(text).password
+    except ValueError:  # No URL.
+        return None
+
+
 def tell(error: Exception) -> None:
     """One line on standard error."""
-    line = NO_KEY if isinstance(error, MissingKeyError) else one_line(str(error))
+    line = NO_KEY if isinstance(error, MissingKeyError) else one_line(without_secrets(str(error), sys.argv[1:]))
     Console(stderr=True).print(
         f"requesty-adapters: {line}", style="red", markup=False, highlight=False, soft_wrap=True, emoji=False
     )

@@ -37,6 +37,31 @@ def test_a_usage_error_is_one_line(arguments: tuple[str, ...], told: str, run: R
     assert re.search(told, done.stderr)
 
 
+KEY = "rqsty-sk-4f9a8b7c6d5e4f3a2b1c"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("chat", "Hello!", KEY),
+        (KEY,),
+        ("models", f"--{KEY}"),
+        ("spend", "--by", KEY),
+        ("spend", f"--by={KEY}"),
+        ("chat", "--resume", KEY),
+        ("keys", KEY),
+        ("spend", f"postgresql://user:{KEY[9:]}@db.test/spend"),
+        ("spend", "--ledger", f"postgresql://user:{KEY[9:]}@127.0.0.1:1/spend"),
+        ("doctor", "--base-url", f"https://user:{KEY[9:]}@gateway.test/v1"),
+    ],
+    ids=" ".join,
+)
+def test_a_key_or_password_in_the_wrong_place_is_not_repeated(arguments: tuple[str, ...], run: Run) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert KEY[9:] not in done.stderr
+
+
 LONG = "x" * 300 + ".json"
 
 
