@@ -20,6 +20,7 @@ _CODE = re.compile(r"<code>([^<]*)</code>")
 # After marks that join words, before a bracket, and where a capital begins a word.
 _BETWEEN_WORDS = re.compile(r"(?<=[_./=,:@])(?=\w)|(?<=\w)(?=\()|(?<=[a-z])(?=[A-Z])")
 UNBROKEN = 12  # Letters of an id that has room in any column.
+LONG = 28  # Letters beyond which an id would leave the other columns no room on a desk either.
 _PLOT_NAME = re.compile(r"_\d+\.png$")
 # Of each picture its width and its smallest text, in pixels; the plots of the notebooks are all drawn alike.
 TEXTS = {"demo.svg": (1141, 18.0), "bulk.svg": (768, 8 * 96 / 72), "emulator.png": (1280, 11.0)}
@@ -64,7 +65,8 @@ def _breakable(code: re.Match[str]) -> str:
     text = code[1]
     if len(text) <= UNBROKEN or text.startswith("-"):
         return f'<code class="whole">{text}</code>'
-    return f"<code>{_BETWEEN_WORDS.sub('<wbr>', text)}</code>"
+    kind = ' class="long"' if len(text) > LONG else ""
+    return f"<code{kind}>{_BETWEEN_WORDS.sub('<wbr>', text)}</code>"
 
 
 def _picture(match: re.Match[str]) -> str:
