@@ -12,11 +12,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.terminal import COMMAND, Run, hears_interrupts, home, run
 
-from requesty_emulator import Cassette, GatewayEmulator
+from requesty_emulator import Cassette, GatewayEmulator, Replayer
 
 __all__ = ["home", "run"]
 
@@ -160,6 +161,23 @@ def test_recorded_by_one_command_and_replayed_by_another_to_two_processes(
     ended(process)
     # Which of the two asked first is nobody's concern: both answers to a request were given, each once.
     assert by_turn(replayed) == by_turn(recorded)
+
+
+def test_an_interrupt_ends_a_server_that_still_says_where_it_listens(tmp_path: Path) -> None:
+    Cassette().save(tmp_path / "none.json")
+
+    listened: list[str] = []
+
+    def interrupted(server: Any) -> None:
+        listened.append(server.base_url)
+        raise KeyboardInterrupt
+
+    GatewayEmulator().serve_forever(interrupted)
+    Replayer(tmp_path / "none.json").serve_forever(interrupted)
+    for url in listened:
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            urllib.request.urlopen(f"{url}/models", timeout=5)
+    assert len(listened) == 2
 
 
 def test_unknown_requests_are_told_by_the_command(tmp_path: Path) -> None:

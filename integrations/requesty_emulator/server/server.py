@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,15 +82,13 @@ class GatewayEmulator(Inspection, Scripting):
 
     def serve_forever(self, ready: Callable[[Self], None] | None = None) -> None:
         """Answer in the foreground until interrupted; ``ready`` is called once requests are accepted."""
-        with self:
+        # An interrupt may come while `ready` still says where it listens.
+        with contextlib.suppress(KeyboardInterrupt), self:
             if ready is not None:
                 ready(self)
             thread = self._thread
-            try:
-                while thread is not None and thread.is_alive():
-                    thread.join(timeout=0.5)
-            except KeyboardInterrupt:
-                return
+            while thread is not None and thread.is_alive():
+                thread.join(timeout=0.5)
 
     def __enter__(self) -> Self:
         return self.start()
