@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,13 @@ MOST_BYTES = 256 * 1024 * 1024
 MOST_EXCHANGES = 10_000
 #: The file is written again at most this often, in seconds, and when the recorder stops.
 _EVERY = 1.0
+#: Chat completions, messages and responses end with these; a client may close the connection when it has read them.
+_LAST_EVENT = re.compile(
+    rb"^(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|incomplete|failed)))\r?$", re.MULTILINE
+)
+_BETWEEN_EVENTS = re.compile(rb"\r?\n\r?\n")
+#: Bytes in which it is looked for: the last event of a response repeats the whole answer.
+_LONGEST_END = 4 * 1024 * 1024
 #: Of the answer: what the next hop makes anew.
 _HOP = frozenset(["connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "content-length", "date"])
 
@@ -151,6 +159,7 @@ class Recorder(CassetteServer):
         wait, chunked = time.perf_counter() - started, head.length is None
         await send({"type": "http.response.start", "status": head.status, "headers": _forwarded(head)})
         chunks: list[Chunk] = []
+        missing = head.length
         ending: Ending | None = None
         while ending is None:
             part = await fetch.parts.get()
@@ -159,6 +168,7 @@ class Recorder(CassetteServer):
             if not part.data:
                 continue
             chunks.append(Chunk(part.at, part.data))
+            missing = None if missing is None else missing - len(part.data)
             if chunked:
                 alive = await connection.write(send, part.data)
             else:
@@ -166,6 +176,9 @@ class Recorder(CassetteServer):
                 alive = not connection.lost
             if not alive:
                 ending = "cut"
+        if ending == "cut" and (missing == 0 or (chunked and _has_ended(chunks))):
+            # The client had all there was, and left before the upstream's own end was heard of.
+            ending = "complete"
         if ending == "complete":
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         elif not connection.lost:
@@ -192,6 +205,17 @@ async def _leave_with(receive: Receive, fetch: Fetch) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
     fetch.leave()
+
+
+def _has_ended(chunks: list[Chunk]) -> bool:
+    """Whether a stream's last whole event is the one after which clients read no further."""
+    tail = b""
+    for chunk in reversed(chunks):
+        tail = chunk.data + tail
+        if len(tail) > _LONGEST_END:
+            break
+    events = _BETWEEN_EVENTS.split(tail)
+    return len(events) > 1 and not events[-1].strip() and _LAST_EVENT.search(events[-2]) is not None
 
 
 def _forwarded(head: Head) -> list[tuple[bytes, bytes]]:
