@@ -58,7 +58,8 @@ class RequestyStreamedResponse(StreamedResponse):
     _timestamp: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
     _usage_received: bool | None = field(default=False, init=False)
     # Text and reasoning have no identity on the wire: every change between them begins a new part.
-    _part: int = field(default=0, init=False)
+    _part: str = field(default="", init=False)
+    _changes: int = field(default=0, init=False)
     _kind: type[Any] | None = field(default=None, init=False)
     _texts: int = field(default=0, init=False)
 
@@ -86,14 +87,25 @@ class RequestyStreamedResponse(StreamedResponse):
     def _mapped(self, event: StreamEvent) -> Sequence[ModelResponseStreamEvent]:
         """The events of one. Raises a typed error with the answer where Pydantic AI's classes do not take it."""
         try:
-            return [*self._map(event)]
+            if type(event) is not TextDelta:
+                return [*self._map(event)]
+            if event.choice != 0:
+                return ()
+            return [
+                *self._parts_manager.handle_text_delta(
+                    vendor_part_id=self._part if self._kind is TextDelta else self._part_id(TextDelta),
+                    content=event.text,
+                    thinking_tags=self._thinking_tags,
+                    ignore_leading_whitespace=self._ignore_leading_whitespace,
+                )
+            ]
         except RequestyError:
             raise
         except Exception as error:
             raise unmapped(error, event.reply if isinstance(event, MessageEnd) else None) from error
 
     def _map(self, event: StreamEvent) -> Iterator[ModelResponseStreamEvent]:
-        """The events of one; only the first choice is streamed."""
+        """The events of one that is no text; only the first choice is streamed."""
         if isinstance(event, MessageEnd):
             self._settle(event.reply, event.reply.attempts)
             yield from self._finish_calls(event.reply)
@@ -105,14 +117,7 @@ class RequestyStreamedResponse(StreamedResponse):
             return
         if event.choice != 0:
             return
-        if isinstance(event, TextDelta):
-            yield from self._parts_manager.handle_text_delta(
-                vendor_part_id=self._part_id(TextDelta),
-                content=event.text,
-                thinking_tags=self._thinking_tags,
-                ignore_leading_whitespace=self._ignore_leading_whitespace,
-            )
-        elif isinstance(event, ReasoningDelta):
+        if isinstance(event, ReasoningDelta):
             yield from self._parts_manager.handle_thinking_delta(
                 vendor_part_id=self._part_id(ReasoningDelta),
                 id=REASONING,
@@ -134,12 +139,13 @@ class RequestyStreamedResponse(StreamedResponse):
             self._kind = ImageDelta
             yield self._parts_manager.handle_part(vendor_part_id=None, part=part)
 
-    def _part_id(self, kind: type[Any]) -> tuple[str, int]:
+    def _part_id(self, kind: type[Any]) -> str:
         if self._kind is not kind:
             self._kind = kind
-            self._part += 1
+            self._changes += 1
+            self._part = f"{kind.__name__} {self._changes}"
             self._texts += kind is TextDelta
-        return (kind.__name__, self._part)
+        return self._part
 
     def _finish_calls(self, reply: ChatReply) -> Iterator[ModelResponseStreamEvent]:
         """What is known of calls only at the end, so that the part is the one that a complete reply gives."""
@@ -158,9 +164,7 @@ class RequestyStreamedResponse(StreamedResponse):
         """Citations, which count into the text as a whole, on the text if it is one part."""
         citations = citations_of(reply.message.annotations, reply.text)
         if citations and self._texts == 1 and self._kind is TextDelta:
-            yield from self._parts_manager.handle_text_delta(
-                vendor_part_id=(TextDelta.__name__, self._part), content="", citations=citations
-            )
+            yield from self._parts_manager.handle_text_delta(vendor_part_id=self._part, content="", citations=citations)
 
     def _settle(self, reply: ChatReply, attempts: Sequence[Attempt]) -> None:
         """Take over what is known at the end; attempts of a ``FallbackModel`` around this one stand first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
@@ -187,20 +187,18 @@ class AsyncOpened(Generic[E, R]):
                 fed = self.reader.fed
                 self._deadlines.content_came()
 
-    async def events(self, exchange: StreamExchange[E, R]) -> AsyncGenerator[E]:
-        """The rest of the stream, what was held back first. Raises typed errors, already recorded."""
+    async def events(self, exchange: StreamExchange[E, R]) -> AsyncGenerator[Sequence[E]]:
+        """The rest of the stream as it arrives, what was held back first. Raises typed errors, already recorded."""
         reader = self.reader
         try:
-            for event in exchange.commit(reader):
-                yield event
+            yield exchange.commit(reader)
             reader.check()
             unread = self._reply is None and not reader.is_done
             if unread:
                 feed = reader.feed
                 try:
                     async for data in self._data:
-                        for event in feed(data):
-                            yield event
+                        yield feed(data)
                         reader.check()
                         if reader.is_done:
                             break
@@ -213,8 +211,7 @@ class AsyncOpened(Generic[E, R]):
             if not reader.is_over:
                 exchange.break_off(reader, error)
             raise
-        for event in exchange.complete(reader, reply):
-            yield event
+        yield exchange.complete(reader, reply)
         await self._drain()
 
     async def _drain(self) -> None:
@@ -293,9 +290,10 @@ async def astream_events(
     opened: AsyncOpened[E, R] | None = None
     try:
         opened = await _first(exchange, prepare, attempt)
-        async with contextlib.aclosing(opened.events(exchange)) as events:
-            async for event in events:
-                yield event
+        async with contextlib.aclosing(opened.events(exchange)) as arriving:
+            async for events in arriving:
+                for event in events:
+                    yield event
     finally:
         exchange.stop()
         if opened is not None:

@@ -12,7 +12,8 @@ from requesty_core.errors import (
 )
 from requesty_core.money.usage import Usage
 from requesty_core.network.deadlines import Expired
-from requesty_core.network.sse import MAX_EVENT_BYTES, ServerSentEvent, SSEDecoder
+from requesty_core.network.sse import MAX_EVENT_BYTES, SSEDecoder
+from requesty_core.replies.accumulate import Accumulator
 from requesty_core.replies.protocols import StreamAccumulator, StreamReply
 from requesty_core.replies.reply import ChatReply
 from requesty_core.wire.json import UNREADABLE, JSONDecodeError, decode_directly, decode_json
@@ -48,6 +49,7 @@ class Reader(Generic[E, R]):
         "_max_bytes",
         "_plain",
         "_size",
+        "_texts",
         "_undecided",
         "accumulator",
         "fed",
@@ -60,6 +62,8 @@ class Reader(Generic[E, R]):
     ) -> None:
         self.running = running
         self.accumulator = accumulator
+        reads: object = accumulator
+        self._texts = reads if isinstance(reads, Accumulator) else None
         self.fed = 0
         """How often bytes brought content."""
         self.is_over = False
@@ -121,12 +125,18 @@ class Reader(Generic[E, R]):
         While events are held back, nothing is returned until one is meaningful; then :meth:`release` has them.
         """
         events: list[E] = []
-        feed = self.accumulator.feed
+        feed, texts = self.accumulator.feed, self._texts
         try:
             if self._held is not None and self._is_plain(data):
                 return ()
-            for event in self._decoder.feed(data):
-                payload = event.data
+            for event in self._decoder.read(data):
+                if isinstance(event, bytes):
+                    if texts is not None and texts.expects_text and (text := texts.read_text(event)) is not None:
+                        events.append(cast("E", text))
+                        continue
+                    payload, name = event, None
+                else:
+                    payload, name = event
                 if payload[:1] != b"{":
                     payload = payload.strip()
                     if payload == b"[DONE]":
@@ -141,7 +151,7 @@ class Reader(Generic[E, R]):
                 if self._held is not None and len(events) < 2 and self.running.received is not None:
                     # What names the answer is in its first chunks, up to the first that shows something.
                     chunk = self.running.received.names(chunk)
-                events += feed(chunk if event.event is None else _chunk(event, chunk))
+                events += feed(chunk if name is None else _chunk(name, chunk))
         except RequestyError as error:
             self._failure = self._with_partial(error)
         if events:
@@ -197,7 +207,7 @@ class Reader(Generic[E, R]):
                 if self.accumulator.is_finished:
                     continue
                 raise TruncatedStreamError("the stream was cut inside an event") from None
-            events += self.accumulator.feed(_chunk(event, chunk))
+            events += self.accumulator.feed(_chunk(event.event, chunk))
         return events
 
     def _is_plain(self, data: bytes) -> bool:
@@ -226,9 +236,9 @@ class Reader(Generic[E, R]):
         return events
 
 
-def _chunk(event: ServerSentEvent, chunk: object) -> object:
+def _chunk(name: bytes | None, chunk: object) -> object:
     """The chunk of an event; an ``event: error`` line makes an error of a chunk that does not say so itself."""
-    if event.event == b"error" and type(chunk) is dict and "error" not in chunk:
+    if name == b"error" and type(chunk) is dict and "error" not in chunk:
         return {"error": chunk}
     return chunk
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
@@ -193,17 +193,17 @@ class Opened(Generic[E, R]):
         self._deadlines.has_passed()
         return self._deadlines.expired
 
-    def events(self, exchange: StreamExchange[E, R]) -> Generator[E]:
-        """The rest of the stream, what was held back first. Raises typed errors, already recorded."""
+    def events(self, exchange: StreamExchange[E, R]) -> Generator[Sequence[E]]:
+        """The rest of the stream as it arrives, what was held back first. Raises typed errors, already recorded."""
         reader = self.reader
         try:
-            yield from exchange.commit(reader)
+            yield exchange.commit(reader)
             reader.check()
             unread = self._reply is None and not reader.is_done
             if unread:
                 feed = reader.feed
                 for data in self._data:
-                    yield from feed(data)
+                    yield feed(data)
                     reader.check()
                     if reader.is_done:
                         break
@@ -214,7 +214,7 @@ class Opened(Generic[E, R]):
             if not reader.is_over:
                 exchange.break_off(reader, error)
             raise
-        yield from exchange.complete(reader, reply)
+        yield exchange.complete(reader, reply)
         self._drain()
 
     def _drain(self) -> None:
@@ -307,7 +307,9 @@ def stream_events(
     opened: Opened[E, R] | None = None
     try:
         opened = _first(exchange, prepare, post, attempt, transport)
-        yield from opened.events(exchange)
+        with contextlib.closing(opened.events(exchange)) as arriving:
+            for events in arriving:
+                yield from events
     finally:
         if opened is not None:
             opened.close()

@@ -12,6 +12,7 @@ errors as an ``error:`` line (llama.cpp) or as a bare JSON object from servers t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from requesty_core.errors import MalformedResponseError
@@ -27,10 +28,6 @@ class ServerSentEvent(NamedTuple):
 
     data: bytes
     event: bytes | None = None
-
-
-# What the class itself would do, without a call of Python's for each event.
-_new_event = tuple.__new__
 
 
 class SSEDecoder:
@@ -53,6 +50,13 @@ class SSEDecoder:
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take more bytes; return the events they complete. Raises ``MalformedResponseError`` for an endless event."""
+        return [ServerSentEvent(event) if isinstance(event, bytes) else event for event in self.read(data)]
+
+    def read(self, data: bytes) -> Sequence[bytes | ServerSentEvent]:
+        """As :meth:`feed`; an event that is nothing but one line of data, as nearly all are, comes as these bytes.
+
+        An object for each of thousands costs more than to find them: the garbage collector looks at them all.
+        """
         if self._fresh or self._pending_cr or b"\r" in data:
             data = self._normalise(data)
         if not data:
@@ -76,11 +80,11 @@ class SSEDecoder:
             # Nothing but events of one line each, if there are no other line ends than those between them.
             payloads = data[6:].split(b"\n\ndata: ")
             if data.count(b"\n") == 2 * len(payloads) - 2:
-                return [_new_event(ServerSentEvent, (payload, None)) for payload in payloads]
-        events = []
+                return payloads
+        events: list[bytes | ServerSentEvent] = []
         for block in data.split(b"\n\n"):
             if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(_new_event(ServerSentEvent, (block[6:], None)))
+                events.append(block[6:])
             elif (event := _parse_block(block)) is not None:
                 events.append(event)
         return events

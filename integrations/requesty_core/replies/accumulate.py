@@ -20,6 +20,7 @@ from requesty_core.errors import (
     error_from_body,
 )
 from requesty_core.money.usage import parse_usage
+from requesty_core.wire.json import UNREADABLE
 
 from .attempts import Attempt
 from .choice import ChoiceState
@@ -34,6 +35,7 @@ from .reply import (
     TextDelta,
     with_attempts,
 )
+from .text_chunk import decode_text_chunk
 
 __all__ = ["Accumulator", "choice_index", "read_completion"]
 
@@ -70,6 +72,8 @@ class Accumulator:
         self._tier: Any = None
         self._started = False
         self._extra: dict[str, Any] = {}
+        self.expects_text = False
+        """Whether the last chunk brought text and nothing else, as the next then will: :meth:`read_text` is for it."""
 
     @property
     def is_finished(self) -> bool:
@@ -90,6 +94,7 @@ class Accumulator:
         if type(chunk) is not dict:
             raise MalformedResponseError(f"a chunk is not an object but {type(chunk).__name__}", partial=self.partial())
         if _TEXT_FIELDS.issuperset(chunk) and (text := self._only_text(chunk, part)) is not None:
+            self.expects_text = part == "delta"
             return [text]
         events: list[StreamEvent] = []
         usage = chunk.get("usage")
@@ -119,6 +124,20 @@ class Accumulator:
             events.insert(0, MessageStart(self._id, self._served, self._created, self._model, is_bare))
         return events
 
+    def read_text(self, payload: bytes) -> TextDelta | None:
+        """The event of a chunk as JSON that brings text and nothing else; ``None`` for any other, which is not read."""
+        try:
+            choice = decode_text_chunk(payload).choices[0]
+            text, state = choice.delta.content, self._choices[choice.index]
+        except (KeyError, *UNREADABLE):
+            self.expects_text = False
+            return None
+        if not text or state.is_split:
+            self.expects_text = False
+            return None
+        state.texts.append(text)
+        return TextDelta(text, choice.index)
+
     def _only_text(self, chunk: dict[str, Any], part: str) -> TextDelta | None:
         """The event of a chunk that brings text and nothing else, as nearly all do; ``None`` for any other."""
         try:
@@ -129,7 +148,7 @@ class Accumulator:
             return None
         if not text or type(text) is not str or type(index) is not int or not _TEXT_DELTA.issuperset(delta):
             return None
-        if choice.get("finish_reason") or choice.get("logprobs") or state.is_split or text[-1] >= "\ud800":
+        if choice.get("finish_reason") or choice.get("logprobs") or state.is_split or "\ud800" <= text[-1] <= "\udbff":
             return None
         state.texts.append(text)
         return TextDelta(text, index)

@@ -69,7 +69,7 @@ class ChoiceState:
         for key, value in delta.items():
             if key == "content":
                 if type(value) is str:
-                    if value and (self.is_split or value[-1] >= "\ud800"):
+                    if value and (self.is_split or "\ud800" <= value[-1] <= "\udbff"):
                         self._take_text(value, events)
                     elif value:
                         self.texts.append(value)
