@@ -12,7 +12,6 @@ from tests.house.limits import CLASS, FILE, FUNCTION, Exceeding, circles, exceed
 
 DATA = "generated: a table of data"
 SETTINGS = "one argument and one line for each setting of a framework's constructor"
-TO_BE_SPLIT = "to be split"
 
 EXCEPTIONS: dict[str, str] = {
     "haystack_integrations/components/audio/requesty/transcriber.py::RequestyTranscriber.__init__": SETTINGS,
@@ -28,7 +27,6 @@ EXCEPTIONS: dict[str, str] = {
     "requesty_core/bulk/api.py::bulk_chat": "one argument, its lines and one more for each option of a run",
     "requesty_ray/datasets.py::bulk_chat": "one argument, its lines and one more for each option of a run",
     "requesty_core/calls/settings.py::ClientSettings.build": SETTINGS,
-    "requesty_core/exchange/exchange.py::Exchange": TO_BE_SPLIT,
 }
 
 

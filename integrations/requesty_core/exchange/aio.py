@@ -195,10 +195,9 @@ class AsyncOpened(Generic[E, R]):
             reader.check()
             unread = self._reply is None and not reader.is_done
             if unread:
-                feed = reader.feed
                 try:
                     async for data in self._data:
-                        yield feed(data)
+                        yield reader.feed(data)
                         reader.check()
                         if reader.is_done:
                             break
@@ -215,13 +214,12 @@ class AsyncOpened(Generic[E, R]):
         await self._drain()
 
     async def _drain(self) -> None:
-        if not self.reader.is_done:
-            return
-        self._deadlines.only(DRAIN_SECONDS)
-        # The answer is complete: how the connection ends after it is of no interest.
-        with contextlib.suppress(*TransportError, TimeoutError):
-            async for _ in self._chunks:
-                pass
+        if self.reader.is_done:
+            self._deadlines.only(DRAIN_SECONDS)
+            # The answer is complete: how the connection ends after it is of no interest.
+            with contextlib.suppress(*TransportError, TimeoutError):
+                async for _ in self._chunks:
+                    pass
 
     @property
     def usage(self) -> Usage | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from requesty_core.catalog.prepare import Prepared
 from requesty_core.errors import (
@@ -15,9 +15,10 @@ from requesty_core.errors import (
     RequestyError,
     error_from_status,
 )
+from requesty_core.money.usage import Usage
 from requesty_core.network.deadlines import Expired
 from requesty_core.network.http import transport_error
-from requesty_core.replies.attempts import Phase
+from requesty_core.replies.attempts import Attempt, Phase
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Send
@@ -27,7 +28,7 @@ from .hints import hint_for, origin_of
 if TYPE_CHECKING:
     from .reader import Reader
 
-__all__ = ["RunningAttempt", "phase_of", "rejection", "transport_failure"]
+__all__ = ["RunningAttempt", "complete_error", "phase_of", "rejection", "transport_failure"]
 
 
 class RunningAttempt:
@@ -89,6 +90,48 @@ class RunningAttempt:
         """Seconds from sending to the first token, if one came."""
         return None if self.first_token is None else self.first_token - self.started
 
+    def ended(
+        self,
+        outcome: Literal["ok", "cancelled"],
+        now: float,
+        usage: Usage | None,
+        phase: Phase,
+        estimate: Decimal | None,
+    ) -> Attempt:
+        """The record of an attempt that answered or was given up."""
+        received = self.received
+        return Attempt(
+            self.model,
+            self.send.number,
+            outcome,
+            status=None if received is None else received.status,
+            request_id=None if received is None else received.request_id,
+            latency=now - self.started,
+            time_to_first_token=self.time_to_first_token,
+            usage=usage,
+            phase=phase,
+            estimate=estimate,
+            resent_after=self.resent_after,
+            left_out=self.left_out,
+        )
+
+    def failed(
+        self, error: RequestyError, now: float, usage: Usage | None, phase: Phase, estimate: Decimal | None
+    ) -> Attempt:
+        """The record of an attempt that failed."""
+        return Attempt.failed(
+            self.model,
+            self.send.number,
+            error,
+            latency=now - self.started,
+            ttft=self.time_to_first_token,
+            usage=usage,
+            phase=phase,
+            estimate=estimate,
+            resent_after=self.resent_after,
+            left_out=self.left_out,
+        )
+
 
 def phase_of(running: RunningAttempt, error: RequestyError | None = None) -> Phase:
     """How far an attempt came that ended with ``error``, or was given up.
@@ -106,6 +149,21 @@ def phase_of(running: RunningAttempt, error: RequestyError | None = None) -> Pha
     if status is not None and not 200 <= status < 300:
         return "refused"
     return "sent" if error is None or error.body is None else "refused"
+
+
+def complete_error(error: RequestyError, running: RunningAttempt) -> None:
+    """What the attempt knows and its error does not say: the model, and the response as far as there was one."""
+    if error.requested_model is None:
+        error.requested_model = running.model
+    received = running.received
+    if received is None:
+        return
+    if error.request_id is None:
+        error.request_id = received.request_id
+    if error.response is None:
+        error.response = ErrorResponse(received.status, received.headers, received.content)
+    if error.retry_after is None:
+        error.retry_after = parse_retry_after(received.headers, time.time())
 
 
 _BEFORE_SENDING = frozenset((ErrorKind.CONFIGURATION, ErrorKind.BUDGET))

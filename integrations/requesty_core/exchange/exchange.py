@@ -13,29 +13,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from requesty_core.catalog.prepare import Prepared
-from requesty_core.errors import (
-    BudgetExceededError,
-    ErrorKind,
-    ErrorResponse,
-    RequestyError,
-)
+from requesty_core.errors import BudgetExceededError, RequestyError
 from requesty_core.money.accounts import Accounts, is_billed
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.network.auth import key_of, key_origin
 from requesty_core.network.http import Request
 from requesty_core.replies.attempts import Attempt, Phase
 from requesty_core.replies.received import ReceivedResponse
-from requesty_core.retry.backoff import parse_retry_after
 from requesty_core.retry.fallback import Action, FallbackEngine, Send
 from requesty_core.telemetry.call import CallTelemetry
-from requesty_core.telemetry.events import AttemptFinished, AttemptStarted, CallEvent, FellBack, Observer
+from requesty_core.telemetry.events import Observer
 
 from .adaptation import Adaptation
-from .attempt import RunningAttempt, phase_of
-from .body import encode_body
+from .attempt import RunningAttempt, complete_error, phase_of
+from .contents import Contents
+from .observing import Observing
 from .reader import usage_of
 from .under_way import noted, over
 
@@ -74,20 +68,14 @@ class Exchange:
         self.accounts = accounts
         self.attempts: list[Attempt] = []
         self.clock = clock
-        self._body = body
-        self._observer = observer
-        self._later_bodies = later_bodies
-        self._adaptation = adaptation
-        self._encoded: tuple[Send, object, bytes, Prepared] | None = None
-        self._names_model = names_model
+        self._contents = Contents(body, later_bodies, adaptation, names_model=names_model)
+        self._observing = Observing(observer)
         self.is_repeatable = names_model
         """Whether a request whose answer got lost may simply be sent again; other writes may have happened."""
         self.is_sent_once = False
         """Whether a request that went out in full is not sent again, to no model: it may have been worked on."""
         self._hedge_after = engine.hedge_after
-        self._last_failed: str | None = None
         self._live: list[RunningAttempt] = []
-        self._observer_error: Exception | None = None
         self._is_abandoned = False
         self.telemetry = telemetry or CallTelemetry()
         self.telemetry.asked(body)
@@ -108,7 +96,7 @@ class Exchange:
 
     def next(self) -> Action:
         """The next action. Raises the call's final error, all attempts attached, when nothing is left."""
-        self._check_observer()
+        self._observing.check()
         try:
             return self.engine.next(self.clock())
         except RequestyError as error:
@@ -118,24 +106,7 @@ class Exchange:
 
     def content(self, send: Send) -> bytes:
         """Body bytes of an attempt."""
-        if self._body is None:
-            return b""
-        return self._content(self._body, send)[0]
-
-    def _content(self, body: Mapping[str, Any], send: Send) -> tuple[bytes, Prepared]:
-        encoded = self._encoded
-        if encoded is not None and encoded[0] is send:
-            return encoded[2:]
-        adaptation, model = self._adaptation, send.step.model
-        key = (send.position, model if adaptation is None else adaptation.key(send))
-        if 0 < send.position <= len(self._later_bodies):
-            body = self._later_bodies[send.position - 1]
-        if encoded is None or encoded[1] != key:
-            prepared = Prepared(body) if adaptation is None else adaptation.prepare(body, send)
-            sent = {"model": model, **prepared.body} if self._names_model else prepared.body
-            encoded = send, key, encode_body(sent), prepared
-        self._encoded = send, *encoded[1:]
-        return encoded[2:]
+        return self._contents.of(send)
 
     def begin(self, send: Send, request: Request | None = None, reserved: Decimal | None = None) -> RunningAttempt:
         """An attempt is about to be sent. Raises :class:`BudgetExceededError` if it may not be.
@@ -150,15 +121,14 @@ class Exchange:
                 self.refused(send, error)
                 raise
         try:
-            self._tell_of_start(send)
+            self._observing.started(send)
         except BaseException:
             self.accounts.release(reserved)
             raise
         running = RunningAttempt(send, self.clock())
         running.reserved, running.key = reserved, key
         running.key_origin = "" if request is None else key_origin(request)
-        if self._adaptation is not None and self._body is not None:
-            running.prepared = self._content(self._body, send)[1]
+        running.prepared = self._contents.prepared(send)
         if not self._live:
             noted(self)
         self._live.append(running)
@@ -177,29 +147,10 @@ class Exchange:
             # Beside another attempt, which goes on alone, the call has not failed.
             self.telemetry.failed(error)
 
-    def _tell_of_start(self, send: Send) -> None:
-        if self._observer is not None:
-            if self._last_failed is not None and self._last_failed != send.step.model:
-                self._tell(FellBack(self._last_failed, send.step.model))
-            self._tell(AttemptStarted(send.step.model, send.number))
-
     def _estimate(self, send: Send, usage: Usage | None = None) -> Decimal | None:
         """What an attempt probably costs, or cost by what it told; ``None`` if nothing is known of its price."""
         ask = self.accounts.estimate
-        return None if ask is None else ask(send.step.model, self._body or {}, len(self.content(send)), usage)
-
-    def _tell(self, event: CallEvent) -> None:
-        if self._observer is not None:
-            try:
-                self._observer(event)
-            except Exception as exc:
-                self._observer_error = exc
-                raise
-
-    def _check_observer(self) -> None:
-        # What the caller's own hook raised ends the call, whatever its class: it must not look like a failed attempt.
-        if self._observer_error is not None:
-            raise self._observer_error
+        return None if ask is None else ask(send.step.model, self._contents.first or {}, len(self.content(send)), usage)
 
     def received(
         self, running: RunningAttempt, status: int, headers: Mapping[str, str], content: bytes = b""
@@ -209,18 +160,9 @@ class Exchange:
 
     def fail(self, running: RunningAttempt, error: RequestyError, *, others_running: bool = False) -> None:
         """An attempt failed: record it and let the engine decide what is next."""
-        self._check_observer()
+        self._observing.check()
         now = self.clock()
-        received = running.received
-        if error.requested_model is None:
-            error.requested_model = running.model
-        if received is not None:
-            if error.request_id is None:
-                error.request_id = received.request_id
-            if error.response is None:
-                error.response = ErrorResponse(received.status, received.headers, received.content)
-            if error.retry_after is None:
-                error.retry_after = parse_retry_after(received.headers, time.time())
+        complete_error(error, running)
         self.telemetry.clean(error)
         usage = error.partial.usage if error.partial is not None else None
         running.served_model = getattr(error.partial, "served_model", None)
@@ -229,31 +171,17 @@ class Exchange:
         phase, estimate = self._unfinished(running, usage, error)
         if self.is_sent_once and phase in ("sent", "answering"):
             self.engine.give_up(running.model, error)
-        elif others_running or not self._is_refusal(running, error) or not self.engine.again(running.model, error):
+        elif (
+            others_running
+            or not self._contents.learn(error, running.prepared, running.send)
+            or not self.engine.again(running.model, error)
+        ):
             self.engine.failed(running.model, error, now, others_running=others_running)
         if self._is_abandoned:
             self.engine.close()
-        self._last_failed = running.model
-        attempt = Attempt.failed(
-            running.model,
-            running.send.number,
-            error,
-            latency=now - running.started,
-            ttft=running.time_to_first_token,
-            usage=usage,
-            phase=phase,
-            estimate=estimate,
-            resent_after=running.resent_after,
-            left_out=running.left_out,
-        )
-        self._record(running, attempt)
+        self._observing.failed(running.model)
+        self._record(running, running.failed(error, now, usage, phase, estimate))
         error.attempts = tuple(self.attempts)
-
-    def _is_refusal(self, running: RunningAttempt, error: RequestyError) -> bool:
-        """Whether the model refused a field that the call can do without; it is left out from then on."""
-        if self._adaptation is None or running.prepared is None or error.kind is not ErrorKind.BAD_REQUEST:
-            return False
-        return self._adaptation.learn(error, running.prepared, running.send)
 
     def abandon(self) -> None:
         """The caller wants no answer any more: nothing is tried after the attempt that is under way."""
@@ -266,7 +194,7 @@ class Exchange:
         if running.reader is not None:
             running.reader.is_over = True
         self.engine.cancelled(running.model)
-        self._record(running, self._attempt(running, "cancelled", usage, phase, estimate))
+        self._record(running, running.ended("cancelled", self.clock(), usage, phase, estimate))
 
     def _unfinished(
         self, running: RunningAttempt, usage: Usage | None, error: RequestyError | None = None
@@ -280,7 +208,7 @@ class Exchange:
 
     def stop(self) -> None:
         """The call is over, however it ended. Attempts still under way were given up by the caller."""
-        if self._observer_error is None:
+        if self._observing.error is None:
             for running in tuple(self._live):
                 self.cancel(running, None if running.reader is None else usage_of(running.reader))
         self.engine.close()
@@ -292,31 +220,7 @@ class Exchange:
         self.engine.succeeded(running.model)
         is_told = usage is not None and usage.cost is not None
         estimate = None if is_told else self._estimate(running.send, usage)
-        self._record(running, self._attempt(running, "ok", usage, estimate=estimate))
-
-    def _attempt(
-        self,
-        running: RunningAttempt,
-        outcome: Literal["ok", "cancelled"],
-        usage: Usage | None,
-        phase: Phase = "answered",
-        estimate: Decimal | None = None,
-    ) -> Attempt:
-        received = running.received
-        return Attempt(
-            running.model,
-            running.send.number,
-            outcome,
-            status=None if received is None else received.status,
-            request_id=None if received is None else received.request_id,
-            latency=self.clock() - running.started,
-            time_to_first_token=running.time_to_first_token,
-            usage=usage,
-            phase=phase,
-            estimate=estimate,
-            resent_after=running.resent_after,
-            left_out=running.left_out,
-        )
+        self._record(running, running.ended("ok", self.clock(), usage, "answered", estimate))
 
     def _record(self, running: RunningAttempt, attempt: Attempt) -> None:
         self._live.remove(running)
@@ -329,5 +233,4 @@ class Exchange:
             provider=None if running.received is None else running.received.provider,
         )
         self.telemetry.attempt(attempt)
-        if self._observer is not None:
-            self._tell(AttemptFinished(attempt))
+        self._observing.finished(attempt)

@@ -45,7 +45,6 @@ class Reader(Generic[E, R]):
         "_done",
         "_failure",
         "_held",
-        "_late",
         "_max_bytes",
         "_plain",
         "_size",
@@ -54,6 +53,7 @@ class Reader(Generic[E, R]):
         "accumulator",
         "fed",
         "is_over",
+        "late",
         "running",
     )
 
@@ -74,7 +74,8 @@ class Reader(Generic[E, R]):
         self._decoder = SSEDecoder()
         self._done = False
         self._held: list[E] | None = []
-        self._late: Sequence[E] = ()
+        self.late: Sequence[E] = ()
+        """Events of a last line that the end of the body completed."""
         self._plain: list[bytes] | None = None
         self._size = 0
         self._undecided = True
@@ -109,11 +110,6 @@ class Reader(Generic[E, R]):
     def is_holding(self) -> bool:
         """Whether the caller has not seen any event yet."""
         return self._held is not None
-
-    @property
-    def late(self) -> Sequence[E]:
-        """Events of a last line that the end of the body completed."""
-        return self._late
 
     def partial(self) -> R | None:
         """What has arrived so far."""
@@ -177,7 +173,7 @@ class Reader(Generic[E, R]):
             if self._held is not None:
                 self._held += events
             else:
-                self._late = events
+                self.late = events
             return self.accumulator.finish(done=self._done)
         except RequestyError as error:
             raise self._with_partial(error) from None

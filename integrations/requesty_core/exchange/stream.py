@@ -68,7 +68,7 @@ class StreamExchange(Exchange, Generic[E, R]):
         """The reader's attempt is the one the caller sees from now on; returns the events held back."""
         self.committed = reader
         self.telemetry.first_token()
-        self._tell(CallCommitted(reader.running.model, reader.running.send.number))
+        self._observing.tell(CallCommitted(reader.running.model, reader.running.send.number))
         return reader.release()
 
     def complete(self, reader: Reader[E, R], reply: R) -> Sequence[E]:

@@ -201,9 +201,8 @@ class Opened(Generic[E, R]):
             reader.check()
             unread = self._reply is None and not reader.is_done
             if unread:
-                feed = reader.feed
                 for data in self._data:
-                    yield feed(data)
+                    yield reader.feed(data)
                     reader.check()
                     if reader.is_done:
                         break
@@ -218,14 +217,13 @@ class Opened(Generic[E, R]):
         self._drain()
 
     def _drain(self) -> None:
-        if not self.reader.is_done:
-            return
-        self._deadlines.only(DRAIN_SECONDS)
-        self._watch.set()
-        # The answer is complete: how the connection ends after it is of no interest.
-        with contextlib.suppress(*TransportError):
-            for _ in self._chunks:
-                pass
+        if self.reader.is_done:
+            self._deadlines.only(DRAIN_SECONDS)
+            self._watch.set()
+            # The answer is complete: how the connection ends after it is of no interest.
+            with contextlib.suppress(*TransportError):
+                for _ in self._chunks:
+                    pass
 
     @property
     def usage(self) -> Usage | None:

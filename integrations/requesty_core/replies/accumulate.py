@@ -35,15 +35,13 @@ from .reply import (
     TextDelta,
     with_attempts,
 )
-from .text_chunk import decode_text_chunk
+from .text_chunk import TEXT_FIELDS, decode_text_chunk, only_text
 
 __all__ = ["Accumulator", "choice_index", "read_completion"]
 
 KNOWN_FIELDS = frozenset(
     ("id", "object", "created", "model", "choices", "usage", "error", "system_fingerprint", "service_tier")
 )
-_TEXT_FIELDS = frozenset(("id", "object", "created", "model", "choices", "system_fingerprint"))
-_TEXT_DELTA = frozenset(("role", "content"))
 
 
 class Accumulator:
@@ -93,7 +91,7 @@ class Accumulator:
         """
         if type(chunk) is not dict:
             raise MalformedResponseError(f"a chunk is not an object but {type(chunk).__name__}", partial=self.partial())
-        if _TEXT_FIELDS.issuperset(chunk) and (text := self._only_text(chunk, part)) is not None:
+        if TEXT_FIELDS.issuperset(chunk) and (text := only_text(chunk, part, self._choices)) is not None:
             self.expects_text = part == "delta"
             return [text]
         events: list[StreamEvent] = []
@@ -137,21 +135,6 @@ class Accumulator:
             return None
         state.texts.append(text)
         return TextDelta(text, choice.index)
-
-    def _only_text(self, chunk: dict[str, Any], part: str) -> TextDelta | None:
-        """The event of a chunk that brings text and nothing else, as nearly all do; ``None`` for any other."""
-        try:
-            (choice,) = chunk["choices"]
-            delta, index = choice[part], choice["index"]
-            text, state = delta.get("content"), self._choices[index]
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return None
-        if not text or type(text) is not str or type(index) is not int or not _TEXT_DELTA.issuperset(delta):
-            return None
-        if choice.get("finish_reason") or choice.get("logprobs") or state.is_split or "\ud800" <= text[-1] <= "\udbff":
-            return None
-        state.texts.append(text)
-        return TextDelta(text, index)
 
     def _start(self, chunk: dict[str, Any]) -> None:
         self._started = True

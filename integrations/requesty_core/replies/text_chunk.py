@@ -6,9 +6,20 @@ the decoder, and such a chunk is read in full.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
-__all__ = ["decode_text_chunk"]
+from .choice import ChoiceState
+from .reply import TextDelta
+
+__all__ = ["TEXT_FIELDS", "decode_text_chunk", "only_text"]
+
+TEXT_FIELDS = frozenset(("id", "object", "created", "model", "choices", "system_fingerprint"))
+"""Fields that a chunk of text may have."""
+
+_DELTA_FIELDS = frozenset(("role", "content"))
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -35,3 +46,22 @@ class _TextChunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 decode_text_chunk = msgspec.json.Decoder(_TextChunk).decode
 """Raises :data:`requesty_core.wire.json.UNREADABLE` for any other chunk."""
+
+
+def only_text(chunk: Mapping[str, Any], part: str, choices: Mapping[int, ChoiceState]) -> TextDelta | None:
+    """The event of a chunk of :data:`TEXT_FIELDS` that brings text and nothing else; ``None`` for any other.
+
+    It also reads text in which a character is cut in two, which no decoder for JSON into classes takes.
+    """
+    try:
+        (choice,) = chunk["choices"]
+        delta, index = choice[part], choice["index"]
+        text, state = delta.get("content"), choices[index]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    if not text or type(text) is not str or type(index) is not int or not _DELTA_FIELDS.issuperset(delta):
+        return None
+    if choice.get("finish_reason") or choice.get("logprobs") or state.is_split or "\ud800" <= text[-1] <= "\udbff":
+        return None
+    state.texts.append(text)
+    return TextDelta(text, index)
