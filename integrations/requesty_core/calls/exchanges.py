@@ -52,7 +52,7 @@ def chat_exchange(
     declared = declared_tools(body, *later)
 
     def read(received: ReceivedResponse) -> tuple[ChatReply, Usage | None]:
-        reply = read_completion(received.json(), received.model, declared, received.context())
+        reply = read_completion(received.json(), received.model, declared, received)
         return reply, reply.usage
 
     exchange = UnaryExchange(
@@ -75,7 +75,7 @@ def chat_stream_exchange(
     declared = declared_tools(body, *later)
 
     def accumulate(received: ReceivedResponse) -> Accumulator:
-        return Accumulator(received.model, declared, received.context())
+        return Accumulator(received.model, declared, received)
 
     exchange: ChatStreamExchange = StreamExchange(
         settings.engine(call, body),

@@ -10,8 +10,9 @@ from requesty_core.exchange.aio import AsyncPrepare, astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
+from requesty_core.network.aio import LoopTransport
 from requesty_core.network.callers import as_async_transport
-from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response
+from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response, complete_request
 from requesty_core.network.settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class AsyncSender:
 
     async def _post(self, request: Request) -> Response:
         transport = self._given or await loop_transport(request.url.scheme, self._network)
+        if not isinstance(transport, LoopTransport):
+            complete_request(request)
         return await transport.handle_async_request(request)
 
 

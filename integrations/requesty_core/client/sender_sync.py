@@ -13,9 +13,10 @@ from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.sync import Opened, stream_events, unary
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.network.callers import as_transport
-from requesty_core.network.http import HTTPClient, Request, Response, Transport
+from requesty_core.network.http import HTTPClient, Request, Response, Transport, complete_request
 from requesty_core.network.settings import NetworkSettings
 from requesty_core.network.shared import shared_transport
+from requesty_core.network.sync import SocketTransport
 
 if TYPE_CHECKING:
     from types import GeneratorType
@@ -84,6 +85,8 @@ class Sender:
 
     def _post(self, request: Request) -> Response:
         transport = self._given or shared_transport(request.url.scheme, self._network)
+        if not isinstance(transport, SocketTransport):
+            complete_request(request)
         return transport.handle_request(request)
 
 

@@ -57,7 +57,9 @@ def chat_body(
     An empty ``tools`` list is dropped together with what refers to it, because the gateway refuses an empty array.
     Streams ask for usage, without which the gateway tells no cost (documented under cost tracking).
     """
-    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
+    if type(messages) is not list and (
+        isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence)
+    ):
         raise ConfigurationError("messages: give a list of message objects with 'role' and 'content'")
     body = build_body({"messages": messages, **params}, options, extra_body)
     if "tools" in body and not body["tools"]:

@@ -102,16 +102,17 @@ def sum_usage(usages: Iterable[Usage]) -> Usage | None:
 
 def parse_usage(raw: object) -> Usage | None:
     """Read a usage object in chat, embeddings, Messages or Responses spelling; ``None`` if it is not an object."""
-    if not isinstance(raw, Mapping):
+    # Answers are dictionaries; asking the abstract class takes longer than all that is read here.
+    if type(raw) is not dict and not isinstance(raw, Mapping):
         return None
     prompt = raw.get("prompt_tokens")
     completion = raw.get("completion_tokens")
     input_tokens = count(raw.get("input_tokens") if prompt is None else prompt)
     output_tokens = count(raw.get("output_tokens") if completion is None else completion)
     details = raw.get("prompt_tokens_details") or raw.get("input_tokens_details")
-    details = details if isinstance(details, Mapping) else {}
+    details = details if type(details) is dict or isinstance(details, Mapping) else {}
     out_details = raw.get("completion_tokens_details") or raw.get("output_tokens_details")
-    out_details = out_details if isinstance(out_details, Mapping) else {}
+    out_details = out_details if type(out_details) is dict or isinstance(out_details, Mapping) else {}
     cached = details.get("cached_tokens", raw.get("cache_read_input_tokens"))
     caching = details.get("caching_tokens", raw.get("cache_creation_input_tokens"))
     cost = money(raw.get("cost"))

@@ -13,7 +13,17 @@ from collections.abc import AsyncIterator, Callable
 from .aio_connection import Connection, converse, open_connection
 from .arrived import ROOM_BYTES
 from .cycle import Cycle, Outgoing
-from .http import AsyncByteStream, AsyncTransport, ConnectError, ConnectTimeout, PoolTimeout, Request, Response
+from .http import (
+    AsyncByteStream,
+    AsyncTransport,
+    ConnectError,
+    ConnectTimeout,
+    PoolTimeout,
+    Reply,
+    Request,
+    Response,
+    content_of,
+)
 from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, Origin, Pool, origin_of
 from .sync import NO_DESCRIPTORS
 
@@ -67,7 +77,7 @@ class LoopTransport(AsyncTransport):
     async def handle_async_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
         origin = origin_of(request)
-        outgoing = Outgoing(request, await request.aread())
+        outgoing = Outgoing(request, content_of(request) or await request.aread())
         self._in_flight += 1
         try:
             connection, is_kept = await self._acquire(origin, outgoing)
@@ -91,11 +101,11 @@ class LoopTransport(AsyncTransport):
             raise
         finally:
             outgoing.awaits(None)
-        return Response(
+        return Reply(
             cycle.parser.status,
-            headers=cycle.parser.headers,
-            stream=_Body(self, origin, connection, cycle, first),
-            extensions={"http_version": b"HTTP/1.1", "network_stream": connection},
+            cycle.parser.headers,
+            _Body(self, origin, connection, cycle, first),
+            {"http_version": b"HTTP/1.1", "network_stream": connection},
         )
 
     async def _acquire(self, origin: Origin, outgoing: Outgoing) -> tuple[Connection, bool]:

@@ -44,6 +44,7 @@ __all__ = [
     "ReadError",
     "ReadTimeout",
     "RemoteProtocolError",
+    "Reply",
     "Request",
     "Response",
     "SyncByteStream",
@@ -52,6 +53,8 @@ __all__ = [
     "TransportError",
     "WriteError",
     "WriteTimeout",
+    "complete_request",
+    "content_of",
     "create_ssl_context",
     "headers_of",
     "is_encoded",
@@ -179,11 +182,55 @@ def make_request(
 ) -> httpx.Request:
     """A request with a complete body, and a copy of ``headers``, which :func:`made_headers` made."""
     # Given as a stream, because httpx would look through the headers three more times for what is known here.
-    request = httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content), extensions=extensions)
-    if content or method in _WITH_LENGTH:
+    return httpx.Request(method, url, headers=headers, stream=_Content(content), extensions=extensions)
+
+
+class _Content(httpx.ByteStream):
+    """A complete body."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
+def content_of(request: httpx.Request) -> bytes | None:
+    """The body of a request that :func:`make_request` made; ``None`` for any other, which is to be read."""
+    stream = request.stream
+    return stream.data if type(stream) is _Content else None
+
+
+def complete_request(request: httpx.Request) -> None:
+    """What transports that are not ours expect of a request: its length among the headers, and a body that was read."""
+    content = request.read()
+    if content or request.method in _WITH_LENGTH:
         request.headers["Content-Length"] = str(len(content))
-    request.read()
-    return request
+
+
+class Reply(httpx.Response):
+    """A response of a transport of ours: ``httpx`` reads its headers when somebody asks for them."""
+
+    def __init__(
+        self,
+        status: int,
+        lines: list[tuple[bytes, bytes]],
+        stream: httpx.SyncByteStream | httpx.AsyncByteStream,
+        extensions: dict[str, Any],
+    ) -> None:
+        super().__init__(status, stream=stream, extensions=extensions)
+        self.lines = lines
+        """The headers as they came."""
+        self._headers: httpx.Headers | None = None
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The headers."""
+        if self._headers is None:
+            self._headers = httpx.Headers(self.lines)
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: httpx.Headers) -> None:
+        self._headers = headers
 
 
 def timeouts_of(request: httpx.Request) -> dict[str, float | None]:
@@ -194,12 +241,16 @@ def timeouts_of(request: httpx.Request) -> dict[str, float | None]:
 
 def headers_of(response: httpx.Response) -> dict[str, str]:
     """Response headers with lower-case names; of a repeated one the last counts."""
-    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
+    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in _lines(response)}
+
+
+def _lines(response: httpx.Response) -> list[tuple[bytes, bytes]]:
+    return response.lines if type(response) is Reply else response.headers.raw
 
 
 def is_encoded(response: httpx.Response) -> bool:
     """Whether the body has a content encoding."""
-    for name, _ in response.headers.raw:  # noqa: SIM110 -- a generator costs more than the few headers there are
+    for name, _ in _lines(response):  # noqa: SIM110 -- a generator costs more than the few headers there are
         if name.lower() == b"content-encoding":
             return True
     return False

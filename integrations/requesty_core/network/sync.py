@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from requesty_core.lifetime import renewed_after_fork
 
 from .cycle import Cycle, Outgoing
-from .http import ConnectError, PoolTimeout, Request, Response, SyncByteStream, Transport
+from .http import ConnectError, PoolTimeout, Reply, Request, Response, SyncByteStream, Transport, content_of
 from .idle import Sweeper, is_good
 from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter, origin_of
 from .sync_connection import Connection, converse, open_connection, read
@@ -76,7 +76,7 @@ class SocketTransport(Transport):
     def handle_request(self, request: Request) -> Response:
         """Send one request; returns when the headers are there. Raises the HTTP library's own exceptions."""
         origin = origin_of(request)
-        outgoing = Outgoing(request, request.read())
+        outgoing = Outgoing(request, content_of(request) or request.read())
         with self._lock:
             self._in_flight += 1
         try:
@@ -100,11 +100,11 @@ class SocketTransport(Transport):
             raise
         finally:
             outgoing.awaits(None)
-        return Response(
+        return Reply(
             cycle.parser.status,
-            headers=cycle.parser.headers,
-            stream=_Body(self, origin, connection, cycle, first),
-            extensions={"http_version": b"HTTP/1.1", "network_stream": connection},
+            cycle.parser.headers,
+            _Body(self, origin, connection, cycle, first),
+            {"http_version": b"HTTP/1.1", "network_stream": connection},
         )
 
     def _trace(self, request: Request, connection: Connection) -> None:

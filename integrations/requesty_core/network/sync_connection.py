@@ -1,8 +1,9 @@
-"""One blocking socket, and what a :class:`~requesty_core.network.cycle.Cycle` wants of it."""
+"""One socket that a thread waits for, and what a :class:`~requesty_core.network.cycle.Cycle` wants of it."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import ssl
@@ -32,41 +33,68 @@ LARGE_READ_BYTES = 1024 * 1024
 
 
 class Connection:
-    """One socket, and when it was last used."""
+    """One socket, and when it was last used.
 
-    __slots__ = ("_limit", "idle_since", "sock")
+    The socket never blocks. The system is asked to wait where there is something to wait for: before bytes are read,
+    and when it has no room for more to send, which a request seldom meets.
+    """
+
+    __slots__ = ("_arrival", "_pending", "idle_since", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         self.sock = sock
         self.idle_since = 0.0
-        self._limit: float | None = -1.0
+        self._pending = sock.pending if isinstance(sock, ssl.SSLSocket) else None
+        self._arrival = _poll_for(sock, reads=True)
 
     def send(self, data: memoryview, limit: float | None) -> int:
         """Send as much as fits; returns how much that was. Raises ``TimeoutError`` and ``OSError``."""
-        self._set(limit)
-        return self.sock.send(data)
+        end = None
+        while True:
+            try:
+                return self.sock.send(data)
+            except ssl.SSLWantReadError:
+                reads = True
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                reads = False
+            end = _end_of(limit) if end is None else end
+            self._wait(reads, _left(end))
 
     def receive(self, limit: float | None, most: int = READ_BYTES) -> bytes:
         """What arrives next; nothing at the connection's end. Raises ``TimeoutError`` and ``OSError``."""
-        self._set(limit)
-        return self.sock.recv(most)
+        # Of TLS, a part may have been read from the socket already.
+        if self._pending is None or not self._pending():
+            self._wait(True, limit)
+        end = None
+        while True:
+            try:
+                return self.sock.recv(most)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                reads = True
+            except ssl.SSLWantWriteError:
+                reads = False
+            end = _end_of(limit) if end is None else end
+            self._wait(reads, _left(end))
+
+    def _wait(self, reads: bool, limit: float | None) -> None:
+        if limit is not None and limit <= 0.0:
+            raise TimeoutError("timed out")
+        if self._arrival is None:
+            ready = select.select([self.sock] if reads else [], [] if reads else [self.sock], [], limit)
+            if not any(ready):
+                raise TimeoutError("timed out")
+            return
+        poll = self._arrival if reads else _poll_for(self.sock, reads=False)
+        if not poll.poll(None if limit is None else limit * 1000):
+            raise TimeoutError("timed out")
 
     def receive_now(self) -> bytes | None:
         """What has arrived; ``None`` if that is nothing yet."""
-        self._limit = -1.0
-        self.sock.setblocking(False)
         try:
             return self.sock.recv(READ_BYTES)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
-
-    def _set(self, limit: float | None) -> None:
-        # A system call, so it is left out where nothing changes.
-        if limit != self._limit:
-            if limit is not None and limit <= 0.0:
-                raise TimeoutError("timed out")
-            self.sock.settimeout(limit)
-            self._limit = limit
 
     def wait(self, limit: float | None) -> tuple[bool, bool]:
         """Wait until the socket can be read or written; says which."""
@@ -104,6 +132,23 @@ class Connection:
     def get_extra_info(self, name: str) -> Any:
         """Named as in ``httpcore``'s network streams, so that deadlines work on either."""
         return self.sock if name == "socket" else None
+
+
+def _poll_for(sock: socket.socket, *, reads: bool) -> Any:
+    """What waits for one of the two; ``None`` where the system has no such call."""
+    if not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(sock, select.POLLIN if reads else select.POLLOUT)
+    return poll
+
+
+def _end_of(limit: float | None) -> float:
+    return math.inf if limit is None else time.monotonic() + limit
+
+
+def _left(end: float) -> float | None:
+    return None if end == math.inf else end - time.monotonic()
 
 
 def is_silent(sock: socket.socket) -> bool:

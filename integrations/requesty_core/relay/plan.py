@@ -98,7 +98,7 @@ def _chat(settings: ClientSettings, incoming: Incoming, body: dict[str, Any]) ->
         incoming,
         options,
         fields,
-        lambda received, data: read_completion(data, received.model, declared, received.context()),
+        lambda received, data: read_completion(data, received.model, declared, received),
         adaptation=settings.adaptation(options),
     )
 

@@ -46,7 +46,7 @@ class ChatChunkAccumulator:
     """
 
     def __init__(self, received: ReceivedResponse, declared_tools: frozenset[str] | None, *, asked_usage: bool) -> None:
-        self._inner = Accumulator(received.model, declared_tools, received.context())
+        self._inner = Accumulator(received.model, declared_tools, received)
         self._names = received.names
         self._asked_usage = asked_usage
         self._meaningful = False

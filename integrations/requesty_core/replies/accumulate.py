@@ -10,7 +10,7 @@ two calls in one chunk, missing or equal indexes, repeated ids and names, argume
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from requesty_core.errors import (
     EmptyChoicesError,
@@ -44,6 +44,22 @@ KNOWN_FIELDS = frozenset(
 )
 
 
+class Context(Protocol):
+    """Fields of a reply that are told by the headers of its response."""
+
+    @property
+    def provider(self) -> str | None:
+        """Who answered."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The gateway's id of the request."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All of them, with lower-case names."""
+
+
 class Accumulator:
     """Reads chunks (or one complete body) and builds the reply.
 
@@ -51,14 +67,14 @@ class Accumulator:
         requested_model: the id this attempt asked for.
         declared_tools: names of the caller's tools; calls of others that the provider ran itself are set aside in
             ``server_tool_calls``. ``None`` keeps every call.
-        context: reply fields known from outside the body (``request_id``, ``provider``, ``headers``).
+        context: what is known from outside the body.
     """
 
     def __init__(
-        self, requested_model: str, declared_tools: frozenset[str] | None = None, context: ChatReply | None = None
+        self, requested_model: str, declared_tools: frozenset[str] | None = None, context: Context | None = None
     ) -> None:
         self._declared = declared_tools
-        self._base = context or ChatReply(Message(), requested_model=requested_model)
+        self._context = context
         self._model = requested_model
         self._choices: dict[int, ChoiceState] = {}
         self._first: ChoiceState | None = None
@@ -205,16 +221,16 @@ class Accumulator:
     def _reply(self) -> ChatReply:
         tier = self._tier
         choices = tuple(self._choices[i].message() for i in sorted(self._choices))
-        base = self._base
+        context = self._context
         return ChatReply(
             message=choices[0] if choices else Message(),
             choices=choices,
             id=self._id,
             requested_model=self._model,
             served_model=self._served,
-            provider=base.provider,
-            request_id=base.request_id,
-            headers=base.headers,
+            provider=None if context is None else context.provider,
+            request_id=None if context is None else context.request_id,
+            headers={} if context is None else context.headers,
             usage=parse_usage(self._usage),
             created=self._created,
             system_fingerprint=self._fingerprint,
@@ -268,7 +284,7 @@ def seconds(moment: object) -> int | None:
 
 
 def read_completion(
-    body: object, requested_model: str, declared_tools: frozenset[str] | None = None, context: ChatReply | None = None
+    body: object, requested_model: str, declared_tools: frozenset[str] | None = None, context: Context | None = None
 ) -> ChatReply:
     """The reply of a complete, decoded chat-completion body.
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from requesty_core.errors import (
-    MalformedResponseError,
-)
+from requesty_core.errors import MalformedResponseError
 from requesty_core.settings.blotter import Blotter
 from requesty_core.wire.json import JSONDecodeError, decode_json
-
-from .reply import ChatReply, Message
 
 __all__ = ["ReceivedResponse"]
 
@@ -52,13 +48,3 @@ class ReceivedResponse:
         """The model that a decoded body names, without keys."""
         model = body.get("model")
         return self.blot(model) if isinstance(model, str) and model else None
-
-    def context(self) -> ChatReply:
-        """A reply that holds what the headers tell, for readers to fill."""
-        return ChatReply(
-            Message(),
-            requested_model=self.model,
-            request_id=self.request_id,
-            provider=self.provider,
-            headers=self.headers,
-        )
