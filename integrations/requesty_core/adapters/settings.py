@@ -14,7 +14,7 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.settings.config import check_count
 
 if TYPE_CHECKING:
-    from requesty_core.catalog.prepare import Adapt
+    from requesty_core.catalog.prepared import Adapt
     from requesty_core.money.budget import Budget
     from requesty_core.money.ledger import CostLedger
     from requesty_core.retry.policy import FallbackPolicy

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from requesty_core.catalog.catalog import Catalog
-from requesty_core.catalog.prices import estimate
 from requesty_core.money.usage import Usage
 
 from .tokens import BYTES_PER_TOKEN, estimate_tokens
+
+if TYPE_CHECKING:
+    from requesty_core.catalog.catalog import Catalog
 
 __all__ = ["BYTES_PER_TOKEN", "USUAL_OUTPUT_TOKENS", "estimate_cost"]
 
@@ -39,6 +40,8 @@ def estimate_cost(
         return None
     if usage is None or not (usage.input_tokens or usage.output_tokens):
         usage = Usage(input_tokens=_input_tokens(body, length), output_tokens=_output_tokens(body))
+    from requesty_core.catalog.prices import estimate
+
     estimated = estimate(usage, info)
     return None if estimated is None else estimated.cost
 

@@ -20,7 +20,6 @@ from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply, StreamEvent, with_attempts
 from requesty_core.retry.steps import Step
 from requesty_core.telemetry.call import CallTelemetry
-from requesty_core.telemetry.events import Observer
 
 from .arguments import take_options
 from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route
@@ -29,6 +28,7 @@ from .settings import ClientSettings
 if TYPE_CHECKING:
     # Imported where they are needed, to keep `import requesty_core` light.
     from requesty_core.replies.native import NativeEvent, NativeReply
+    from requesty_core.telemetry.events import Observer
 
 __all__ = [
     "ChatStreamExchange",

@@ -8,24 +8,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from requesty_core.catalog.abilities import may_take
 from requesty_core.catalog.cache import current
-from requesty_core.catalog.catalog import Catalog
 from requesty_core.catalog.media import media_of
 from requesty_core.catalog.model_id import check_model
-from requesty_core.catalog.prepare import Adapt, Form, check_adapt
+from requesty_core.catalog.prepared import Adapt, Form, check_adapt
 from requesty_core.catalog.refusals import RefusalMemory
-from requesty_core.catalog.requirements import Requirements, check_requirements
 from requesty_core.catalog.retirement import warn_of_retirement
 from requesty_core.embeddings.line import Line
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import check_gateway_object, check_json
 from requesty_core.money.accounts import Accounts
-from requesty_core.money.budget import Budget
-from requesty_core.money.ledger import CostLedger
 from requesty_core.money.usage import Usage
 from requesty_core.network.http import parsed_url
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
@@ -38,11 +33,17 @@ from requesty_core.settings.config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, 
 from requesty_core.settings.names import known_arguments
 from requesty_core.settings.options import RequestyOptions, check_headers, merge_headers
 from requesty_core.telemetry.call import CallTelemetry, check_tracing
-from requesty_core.telemetry.events import Observer
 
 from .estimate import estimate_cost
 from .objects import check_callable, check_object, check_policy
 from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route, kept_route
+
+if TYPE_CHECKING:
+    from requesty_core.catalog.catalog import Catalog
+    from requesty_core.catalog.requirements import Requirements
+    from requesty_core.money.budget import Budget
+    from requesty_core.money.ledger import CostLedger
+    from requesty_core.telemetry.events import Observer
 
 __all__ = ["ClientSettings"]
 
@@ -138,7 +139,7 @@ class ClientSettings:
             window=check_callable(window, "window"),
             tracing=check_tracing(tracing),
             adapt=check_adapt(adapt),
-            require=Requirements.of(require),
+            require=_required(require),
             network=NetworkSettings.build(
                 ca_bundle=ca_bundle,
                 client_cert=client_cert,
@@ -194,6 +195,9 @@ class ClientSettings:
     def check_models(self, models: Sequence[str]) -> None:
         """Refuse models that ``require`` does not allow, and warn once of each that is withdrawn soon."""
         if self.require is not None:
+            # Loaded with the requirements that are there.
+            from requesty_core.catalog.requirements import check_requirements
+
             check_requirements(self.require, models, self.catalog)
         warn_of_retirement(models, self.config.base_url)
 
@@ -214,8 +218,13 @@ class ClientSettings:
             health=self.health,
             random=_random,
             window=self.window or self._known_window,
-            takes=partial(may_take, media=media, catalog=self.catalog) if media else None,
+            takes=self._takes(media) if media else None,
         )
+
+    def _takes(self, media: frozenset[str]) -> Callable[[str], bool]:
+        from requesty_core.catalog.abilities import may_take
+
+        return partial(may_take, media=media, catalog=self.catalog)
 
     def adaptation(self, call: CallOptions, form: Form = "chat") -> Adaptation:
         """How one call's body follows the rules of the models that it is sent to."""
@@ -276,3 +285,11 @@ def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{setting}: {shown(value)} is not a mapping of JSON fields")
     return value
+
+
+def _required(value: Mapping[str, Any] | Requirements | None) -> Requirements | None:
+    if value is None:
+        return None
+    from requesty_core.catalog.requirements import Requirements
+
+    return Requirements.of(value)

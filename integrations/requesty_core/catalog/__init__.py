@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from .abilities import (
-    EmbeddingLimits,
-    StructuredForm,
-    context_window,
-    embedding_limits,
-    may_force_tools,
-    media_kinds,
-    structured_output_form,
-    supports_schema,
-    supports_web_search,
-    takes,
-    thinking_form,
-    token_parameter,
-)
-from .cache import current
-from .catalog import Catalog, ModelInfo, bundled, estimate
-from .identity import Identity, identify
+from requesty_core.lazy import lazy_names
 
-__all__ = [
-    "Catalog",
-    "EmbeddingLimits",
-    "Identity",
-    "ModelInfo",
-    "StructuredForm",
-    "bundled",
-    "context_window",
-    "current",
-    "embedding_limits",
-    "estimate",
-    "identify",
-    "may_force_tools",
-    "media_kinds",
-    "structured_output_form",
-    "supports_schema",
-    "supports_web_search",
-    "takes",
-    "thinking_form",
-    "token_parameter",
-]
+# A call of a model by its plain id asks for none of it.
+NAMES = {
+    ".abilities": (
+        "EmbeddingLimits",
+        "StructuredForm",
+        "context_window",
+        "embedding_limits",
+        "may_force_tools",
+        "media_kinds",
+        "structured_output_form",
+        "supports_schema",
+        "supports_web_search",
+        "takes",
+        "thinking_form",
+        "token_parameter",
+    ),
+    ".cache": ("current",),
+    ".catalog": ("Catalog", "bundled"),
+    ".identity": ("Identity", "identify"),
+    ".info": ("ModelInfo",),
+    ".prices": ("estimate",),
+}
+
+__all__, __getattr__, __dir__ = lazy_names(__name__, NAMES)

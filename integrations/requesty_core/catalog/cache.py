@@ -18,12 +18,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from requesty_core.lifetime import after_fork
 from requesty_core.wire.json import JSONDecodeError, decode_json, encode_json
 
-from .catalog import Catalog, bundled
+if TYPE_CHECKING:
+    from .catalog import Catalog
 
 __all__ = ["TIME_TO_LIVE", "cache_folder", "current", "forget", "keep", "live", "overlay", "read_cache", "write_cache"]
 
@@ -124,6 +125,8 @@ def read_cache(base_url: str, folder: Path | None = None, *, time_to_live: float
     if not -60 <= age < time_to_live:
         _warn(f"{path} is older than {time_to_live:g} s and is ignored; client.models.refresh() fetches anew")
         return None
+    from .catalog import Catalog
+
     return Catalog.from_entries(data, as_of=datetime.fromtimestamp(fetched, UTC).isoformat(timespec="seconds"))
 
 
@@ -137,6 +140,8 @@ def _warn(text: str) -> None:
 
 def overlay(fetched: Catalog) -> Catalog:
     """The live entries, and below them those of the snapshot: a key that may use few models still knows the others."""
+    from .catalog import Catalog, bundled
+
     catalog = Catalog.from_entries([*bundled().entries(), *fetched.entries()], as_of=fetched.as_of)
     catalog.skipped = fetched.skipped
     return catalog
@@ -158,7 +163,11 @@ def current(base_url: str | None = None) -> Catalog:
     Never asks the network; the disk once in the time to live.
     """
     found = None if base_url is None else live(base_url)
-    return bundled() if found is None else found
+    if found is not None:
+        return found
+    from .catalog import bundled
+
+    return bundled()
 
 
 def live(base_url: str) -> Catalog | None:

@@ -6,7 +6,6 @@ gateway adds and removes models without notice. ``None`` means the catalogue doe
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -220,6 +219,8 @@ def _backwards(text: str | None) -> str:
 @cache
 def bundled() -> Catalog:
     """The snapshot that ships with the package, for look-ups without a request; ``as_of`` tells its month."""
+    import importlib.resources
+
     data = importlib.resources.files("requesty_core").joinpath("data/catalog.json").read_bytes()
     body = decode_json(data)
     return Catalog.from_entries(body["data"], as_of=body["as_of"])

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from requesty_core.lifetime import after_fork
 
 from .cache import live
-from .catalog import RETIRING_WITHIN
 
 __all__ = ["warn_of_retirement"]
 
@@ -28,6 +27,9 @@ def warn_of_retirement(models: Iterable[str], base_url: str) -> None:
     catalog = live(base_url)
     if catalog is None:
         return
+    # Loaded with the catalogue that is there.
+    from .catalog import RETIRING_WITHIN
+
     for model in models:
         info = catalog.get(model)
         if info is None or info.retires is None or info.retires - datetime.now(UTC) > RETIRING_WITHIN:

@@ -7,7 +7,6 @@ known, and following it costs nothing where it does. A rule the table lacks is f
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -86,6 +85,8 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """The table, in the order in which its rows apply."""
+    import importlib.resources
+
     data = importlib.resources.files("requesty_core").joinpath("data/rules.json").read_bytes()
     about = {"maker", "models", "except", "route", "source", "as_of"}
     return tuple(

@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from requesty_core.exchange.aio import AsyncPrepare, astream_events, aunary
+from requesty_core.exchange.aio import astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
 from requesty_core.network.aio import LoopTransport
-from requesty_core.network.callers import as_async_transport
 from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response, complete_request
 from requesty_core.network.settings import NetworkSettings
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from requesty_core.embeddings.line import Line
     from requesty_core.embeddings.run import EmbeddingsRun
     from requesty_core.embeddings.vectors import BatchResult
+    from requesty_core.exchange.race_aio import AsyncPrepare
 
 __all__ = ["AsyncSender"]
 
@@ -39,7 +39,12 @@ class AsyncSender:
         self, given: AsyncTransport | AsyncHTTPClient | Literal["httpx"] | None, network: NetworkSettings
     ) -> None:
         self._network = network
-        self._given = None if given is None else as_async_transport(given, network)
+        self._given: AsyncTransport | None = None
+        if given is not None:
+            # Imported here, to keep the import of a client light.
+            from requesty_core.network.callers import as_async_transport
+
+            self._given = as_async_transport(given, network)
         self._under_way: set[BatchTasks] = set()
 
     @property

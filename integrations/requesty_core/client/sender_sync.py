@@ -8,11 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from requesty_core.exchange.interrupt import Interrupt
-from requesty_core.exchange.race import Prepare
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.sync import Opened, stream_events, unary
 from requesty_core.exchange.unary import UnaryExchange
-from requesty_core.network.callers import as_transport
 from requesty_core.network.http import HTTPClient, Request, Response, Transport, complete_request
 from requesty_core.network.settings import NetworkSettings
 from requesty_core.network.shared import shared_transport
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from requesty_core.embeddings.line import Line
     from requesty_core.embeddings.run import EmbeddingsRun
     from requesty_core.embeddings.vectors import BatchResult
+    from requesty_core.exchange.race import Prepare
 
 __all__ = ["Sender"]
 
@@ -39,7 +38,12 @@ class Sender:
 
     def __init__(self, given: Transport | HTTPClient | Literal["httpx"] | None, network: NetworkSettings) -> None:
         self._network = network
-        self._given = None if given is None else as_transport(given, network)
+        self._given: Transport | None = None
+        if given is not None:
+            # Imported here, to keep the import of a client light.
+            from requesty_core.network.callers import as_transport
+
+            self._given = as_transport(given, network)
         self._under_way: set[BatchThreads] = set()
 
     @property

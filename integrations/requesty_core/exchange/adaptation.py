@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
-from requesty_core.catalog.prepare import Adapt, Form, Prepared, adapts, holds_strict, prepare
+from requesty_core.catalog.prepared import Adapt, Form, Prepared, adapts
 from requesty_core.catalog.refusals import RefusalMemory, refused_parameter
 from requesty_core.errors import RequestyError
 from requesty_core.retry.fallback import Send
@@ -42,6 +42,8 @@ class Adaptation:
         model, whole = send.step.model, adapts(self._adapt, send.position)
         if not whole and not self._added:
             return Prepared(body)
+        from requesty_core.catalog.prepare import prepare
+
         learned = self._refusals.refused(model)
         return prepare(body, model, added=self._added, adapt=whole, learned=learned, form=self._form)
 
@@ -50,6 +52,8 @@ class Adaptation:
 
         The field is remembered for the model, so that the next attempt leaves it out.
         """
+        from requesty_core.catalog.prepare import holds_strict
+
         body = prepared.body
         sent: Set[str] = body.keys() | {"strict"} if holds_strict(body) else body.keys()
         may = sent if adapts(self._adapt, send.position) else sent & self._added

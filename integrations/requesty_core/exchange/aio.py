@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.errors.tree import ResponseError
@@ -22,18 +22,20 @@ from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import BROKEN_BODY, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .limits import Limits
-from .race_aio import AsyncClosable, AsyncPrepare, race
 from .reader import Reader, usage_of
 from .stream import StreamExchange
 from .sync import DRAIN_SECONDS
 from .unary import UnaryExchange
 
-__all__ = ["AsyncOpened", "AsyncPrepare", "astream_events", "aunary"]
+if TYPE_CHECKING:
+    from .race_aio import AsyncClosable, AsyncPrepare
+
+__all__ = ["AsyncOpened", "astream_events", "aunary"]
 
 T = TypeVar("T")
 E = TypeVar("E")
 R = TypeVar("R", bound=Any)
-H = TypeVar("H", bound=AsyncClosable)
+H = TypeVar("H", bound="AsyncClosable")
 
 AsyncPost = Callable[[Request], Awaitable[Response]]
 
@@ -308,6 +310,9 @@ async def _first(
             await asyncio.sleep(action.seconds)
             continue
         if exchange.hedge_after is not None:
+            # Few calls hedge: the module is loaded for those.
+            from .race_aio import race
+
             won = await race(exchange, action, prepare, attempt)
             if won is not None:
                 return won

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from requesty_core.catalog.prepare import Prepared
+from requesty_core.catalog.prepared import Prepared
 from requesty_core.errors import (
     ErrorKind,
     ErrorResponse,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from requesty_core.catalog.prepare import Prepared
+from requesty_core.catalog.prepared import Prepared
 from requesty_core.errors import ErrorKind, RequestyError
 from requesty_core.retry.fallback import Send
 

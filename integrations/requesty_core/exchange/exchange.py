@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from requesty_core.errors import BudgetExceededError, RequestyError
 from requesty_core.money.accounts import Accounts, is_billed
@@ -24,7 +24,6 @@ from requesty_core.replies.attempts import Attempt, Phase
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import Action, FallbackEngine, Send
 from requesty_core.telemetry.call import CallTelemetry
-from requesty_core.telemetry.events import Observer
 
 from .adaptation import Adaptation
 from .attempt import RunningAttempt, complete_error, phase_of
@@ -32,6 +31,9 @@ from .contents import Contents
 from .observing import Observing
 from .reader import usage_of
 from .under_way import noted, over
+
+if TYPE_CHECKING:
+    from requesty_core.telemetry.events import Observer
 
 __all__ = ["Exchange"]
 

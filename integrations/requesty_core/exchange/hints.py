@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
 
-from requesty_core.catalog import bundled
 from requesty_core.errors import (
     AuthenticationError,
     InsufficientBalanceError,
@@ -58,5 +56,9 @@ def _not_found(model: str, address: Any) -> str:
     # Where a model is gone, its id is known and near to itself.
     if begins_like_a_key(model):
         return "what was given as model looks like a key; give a model id such as 'openai/gpt-4o-mini'"
+    import difflib
+
+    from requesty_core.catalog import bundled
+
     near = [name for name in difflib.get_close_matches(model, list(bundled()), 3, 0.75) if name != model][:2]
     return f"asked for {model!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from requesty_core.replies.attempts import Attempt
 from requesty_core.retry.fallback import Send
-from requesty_core.telemetry.events import AttemptFinished, AttemptStarted, CallEvent, FellBack, Observer
+
+if TYPE_CHECKING:
+    # The classes are loaded for calls that have an observer.
+    from requesty_core.telemetry.events import CallEvent, Observer
 
 __all__ = ["Observing"]
 
@@ -37,6 +42,8 @@ class Observing:
     def started(self, send: Send) -> None:
         """An attempt is about to be sent."""
         if self._observer is not None:
+            from requesty_core.telemetry.events import AttemptStarted, FellBack
+
             if self._failed is not None and self._failed != send.step.model:
                 self.tell(FellBack(self._failed, send.step.model))
             self.tell(AttemptStarted(send.step.model, send.number))
@@ -48,4 +55,13 @@ class Observing:
     def finished(self, attempt: Attempt) -> None:
         """An attempt is over, and recorded."""
         if self._observer is not None:
+            from requesty_core.telemetry.events import AttemptFinished
+
             self.tell(AttemptFinished(attempt))
+
+    def committed(self, send: Send) -> None:
+        """The caller sees events of an attempt: no other can follow."""
+        if self._observer is not None:
+            from requesty_core.telemetry.events import CallCommitted
+
+            self.tell(CallCommitted(send.step.model, send.number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from requesty_core.errors import (
     RequestyError,
@@ -15,12 +15,14 @@ from requesty_core.replies.protocols import StreamAccumulator, StreamReply
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.telemetry.call import CallTelemetry
-from requesty_core.telemetry.events import CallCommitted, Observer
 
 from .adaptation import Adaptation
 from .attempt import RunningAttempt
 from .exchange import Exchange
 from .reader import Reader
+
+if TYPE_CHECKING:
+    from requesty_core.telemetry.events import Observer
 
 __all__ = ["StreamExchange"]
 
@@ -68,7 +70,7 @@ class StreamExchange(Exchange, Generic[E, R]):
         """The reader's attempt is the one the caller sees from now on; returns the events held back."""
         self.committed = reader
         self.telemetry.first_token()
-        self._observing.tell(CallCommitted(reader.running.model, reader.running.send.number))
+        self._observing.committed(reader.running.send)
         return reader.release()
 
     def complete(self, reader: Reader[E, R], reply: R) -> Sequence[E]:

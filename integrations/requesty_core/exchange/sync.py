@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.errors.tree import ResponseError
@@ -23,18 +23,20 @@ from .attempt import RunningAttempt, rejection, transport_failure
 from .bodies import BROKEN_BODY, break_off, decoder_of, distrust, max_bytes
 from .exchange import Exchange
 from .interrupt import Interrupt, sleep
-from .race import Closable, Post, Prepare, race
 from .reader import Reader, usage_of
 from .stream import StreamExchange
 from .unary import UnaryExchange
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from .race import Closable, Post, Prepare
 
 __all__ = ["Opened", "stream_events", "unary"]
 
 T = TypeVar("T")
 E = TypeVar("E")
 R = TypeVar("R", bound=Any)
-H = TypeVar("H", bound=Closable)
+H = TypeVar("H", bound="Closable")
 
 DRAIN_SECONDS = 1.0
 """How long to wait after ``[DONE]`` for the end of the body, which lets the connection be used again."""
@@ -331,6 +333,9 @@ def _first(
             sleep(action.seconds, interrupt)
             continue
         if exchange.hedge_after is not None:
+            # Few calls hedge: the module is loaded for those.
+            from .race import race
+
             won = race(exchange, action, prepare, attempt, transport, interrupt)
             if won is not None:
                 return won

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.usage import Usage
@@ -12,11 +12,13 @@ from requesty_core.replies.attempts import Attempt
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.telemetry.call import CallTelemetry
-from requesty_core.telemetry.events import Observer
 
 from .adaptation import Adaptation
 from .attempt import RunningAttempt, rejection
 from .exchange import Exchange
+
+if TYPE_CHECKING:
+    from requesty_core.telemetry.events import Observer
 
 __all__ = ["UnaryExchange"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .budget import Budget
-from .ledger import CostLedger
-from .limits import Spender
 from .usage import Usage
+
+if TYPE_CHECKING:
+    from .budget import Budget
+    from .ledger import CostLedger
 
 __all__ = ["Accounts", "Ended", "Estimate", "is_billed"]
 
@@ -101,15 +102,25 @@ class Accounts:
     def reserve(self, model: str, estimate: Decimal | None, key: str | None = None) -> Decimal | None:
         """Set aside the cost of an attempt. Raises ``BudgetExceededError`` if it may not be made."""
         budget = self.budget
+        if budget is None:
+            return None
+        # The modules of budgets and ledgers are loaded for calls that have one.
+        from .budget import Budget
+        from .limits import Spender
+
         if isinstance(budget, Budget):
             spender = Spender(model, self.tags, self.user_id, key)
             return budget.reserve(estimate, spender) if budget.matches(spender) else None
-        reserved: Decimal | None = None if budget is None else budget.reserve(estimate)
+        reserved: Decimal | None = budget.reserve(estimate)
         return reserved
 
     @property
     def waits(self) -> bool:
         """Whether :meth:`reserve` waits for a database."""
+        if self.budget is None:
+            return False
+        from .budget import Budget
+
         return isinstance(self.budget, Budget) and self.budget.is_lasting
 
     def release(self, reserved: Decimal | None) -> None:
@@ -133,6 +144,8 @@ class Accounts:
         ledger = self.ledger
         if ledger is None:
             return
+        from .ledger import CostLedger
+
         if isinstance(ledger, CostLedger) and ledger.is_lasting and type(ledger).record is CostLedger.record:
             self._write(ledger, attempt, counted, key, served_model, provider)
         elif counted:
@@ -140,6 +153,8 @@ class Accounts:
             ledger.record(attempt.model, attempt.usage, tags=self.tags, trace_id=self.trace_id, estimate=estimate)
 
     def _settle(self, budget: Any, reserved: Decimal, usage: Usage | None, counted: bool) -> None:
+        from .budget import Budget
+
         if isinstance(budget, Budget):
             budget.settle(reserved, usage, counted=counted)
             return

@@ -1,4 +1,4 @@
-"""Proxies of the environment: which one, for which hosts, and how far a tunnel through one has come.
+"""Proxies of the environment: for which hosts they are, and how far a tunnel through one has come.
 
 ``httpx`` reads ``NO_PROXY`` too, but knows no networks (``10.0.0.0/8``), and fails with every request where an entry is
 not to its liking (``[::1]``, ``fd00::/8``).
@@ -16,13 +16,7 @@ from typing import Any
 from .alarm import NO_ALARM, set_alarm
 from .http import ConnectError, ConnectTimeout, ReadTimeout, Request, WriteTimeout
 
-__all__ = ["BlockingTunnel", "LoopTunnel", "environment_proxy", "is_excluded"]
-
-
-def environment_proxy(scheme: str) -> str | None:
-    """The URL of the environment's proxy for a scheme, as it was written; ``None`` if there is none."""
-    proxies = urllib.request.getproxies()
-    return proxies.get(scheme) or proxies.get("all") or None
+__all__ = ["BlockingTunnel", "LoopTunnel", "is_excluded"]
 
 
 def is_excluded(host: str, port: int) -> bool:

@@ -19,20 +19,15 @@ from requesty_core.errors import ConfigurationError
 from requesty_core.lifetime import after_fork
 
 from .aio import LoopTransport
-from .callers import AsyncClientTransport, ClientTransport
 from .http import (
     AsyncHTTPClient,
     AsyncTransport,
     HTTPClient,
-    HTTPError,
     Limits,
-    Request,
-    Response,
     Transport,
     create_ssl_context,
 )
-from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit, origin_of
-from .proxies import BlockingTunnel, LoopTunnel, environment_proxy, is_excluded
+from .pool import KEEP_CONNECTIONS, KEEP_SECONDS, default_limit
 from .settings import DEFAULT_NETWORK, Library, NetworkSettings, check_proxy, library_of_environment
 from .sync import SocketTransport
 
@@ -130,111 +125,43 @@ def _broken_variable(scheme: str) -> str:
 def make_transport(scheme: str, *, keep: int | None = None, network: NetworkSettings = DEFAULT_NETWORK) -> Transport:
     """A new transport for ``http`` or ``https``; ``keep=0`` leaves no connection open after its response."""
     proxy = _proxy(scheme, network)
-    direct: Transport
-    if _is_httpx(network):
-        direct = _OwnClient(_client(HTTPClient, scheme, network, keep, None))
-    else:
+    direct: Transport | None = None
+    if not _is_httpx(network):
         direct = SocketTransport(functools.partial(_tls, network), keep=keep, max_connections=network.max_connections)
+        if proxy is None:
+            return direct
+    from .library import ByHost, OwnClient
+
+    if direct is None:
+        direct = OwnClient(_client(HTTPClient, scheme, network, keep, None))
     if proxy is None:
         return direct
-    return _ByHost(direct, _OwnClient(_client(HTTPClient, scheme, network, keep, proxy)), network)
+    return ByHost(direct, OwnClient(_client(HTTPClient, scheme, network, keep, proxy)), network)
 
 
 def make_async_transport(scheme: str, *, network: NetworkSettings = DEFAULT_NETWORK) -> AsyncTransport:
     """The same for the running event loop."""
     proxy = _proxy(scheme, network)
-    direct: AsyncTransport
-    if _is_httpx(network):
-        direct = _AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None, None))
-    else:
+    direct: AsyncTransport | None = None
+    if not _is_httpx(network):
         direct = LoopTransport(functools.partial(_tls, network), max_connections=network.max_connections)
+        if proxy is None:
+            return direct
+    from .library import AsyncByHost, AsyncOwnClient
+
+    if direct is None:
+        direct = AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None, None))
     if proxy is None:
         return direct
-    return _AsyncByHost(direct, _AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None, proxy)), network)
+    return AsyncByHost(direct, AsyncOwnClient(_client(AsyncHTTPClient, scheme, network, None, proxy)), network)
 
 
 def _proxy(scheme: str, network: NetworkSettings) -> str | None:
     if network.proxy is not None:
         return network.proxy
     _check_proxies(scheme)
-    return environment_proxy(scheme)
-
-
-class _OwnClient(ClientTransport):
-    def handle_request(self, request: Request) -> Response:
-        tunnel = BlockingTunnel(request)
-        request.extensions["trace"] = tunnel.hear
-        try:
-            return super().handle_request(request)
-        except HTTPError as exc:
-            raise tunnel.failure(exc) from exc
-
-    def close(self) -> None:
-        self._client.close()
-
-
-class _AsyncOwnClient(AsyncClientTransport):
-    async def handle_async_request(self, request: Request) -> Response:
-        tunnel = LoopTunnel(request)
-        request.extensions["trace"] = tunnel.hear
-        try:
-            async with tunnel.timeout:
-                try:
-                    return await super().handle_async_request(request)
-                except HTTPError as exc:
-                    raise tunnel.failure(exc) from exc
-        except TimeoutError as exc:
-            raise tunnel.failure(exc) from exc
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-
-def _goes_directly(request: Request, network: NetworkSettings) -> bool:
-    """Whether the environment's proxy is not for this host; one that was set in code is for every host."""
-    _, host, port = origin_of(request)
-    return network.proxy is None and is_excluded(host, port)
-
-
-class _ByHost(Transport):
-    """Through a proxy, except to hosts that the environment excludes."""
-
-    keeps_deadlines = True
-
-    def __init__(self, direct: Transport, proxied: Transport, network: NetworkSettings) -> None:
-        self._direct = direct
-        self._proxied = proxied
-        self._network = network
-
-    def handle_request(self, request: Request) -> Response:
-        transport = self._direct if _goes_directly(request, self._network) else self._proxied
-        return transport.handle_request(request)
-
-    def close(self) -> None:
-        self._direct.close()
-        self._proxied.close()
-
-
-class _AsyncByHost(AsyncTransport):
-    """The same on an event loop."""
-
-    def __init__(self, direct: AsyncTransport, proxied: AsyncTransport, network: NetworkSettings) -> None:
-        self._direct = direct
-        self._proxied = proxied
-        self._network = network
-
-    async def handle_async_request(self, request: Request) -> Response:
-        transport = self._direct if _goes_directly(request, self._network) else self._proxied
-        return await transport.handle_async_request(request)
-
-    def abandon(self) -> None:
-        """The loop is closed: close the connections that can be closed without it."""
-        if isinstance(self._direct, LoopTransport):
-            self._direct.abandon()
-
-    async def aclose(self) -> None:
-        await self._direct.aclose()
-        await self._proxied.aclose()
+    proxies = urllib.request.getproxies()
+    return proxies.get(scheme) or proxies.get("all") or None
 
 
 _Key = tuple[str, NetworkSettings, Library | None]

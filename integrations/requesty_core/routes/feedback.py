@@ -9,7 +9,7 @@ from requesty_core.calls.settings import ClientSettings
 from requesty_core.errors import ConfigurationError
 from requesty_core.replies.received import ReceivedResponse
 from requesty_core.replies.reply import ChatReply
-from requesty_core.telemetry.events import logger
+from requesty_core.telemetry.log import logger
 from requesty_core.telemetry.words import described
 
 from .requests import RouteRequest, path_join, route_request

@@ -11,7 +11,7 @@ from requesty_core.catalog.catalog import Catalog, ModelInfo, bundled, read_mode
 from requesty_core.errors import MalformedResponseError, RequestyError
 from requesty_core.lifetime import renewed_after_fork
 from requesty_core.replies.received import ReceivedResponse
-from requesty_core.telemetry.events import logger
+from requesty_core.telemetry.log import logger
 from requesty_core.telemetry.words import described
 
 __all__ = ["TIME_TO_LIVE", "KeptCatalog", "fetched_catalog", "no_managed", "read_entries", "read_model_list"]

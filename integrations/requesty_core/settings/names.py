@@ -6,7 +6,6 @@ then among names that are spelt alike. A name that looks like a key is not repea
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -52,6 +51,8 @@ def meant(name: str, known: Iterable[str], cutoff: float = 0.75) -> str | None:
             found = next((word for word in words if word in names), None)
             if found is not None:
                 return found
+    import difflib
+
     near = difflib.get_close_matches(name, names, 1, cutoff)
     return near[0] if near else None
 

@@ -13,7 +13,7 @@ from requesty_core.errors import ConfigurationError, ErrorResponse, RequestyErro
 from requesty_core.replies.attempts import Attempt
 from requesty_core.settings.blotter import Blotter, blotted
 
-from .events import logger
+from .log import logger
 from .words import described, described_as
 
 __all__ = ["CallTelemetry", "check_tracing"]

@@ -1,17 +1,13 @@
-"""Events about the attempts of a call, for the caller's own hook, and the package's logger."""
+"""Events about the attempts of a call, for the caller's own hook."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from requesty_core.replies.attempts import Attempt
 
-__all__ = ["AttemptFinished", "AttemptStarted", "CallCommitted", "CallEvent", "FellBack", "Observer", "logger"]
-
-logger = logging.getLogger("requesty")
-logger.addHandler(logging.NullHandler())
+__all__ = ["AttemptFinished", "AttemptStarted", "CallCommitted", "CallEvent", "FellBack", "Observer"]
 
 
 @dataclass(frozen=True, slots=True)
