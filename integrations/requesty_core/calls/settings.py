@@ -195,10 +195,7 @@ class ClientSettings:
     def check_models(self, models: Sequence[str]) -> None:
         """Refuse models that ``require`` does not allow, and warn once of each that is withdrawn soon."""
         if self.require is not None:
-            # Loaded with the requirements that are there.
-            from requesty_core.catalog.requirements import check_requirements
-
-            check_requirements(self.require, models, self.catalog)
+            _check(self.require, models, self.catalog)
         warn_of_retirement(models, self.config.base_url)
 
     def check_candidates(self, body: Mapping[str, Any]) -> None:
@@ -218,13 +215,8 @@ class ClientSettings:
             health=self.health,
             random=_random,
             window=self.window or self._known_window,
-            takes=self._takes(media) if media else None,
+            takes=_takes(media, self.catalog) if media else None,
         )
-
-    def _takes(self, media: frozenset[str]) -> Callable[[str], bool]:
-        from requesty_core.catalog.abilities import may_take
-
-        return partial(may_take, media=media, catalog=self.catalog)
 
     def adaptation(self, call: CallOptions, form: Form = "chat") -> Adaptation:
         """How one call's body follows the rules of the models that it is sent to."""
@@ -285,6 +277,18 @@ def _mapping(value: Mapping[str, Any] | None, setting: str) -> Mapping[str, Any]
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"{setting}: {shown(value)} is not a mapping of JSON fields")
     return value
+
+
+def _takes(media: frozenset[str], catalog: Catalog) -> Callable[[str], bool]:
+    from requesty_core.catalog.abilities import may_take
+
+    return partial(may_take, media=media, catalog=catalog)
+
+
+def _check(require: Requirements, models: Sequence[str], catalog: Catalog) -> None:
+    from requesty_core.catalog.requirements import check_requirements
+
+    check_requirements(require, models, catalog)
 
 
 def _required(value: Mapping[str, Any] | Requirements | None) -> Requirements | None:

@@ -14,12 +14,12 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT, UNSENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
-from requesty_core.network.http import Request, Response, TransportError, headers_of, is_encoded
+from requesty_core.network.http import Request, Response, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .aside import abegin
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import BROKEN_BODY, decoder_of, distrust, max_bytes
+from .bodies import BROKEN_BODY, aarriving, distrust, max_bytes
 from .exchange import Exchange
 from .limits import Limits
 from .reader import Reader, usage_of
@@ -85,7 +85,7 @@ async def _content(response: Response, request: Request) -> bytes:
     """The complete body."""
     gatherer = Gatherer(max_bytes(request))
     try:
-        async for piece in _body(response, request):
+        async for piece in aarriving(response, request):
             gatherer.add(piece)
     except BROKEN_BODY:
         # Of a refusal the status says enough.
@@ -151,7 +151,7 @@ class AsyncOpened(Generic[E, R]):
             raise rejection(running, received)
         reader = self.reader = exchange.reader(running, response.status_code, headers)
         self.reader.bound(max_bytes(self._request))
-        self._chunks = self._limits.iterate(_body(response, self._request))
+        self._chunks = self._limits.iterate(aarriving(response, self._request))
         # One generator for the whole body: it knows when content came.
         self._data = self._noticed() if self._deadlines.has_silence else self._chunks
         try:
@@ -231,26 +231,6 @@ class AsyncOpened(Generic[E, R]):
     async def aclose(self) -> None:
         """Free the connection."""
         await self._response.aclose()
-
-
-def _body(response: Response, request: Request) -> AsyncIterator[bytes]:
-    """The body's bytes as they arrive, decompressed where they need to be."""
-    if response.is_stream_consumed:
-        return _whole(response.content)
-    chunks: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]
-    return _decoded(chunks, response, request) if is_encoded(response) else chunks
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content
-
-
-async def _decoded(chunks: AsyncIterator[bytes], response: Response, request: Request) -> AsyncIterator[bytes]:
-    decoder = decoder_of(response, request)
-    async for chunk in chunks:
-        for piece in decoder.feed(chunk):
-            yield piece
-    decoder.close()
 
 
 class _Answer(Generic[T]):

@@ -16,11 +16,11 @@ from requesty_core.money.usage import Usage
 from requesty_core.network.cycle import RESEND, RESENT, UNSENT
 from requesty_core.network.deadlines import Deadlines, Expired
 from requesty_core.network.decoding import Gatherer
-from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of, is_encoded
+from requesty_core.network.http import Request, Response, Transport, TransportError, headers_of
 from requesty_core.retry.fallback import Wait
 
 from .attempt import RunningAttempt, rejection, transport_failure
-from .bodies import BROKEN_BODY, break_off, decoder_of, distrust, max_bytes
+from .bodies import BROKEN_BODY, arriving, break_off, distrust, max_bytes
 from .exchange import Exchange
 from .interrupt import Interrupt, sleep
 from .reader import Reader, usage_of
@@ -90,7 +90,7 @@ def _content(response: Response, request: Request) -> bytes:
     """The complete body."""
     gatherer = Gatherer(max_bytes(request))
     try:
-        for piece in _body(response, request):
+        for piece in arriving(response, request):
             gatherer.add(piece)
     except BROKEN_BODY:
         # Of a refusal the status says enough.
@@ -134,7 +134,7 @@ class Opened(Generic[E, R]):
                 raise rejection(running, received)
             self.reader: Reader[E, R] = exchange.reader(running, response.status_code, headers)
             self.reader.bound(max_bytes(request))
-            self._chunks = _body(response, request)
+            self._chunks = arriving(response, request)
             # One generator for the whole body: dropping it would close the chunks, and with them the connection.
             self._data = self._arriving()
             self._reply: R | None = self._begun()
@@ -243,21 +243,6 @@ class Opened(Generic[E, R]):
         self._deadlines.break_off()
         if self._response is not None:
             break_off(self._response)
-
-
-def _body(response: Response, request: Request) -> Iterator[bytes]:
-    """The body's bytes as they arrive, decompressed where they need to be."""
-    if response.is_stream_consumed:
-        return iter((response.content,))
-    chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]
-    return _decoded(chunks, response, request) if is_encoded(response) else chunks
-
-
-def _decoded(chunks: Iterator[bytes], response: Response, request: Request) -> Iterator[bytes]:
-    decoder = decoder_of(response, request)
-    for chunk in chunks:
-        yield from decoder.feed(chunk)
-    decoder.close()
 
 
 def unary(
