@@ -20,8 +20,15 @@ from .waiting import Waiting
 
 __all__ = ["Connection", "converse", "open_connection"]
 
-HIGH_WATER = 1024 * 1024
-"""Bytes kept unread before the connection is told to wait."""
+HIGH_WATER = 96 * 1024
+"""Bytes kept unread before the connection is told to wait.
+
+Some loops (uvloop) read on as long as there is something. What waits in the system's buffers meanwhile costs nothing;
+what was read leaves the processor's cache before it is worked on.
+"""
+
+HELD_BYTES = 1024 * 1024
+"""Most that is still read of a connection that was lost."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -246,7 +253,7 @@ class _LastWords(asyncio.BufferedProtocol):
 def _held(sock: socket.socket) -> bytes:
     """What the system holds of a connection that is lost; the loop stops reading when it cannot write."""
     try:
-        return sock.recv(HIGH_WATER)
+        return sock.recv(HELD_BYTES)
     except OSError:
         return b""
 
