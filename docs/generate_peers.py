@@ -78,7 +78,7 @@ def runs(held: dict[str, Any]) -> str:
     bench = datetime.date.fromisoformat(json.loads(BENCH.read_text(encoding="utf-8"))["date"])
     return (
         f"Every line is what both classes did against the same emulator, retries off. {releases(held).strip()} CPU: "
-        f"`make bench` on {bench.day} {bench:%B %Y}, two cores, which had other work too. The "
+        f"`make bench` on {bench.day} {bench:%B %Y}, two cores. The "
         f"[matrix](conformance.md) has {passed:,} of {len(cells):,} cells green: each a story of this kind through one "
         "adapter in one mode.\n"
     )
