@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import socket
 import threading
@@ -58,17 +59,17 @@ def upstream() -> Iterator[Waiting]:
         thread.join()
 
 
-def read_and_leave(recorder: Recorder, until: bytes) -> None:
-    """Close the connection in the moment in which the bytes have come."""
-    sent = json.dumps({**ASK, "stream": True}).encode()
-    head = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (CHAT.encode(), len(sent))
-    with socket.create_connection(("127.0.0.1", recorder.port), timeout=20) as sock:
-        sock.sendall(head + sent)
-        data = b""
-        while until not in data:
-            received = sock.recv(65536)
-            assert received
-            data += received
+def read_and_leave(recorder: Recorder, whole: bytes) -> None:
+    """Close the connection in the moment in which the whole body has come."""
+    connection = http.client.HTTPConnection("127.0.0.1", recorder.port, timeout=20)
+    connection.request("POST", CHAT, json.dumps({**ASK, "stream": True}))
+    # http.client lets go of the socket once the answer has it.
+    with contextlib.closing(connection), connection.getresponse() as response:
+        received = b""
+        while received != whole:
+            data = response.read1(65536)
+            assert data
+            received += data
 
 
 @pytest.mark.parametrize(
@@ -91,16 +92,16 @@ def test_a_stream_is_whole_after_its_last_event(
     upstream.pieces = pieces
     path = tmp_path / "cassette.json"
     with Recorder(path, f"http://127.0.0.1:{upstream.server_port}/v1") as recorder:
-        read_and_leave(recorder, pieces[-1])
+        read_and_leave(recorder, b"".join(pieces))
         assert upstream.left.wait(20)
     (exchange,) = Cassette.load(path).exchanges
     assert (exchange.answer.ending, exchange.answer.body) == (ending, b"".join(pieces))
-    with Replayer(path) as replayer, httpx.Client(base_url=replayer.management_url, trust_env=False) as http:
+    with Replayer(path) as replayer, httpx.Client(base_url=replayer.management_url, trust_env=False) as client:
         if ending == "complete":
-            assert http.post(CHAT, json={**ASK, "stream": True}).content == b"".join(pieces)
+            assert client.post(CHAT, json={**ASK, "stream": True}).content == b"".join(pieces)
         else:
             with pytest.raises(httpx.RemoteProtocolError):
-                http.post(CHAT, json={**ASK, "stream": True})
+                client.post(CHAT, json={**ASK, "stream": True})
 
 
 @contextlib.contextmanager
@@ -168,7 +169,7 @@ def test_whoever_reads_a_whole_answer_and_leaves_is_replayed_whole(tmp_path: Pat
     with GatewayEmulator() as gateway, Recorder(path, gateway.base_url) as recorder:
         for number in range(100):
             headers = {"authorization": f"Bearer {gateway.api_key}"}
-            with httpx.Client(base_url=recorder.management_url, headers=headers, trust_env=False) as http:
+            with httpx.Client(base_url=recorder.management_url, headers=headers, trust_env=False) as client:
                 ask = {**ASK, "messages": [{"role": "user", "content": str(number)}]}
-                assert http.post(CHAT, json=ask).status_code == 200
+                assert client.post(CHAT, json=ask).status_code == 200
     assert [one.answer.ending for one in Cassette.load(path).exchanges] == ["complete"] * 100
