@@ -382,6 +382,21 @@ def test_an_answer_without_every_vector_is_an_error(unary: Any, what: str, body:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e400", "NaN", "Infinity", "-Infinity", "9" * 400, "9" * 400 + ".0"])
+def test_a_number_that_is_not_finite_is_no_vector(unary: Any, number: str) -> None:
+    body = '{"data": [{"index": 0, "embedding": [0.5, 1]}, {"index": 1, "embedding": [0.5, N]}]}'.replace("N", number)
+    gateway = Gateway(lambda b: httpx.Response(200, text=body))
+    with pytest.raises(MalformedResponseError, match=r"finite|not a list of numbers"):
+        embed(unary, gateway, {"max_retries": 0}, input=["a", "b"])
+
+
+def test_numbers_whose_sum_is_not_finite_are_a_vector(unary: Any) -> None:
+    body = {"data": [{"index": 0, "embedding": [1.7e308, 1.7e308, -1.7e308]}]}
+    assert embed(unary, Gateway(lambda b: httpx.Response(200, json=body)), input=["a"]).vectors == [
+        [1.7e308, 1.7e308, -1.7e308]
+    ]
+
+
 def test_an_error_in_a_200_body(unary: Any) -> None:
     body = {"error": {"origin": "provider", "message": "no embeddings today"}}
     with pytest.raises(ErrorBodyError, match="no embeddings today"):

@@ -206,13 +206,15 @@ def _floats(value: list[Any], checked: bool) -> Vector:
     """A vector sent as numbers. Raises ``ValueError`` saying what is wrong with it."""
     if not value:
         raise ValueError("an embedding is empty")
-    if not checked:
-        if not all(type(item) in (int, float) for item in value):
-            raise ValueError("an embedding is not a list of numbers")
-        try:
-            value = [float(item) for item in value]
-        except OverflowError:
-            raise ValueError(_NOT_FINITE) from None
+    if checked:
+        # The decoder takes no number that is not finite.
+        return value
+    if not all(type(item) in (int, float) for item in value):
+        raise ValueError("an embedding is not a list of numbers")
+    try:
+        value = [float(item) for item in value]
+    except OverflowError:
+        raise ValueError(_NOT_FINITE) from None
     # A sum is finite unless one of its parts is not, or it grew too large itself.
     if not isfinite(sum(value)) and not all(map(isfinite, value)):
         raise ValueError(_NOT_FINITE)
