@@ -28,6 +28,9 @@ __all__ = ["PROGRESS_SECONDS", "Connection", "converse", "is_silent", "open_conn
 PROGRESS_SECONDS = 0.05
 """How often a stalled upload is looked at: what the system took meanwhile, or the other side confirmed, is progress."""
 
+LONGEST_WAIT = 2_147_483.0
+"""Seconds that are waited for at most, 24 days: systems take no number of milliseconds beyond 31 bits."""
+
 READ_BYTES = 64 * 1024
 LARGE_READ_BYTES = 1024 * 1024
 
@@ -50,6 +53,7 @@ class Connection:
 
     def send(self, data: memoryview, limit: float | None) -> int:
         """Send as much as fits; returns how much that was. Raises ``TimeoutError`` and ``OSError``."""
+        _check(limit)
         end = None
         while True:
             try:
@@ -63,6 +67,7 @@ class Connection:
 
     def receive(self, limit: float | None, most: int = READ_BYTES) -> bytes:
         """What arrives next; nothing at the connection's end. Raises ``TimeoutError`` and ``OSError``."""
+        _check(limit)
         # Of TLS, a part may have been read from the socket already.
         if self._pending is None or not self._pending():
             self._wait(True, limit)
@@ -78,8 +83,9 @@ class Connection:
             self._wait(reads, _left(end))
 
     def _wait(self, reads: bool, limit: float | None) -> None:
-        if limit is not None and limit <= 0.0:
-            raise TimeoutError("timed out")
+        if limit is not None:
+            _check(limit)
+            limit = min(limit, LONGEST_WAIT)
         if self._arrival is None:
             ready = select.select([self.sock] if reads else [], [] if reads else [self.sock], [], limit)
             if not any(ready):
@@ -141,6 +147,12 @@ def _poll_for(sock: socket.socket, *, reads: bool) -> Any:
     poll = select.poll()
     poll.register(sock, select.POLLIN if reads else select.POLLOUT)
     return poll
+
+
+def _check(limit: float | None) -> None:
+    """Nothing is sent or read once the time is over. Raises ``TimeoutError``."""
+    if limit is not None and limit <= 0.0:
+        raise TimeoutError("timed out")
 
 
 def _end_of(limit: float | None) -> float:

@@ -1,0 +1,104 @@
+"""A socket that a thread waits for: what is sent and read when time is over, and when the system has no room."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import trustme
+
+from requesty_core.network.sync_connection import Connection
+
+SIZE = 6 << 20
+
+
+@contextlib.contextmanager
+def pair(tls: bool) -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection and the other side of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname(), timeout=20)
+        theirs, _ = listener.accept()
+        theirs.settimeout(20)
+        if tls:
+            authority = trustme.CA()
+            server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+            authority.issue_cert("127.0.0.1").configure_cert(server)
+            authority.configure_trust(client)
+            made: list[socket.socket] = []
+            thread = threading.Thread(target=lambda: made.append(server.wrap_socket(theirs, server_side=True)))
+            thread.start()
+            ours = client.wrap_socket(ours, server_hostname="127.0.0.1")
+            thread.join(20)
+            theirs = made[0]
+        with ours, theirs:
+            yield Connection(ours), theirs
+
+
+def send_all(connection: Connection, data: bytes, limit: float | None = 20.0) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[connection.send(left, limit) :]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("limit", [0.0, -1.0])
+def test_nothing_is_sent_or_read_once_time_is_over(tls: bool, limit: float) -> None:
+    with pair(tls) as (connection, theirs):
+        theirs.sendall(b"x" * 20_000)
+        # A part of it is read, so that TLS holds the rest.
+        assert connection.receive(20.0, 10)
+        with pytest.raises(TimeoutError):
+            connection.receive(limit)
+        with pytest.raises(TimeoutError):
+            connection.send(memoryview(b"late"), limit)
+        send_all(connection, b"in time")
+        assert theirs.recv(100) == b"in time"
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("limit", [20.0, None])
+def test_a_large_upload_waits_for_room_and_arrives_whole(tls: bool, limit: float | None) -> None:
+    with pair(tls) as (connection, theirs):
+        data, got = bytes(range(256)) * (SIZE // 256), bytearray()
+
+        def read() -> None:
+            while len(got) < SIZE:
+                time.sleep(0.001)
+                got.extend(theirs.recv(65536))
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        send_all(connection, data, limit)
+        thread.join(60)
+        assert bytes(got) == data
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_waiting_for_room_and_for_bytes_is_limited(tls: bool) -> None:
+    with pair(tls) as (connection, _):
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            connection.receive(0.05)
+        with pytest.raises(TimeoutError):
+            send_all(connection, bytes(64 << 20), 0.05)
+        assert 0.1 <= time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_record_that_comes_in_drips_is_read_within_one_limit(tls: bool) -> None:
+    with pair(tls) as (connection, theirs):
+        threading.Timer(0.1, theirs.sendall, [b"y" * 30_000]).start()
+        got = b""
+        while len(got) < 30_000:
+            got += connection.receive(20.0)
+        assert got == b"y" * 30_000
+        with contextlib.suppress(OSError):
+            theirs.shutdown(socket.SHUT_RDWR)
+        theirs.close()
+        with contextlib.suppress(ssl.SSLError):
+            assert connection.receive(20.0) == b""
