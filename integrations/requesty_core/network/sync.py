@@ -1,4 +1,4 @@
-"""A synchronous ``httpx`` transport: blocking sockets that do what a :class:`~requesty_core.network.cycle.Cycle` says.
+"""A synchronous ``httpx`` transport: sockets that do what a :class:`~requesty_core.network.cycle.Cycle` says.
 
 It speaks HTTP/1.1 with and without TLS, keeps idle connections, and may be shared by any number of threads. Proxies and
 HTTP/2 are left to ``httpx``'s own transport (see :mod:`~requesty_core.network.shared`).
