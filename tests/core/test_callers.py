@@ -306,3 +306,31 @@ def test_headers_of_a_client_cannot_frame_a_request_otherwise(library: Any, mode
     headers, content = seen[0]
     assert not headers.keys() & {"transfer-encoding", "te", "expect", "proxy-connection"}
     assert headers["content-length"] == str(len(content)) if content else int(headers["content-length"]) > 3
+
+
+@LIBRARIES
+@MODES
+@pytest.mark.parametrize("hedge_after", [None, 5.0])
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_transport_gets_a_request_with_its_length_and_a_body_that_was_read(
+    library: Any, mode: str, hedge_after: float | None, streams: bool
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def answer(request: Any) -> Any:
+        seen.append((request.headers["content-length"], len(request.content), "transfer-encoding" in request.headers))
+        return library.Response(200, json=ANSWER)
+
+    class Transport(library.BaseTransport):  # type: ignore[misc]
+        def handle_request(self, request: Any) -> Any:
+            return answer(request)
+
+    class AsyncTransport(library.AsyncBaseTransport):  # type: ignore[misc]
+        async def handle_async_request(self, request: Any) -> Any:
+            return answer(request)
+
+    transport = Transport() if mode == "sync" else AsyncTransport()
+    policy = FallbackPolicy(hedge_after=hedge_after)
+    assert ask(mode, transport, streams=streams, fallbacks=["b/2"], fallback_policy=policy) == "ok"
+    assert seen == [(str(seen[0][1]), seen[0][1], False)]
+    assert seen[0][1] > 0

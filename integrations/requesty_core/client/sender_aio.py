@@ -10,7 +10,6 @@ from requesty_core.exchange.aio import astream_events, aunary
 from requesty_core.exchange.stream import StreamExchange
 from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.loops import loop_transport
-from requesty_core.network.aio import LoopTransport
 from requesty_core.network.http import AsyncHTTPClient, AsyncTransport, Request, Response, complete_request
 from requesty_core.network.settings import NetworkSettings
 
@@ -92,8 +91,7 @@ class AsyncSender:
 
     async def _post(self, request: Request) -> Response:
         transport = self._given or await loop_transport(request.url.scheme, self._network)
-        if not isinstance(transport, LoopTransport):
-            complete_request(request)
+        complete_request(request, transport)
         return await transport.handle_async_request(request)
 
 

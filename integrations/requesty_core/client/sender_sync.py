@@ -14,7 +14,6 @@ from requesty_core.exchange.unary import UnaryExchange
 from requesty_core.network.http import HTTPClient, Request, Response, Transport, complete_request
 from requesty_core.network.settings import NetworkSettings
 from requesty_core.network.shared import shared_transport
-from requesty_core.network.sync import SocketTransport
 
 if TYPE_CHECKING:
     from types import GeneratorType
@@ -89,8 +88,7 @@ class Sender:
 
     def _post(self, request: Request) -> Response:
         transport = self._given or shared_transport(request.url.scheme, self._network)
-        if not isinstance(transport, SocketTransport):
-            complete_request(request)
+        complete_request(request, transport)
         return transport.handle_request(request)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from requesty_core.errors import BudgetExceededError, ConfigurationError, RequestyError
 from requesty_core.lifetime import start_thread
 from requesty_core.money.usage import Usage
-from requesty_core.network.http import Request, Response, Transport
+from requesty_core.network.http import Request, Response, Transport, complete_request
 from requesty_core.network.settings import network_of
 from requesty_core.network.shared import make_transport
 from requesty_core.retry.fallback import Send
@@ -58,6 +58,7 @@ class RacingAttempt:
         if self.transport is None:
             self.transport = make_transport(request.url.scheme, keep=0, network=network_of(request.extensions))
         request.extensions["trace"] = self._trace
+        complete_request(request, self.transport)
         return self.transport
 
     def _trace(self, name: str, info: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from .http import (
     AsyncTransport,
     ConnectError,
     ConnectTimeout,
+    FramesRequests,
     PoolTimeout,
     Reply,
     Request,
@@ -30,7 +31,7 @@ from .sync import NO_DESCRIPTORS
 __all__ = ["LoopTransport"]
 
 
-class LoopTransport(AsyncTransport):
+class LoopTransport(FramesRequests, AsyncTransport):
     """The transport. Use it on one event loop only; connections are kept per origin.
 
     Args:

@@ -35,6 +35,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "DecodingError",
+    "FramesRequests",
     "HTTPClient",
     "HTTPError",
     "Headers",
@@ -199,8 +200,14 @@ def content_of(request: httpx.Request) -> bytes | None:
     return stream.data if type(stream) is _Content else None
 
 
-def complete_request(request: httpx.Request) -> None:
-    """What transports that are not ours expect of a request: its length among the headers, and a body that was read."""
+class FramesRequests:
+    """A transport of ours: a request needs neither its length among the headers nor a body that was read."""
+
+
+def complete_request(request: httpx.Request, transport: httpx.BaseTransport | httpx.AsyncBaseTransport) -> None:
+    """What every other transport expects of a request: its length among the headers, and a body that was read."""
+    if isinstance(transport, FramesRequests):
+        return
     content = request.read()
     if content or request.method in _WITH_LENGTH:
         request.headers["Content-Length"] = str(len(content))

@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterator
 from requesty_core.lifetime import renewed_after_fork
 
 from .cycle import Cycle, Outgoing
-from .http import ConnectError, PoolTimeout, Reply, Request, Response, SyncByteStream, Transport, content_of
+from .http import (
+    ConnectError,
+    FramesRequests,
+    PoolTimeout,
+    Reply,
+    Request,
+    Response,
+    SyncByteStream,
+    Transport,
+    content_of,
+)
 from .idle import Sweeper, is_good
 from .pool import KEEP_CONNECTIONS, Origin, Pool, Waiter, origin_of
 from .sync_connection import Connection, converse, open_connection, read
@@ -25,7 +35,7 @@ __all__ = ["SocketTransport"]
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
-class SocketTransport(Transport):
+class SocketTransport(FramesRequests, Transport):
     """The transport. Thread-safe; connections are kept per origin.
 
     Args:

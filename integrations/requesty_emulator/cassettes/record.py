@@ -209,12 +209,14 @@ async def _leave_with(receive: Receive, fetch: Fetch) -> None:
 
 def _has_ended(chunks: list[Chunk]) -> bool:
     """Whether a stream's last whole event is the one after which clients read no further."""
-    tail = b""
+    pieces: list[bytes] = []
+    size = 0
     for chunk in reversed(chunks):
-        tail = chunk.data + tail
-        if len(tail) > _LONGEST_END:
+        pieces.append(chunk.data)
+        size += len(chunk.data)
+        if size > _LONGEST_END:
             break
-    events = _BETWEEN_EVENTS.split(tail)
+    events = _BETWEEN_EVENTS.split(b"".join(reversed(pieces)))
     return len(events) > 1 and not events[-1].strip() and _LAST_EVENT.search(events[-2]) is not None
 
 
