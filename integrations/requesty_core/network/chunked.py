@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .fields import CONTROL, MAX_HEAD_BYTES, MAX_LINE_BYTES, read_headers
+from .fields import MAX_HEAD_BYTES, MAX_LINE_BYTES, has_control, read_headers
 from .http import RemoteProtocolError
 
 __all__ = ["ChunkedBody"]
@@ -134,7 +134,7 @@ class ChunkedBody:
                 self.done = True
                 return end + 2
             line = data[at:end]
-            if CONTROL.search(line) is not None or b"\n" in line:
+            if has_control(line) or b"\n" in line:
                 raise RemoteProtocolError("a trailer contains a control character")
             read_headers([line])
             self._seen += end + 2 - at

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .http import RemoteProtocolError
 
-__all__ = ["CONTROL", "MAX_HEAD_BYTES", "MAX_LINE_BYTES", "TOKEN", "read_headers"]
+__all__ = ["MAX_HEAD_BYTES", "MAX_LINE_BYTES", "has_control", "read_headers"]
 
 MAX_HEAD_BYTES = 256 * 1024
 """Longest status line and headers accepted, interim responses included; trailers too."""
 MAX_LINE_BYTES = 4 * 1024
 """Longest chunk-size line (with its extension) and longest trailer accepted."""
-TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = bytes((*range(9), *range(11, 32), 127))
+"""Control characters but for the tab and the line feed."""
+
+
+def has_control(data: bytes) -> bool:
+    """Whether there is a control character that no head may hold."""
+    return len(data.translate(None, _CONTROL)) < len(data)
+
+
+def _is_name(name: bytes) -> bool:
+    return _TOKEN.fullmatch(name) is not None
+
+
+# Servers send the same names with every response.
+_is_short_name = lru_cache(maxsize=256)(_is_name)
+_SHORT = 64
 
 
 def read_headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
@@ -28,7 +44,7 @@ def read_headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:
             headers[-1] = (headers[-1][0], b" ".join((headers[-1][1], *folded)))
             folded.clear()
         name, colon, value = line.partition(b":")
-        if not colon or TOKEN.fullmatch(name) is None:
+        if not colon or not (_is_short_name(name) if len(name) <= _SHORT else _is_name(name)):
             raise RemoteProtocolError(f"a response header is malformed: {line[:80]!r}")
         headers.append((name, value.strip(b" \t")))
     if folded:

@@ -12,10 +12,10 @@ proportion to its length, however small the pieces.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .chunked import ChunkedBody
-from .fields import CONTROL, MAX_HEAD_BYTES, read_headers
+from .fields import MAX_HEAD_BYTES, has_control, read_headers
 from .http import FRAMING, LocalProtocolError, RemoteProtocolError
 
 __all__ = ["MAX_HEAD_BYTES", "ResponseParser", "encode_head"]
@@ -163,7 +163,7 @@ class ResponseParser:
         match = _STATUS_LINE.fullmatch(lines[0])
         if match is None:
             raise _no_http(lines[0])
-        if CONTROL.search(head) is not None:
+        if has_control(head):
             raise RemoteProtocolError("the response headers contain a control character")
         headers = read_headers(lines[1:])
         status = int(match[2])
@@ -243,11 +243,11 @@ def _no_http(data: bytes) -> RemoteProtocolError:
     return RemoteProtocolError(f"the server did not answer with HTTP/1.1: {line[:80]!r}")
 
 
-def _length(values: Iterable[bytes]) -> int | None:
+def _length(values: Sequence[bytes]) -> int | None:
     """The content length; ``None`` if there is none."""
-    lengths = {v.strip() for field in values for v in field.split(b",")}
-    if not lengths:
+    if not values:
         return None
+    lengths = {v.strip() for field in values for v in field.split(b",")}
     length = lengths.pop()
     if lengths or not length.isdigit() or len(length) > 18:
         raise RemoteProtocolError("the content length is not one number")

@@ -32,7 +32,8 @@ LONGEST_WAIT = 2_147_483.0
 """Seconds that are waited for at most, 24 days: systems take no number of milliseconds beyond 31 bits."""
 
 READ_BYTES = 64 * 1024
-LARGE_READ_BYTES = 1024 * 1024
+LARGE_READ_BYTES = 256 * 1024
+# Larger ones are taken from the system and given back with every read, page by page.
 
 
 class Connection:
