@@ -121,7 +121,8 @@ class Reader(Generic[E, R]):
         While events are held back, nothing is returned until one is meaningful; then :meth:`release` has them.
         """
         events: list[E] = []
-        feed, texts = self.accumulator.feed, self._texts
+        feed, texts, received = self.accumulator.feed, self._texts, self.running.received
+        named = None if self._held is None or received is None else received.names
         try:
             if self._held is not None and self._is_plain(data):
                 return ()
@@ -144,9 +145,9 @@ class Reader(Generic[E, R]):
                     chunk = decode_directly(payload)
                 except UNREADABLE:
                     chunk = _decoded(payload)
-                if self._held is not None and len(events) < 2 and self.running.received is not None:
+                if named is not None and len(events) < 2:
                     # What names the answer is in its first chunks, up to the first that shows something.
-                    chunk = self.running.received.names(chunk)
+                    chunk = named(chunk)
                 events += feed(chunk if name is None else _chunk(name, chunk))
         except RequestyError as error:
             self._failure = self._with_partial(error)

@@ -86,6 +86,8 @@ class Accumulator:
         self._tier: Any = None
         self._started = False
         self._extra: dict[str, Any] = {}
+        self._was_text = False
+        """Whether the last chunk ended in text, as the next then may be nothing else."""
         self.expects_text = False
         """Whether the last chunk brought text and nothing else, as the next then will: :meth:`read_text` is for it."""
 
@@ -107,7 +109,8 @@ class Accumulator:
         """
         if type(chunk) is not dict:
             raise MalformedResponseError(f"a chunk is not an object but {type(chunk).__name__}", partial=self.partial())
-        if TEXT_FIELDS.issuperset(chunk) and (text := only_text(chunk, part, self._choices)) is not None:
+        is_alike = self._was_text and TEXT_FIELDS.issuperset(chunk)
+        if is_alike and (text := only_text(chunk, part, self._choices)) is not None:
             self.expects_text = part == "delta"
             return [text]
         events: list[StreamEvent] = []
@@ -133,6 +136,7 @@ class Accumulator:
             )
         if not KNOWN_FIELDS.issuperset(chunk):
             self._extra.update({k: v for k, v in chunk.items() if k not in KNOWN_FIELDS})
+        self._was_text = bool(events) and type(events[-1]) is TextDelta
         if is_first:
             is_bare = not events and not self.is_finished
             events.insert(0, MessageStart(self._id, self._served, self._created, self._model, is_bare))

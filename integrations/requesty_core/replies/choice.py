@@ -76,6 +76,8 @@ class ChoiceState:
                         events.append(TextDelta(value, self.index))
                 elif value is not None:
                     self._take_parts(value, events)
+            elif key == "tool_calls" and type(value) is list:
+                self.calls_of_delta = [self.calls.take(part, events, whole=whole) for part in value]
             elif key == "role" or value is None:
                 continue
             elif key == "reasoning_content" and type(value) is str:
@@ -86,8 +88,6 @@ class ChoiceState:
                     reasoning = value
             elif key == "reasoning_signature" and type(value) is str:
                 signature = value
-            elif key == "tool_calls" and type(value) is list:
-                self.calls_of_delta = [self.calls.take(part, events, whole=whole) for part in value]
             elif key == "function_call" and type(value) is dict:
                 if not delta.get("tool_calls"):
                     self.calls_of_delta = [self.calls.take({"index": 0, "function": value}, events, whole=whole)]

@@ -15,12 +15,13 @@ __all__ = ["ReceivedResponse"]
 class ReceivedResponse:
     """A complete response as the readers see it: status, lower-case headers, body, and what the headers tell."""
 
-    __slots__ = ("_blotter", "content", "headers", "model", "provider", "request_id", "status")
+    __slots__ = ("_blotter", "_clean", "content", "headers", "model", "provider", "request_id", "status")
 
     def __init__(
         self, status: int, headers: Mapping[str, str], content: bytes, model: str, blotter: Blotter | None = None
     ) -> None:
         self._blotter = blotter
+        self._clean: frozenset[str] = frozenset()
         self.status = status
         self.headers = headers = headers if blotter is None else blotter.headers(headers)
         self.content = content
@@ -38,7 +39,16 @@ class ReceivedResponse:
 
     def names(self, body: Any) -> Any:
         """A decoded body, or chunk of one, whose id, model and other texts of its own hold no keys."""
-        return body if self._blotter is None else self._blotter.names(body)
+        if self._blotter is None or type(body) is not dict:
+            return body
+        # The chunks of a stream say the same again and again.
+        texts = [value for value in body.values() if type(value) is str]
+        if self._clean.issuperset(texts):
+            return body
+        named = self._blotter.names(body)
+        if named is body:
+            self._clean = frozenset(texts)
+        return named
 
     def blot(self, text: str) -> str:
         """A text of the answer without keys."""

@@ -106,16 +106,24 @@ class ToolCallStates:
 
         Raises :class:`MalformedResponseError` if it is not an object.
         """
-        if not isinstance(part, dict):
+        if type(part) is not dict:
             raise MalformedResponseError(f"a tool call is not an object but {type(part).__name__}")
         kind, name, arguments = _read(part)
         wire_id = part.get("id")
-        wire_id = wire_id if isinstance(wire_id, str) and wire_id else None
-        index = _index(part.get("index"))
+        if type(wire_id) is not str or not wire_id:
+            wire_id = None
+        index = part.get("index")
+        if type(index) is not int:
+            index = _index(index)
         extra = None if _KNOWN_FIELDS.issuperset(part) else {k: v for k, v in part.items() if k not in _KNOWN_FIELDS}
         if not (name or arguments or extra or wire_id):
             return None
-        call = None if whole else self._find(index, wire_id, name, arguments)
+        if whole:
+            call = None
+        elif wire_id is None and not name:
+            call = self._last if index is None else self._by_index.get(index)
+        else:
+            call = self._find(index, wire_id, name, arguments)
         fresh = call is None
         if call is None:
             call = self._open(wire_id, name, kind)
@@ -154,12 +162,12 @@ class ToolCallStates:
         ]
 
     def _find(self, index: int | None, wire_id: str | None, name: str, arguments: str) -> ToolCallState | None:
-        """The call a part belongs to, or ``None`` if it begins a new one."""
+        """The call that a part with an id or a name belongs to, or ``None`` if it begins a new one."""
         call = self._last if index is None else self._by_index.get(index)
         if wire_id is not None:
             if call is None or call.wire_id != wire_id:
                 call = self._with_id(call, index, wire_id, name)
-        elif call is None or not name or not call.name:
+        elif call is None or not call.name:
             return call
         elif call.name != name:
             return None
@@ -198,19 +206,18 @@ class ToolCallStates:
 
 def _read(part: Mapping[str, Any]) -> tuple[str, str, str]:
     """(kind, name, arguments) of a part; what is missing is empty. ``input`` of custom tools is plain text."""
-    kind = "custom" if isinstance(part.get("custom"), dict) and not part.get("function") else "function"
-    given = part.get(kind)
-    body: Mapping[str, Any] = given if isinstance(given, dict) else _NO_FIELDS
-    arguments = body.get("input" if kind == "custom" else "arguments")
-    name = body.get("name")
+    kind, argument, given = "function", "arguments", part.get("function")
+    if not given and isinstance(part.get("custom"), dict):
+        kind, argument, given = "custom", "input", part["custom"]
+    body: Mapping[str, Any] = given if type(given) is dict else _NO_FIELDS
+    name, arguments = body.get("name"), body.get(argument)
     if arguments is None:
         arguments = ""
-    elif not isinstance(arguments, str):
+    elif type(arguments) is not str:
         arguments = encode_json(arguments).decode()
-    return kind, name if isinstance(name, str) else "", arguments
+    return kind, name if type(name) is str else "", arguments
 
 
 def _index(value: object) -> int | None:
-    if type(value) is int:
-        return value
+    """A number that came as text."""
     return int(value) if isinstance(value, str) and value.isdecimal() else None
