@@ -26,6 +26,8 @@ __all__ = ["Catalog", "EstimatedUsage", "ModelInfo", "PriceTier", "bundled", "es
 PRICE_VARIANTS = frozenset({"flex", "priority"})
 RETIRING_WITHIN = timedelta(days=90)
 """How long before a model is withdrawn its users are told."""
+_MOST_FOUND = 1024
+"""Ids without an entry of which is remembered what others say of them."""
 _UNPRICED: dict[str, Any] = {
     "input_price": None,
     "output_price": None,
@@ -70,6 +72,7 @@ class Catalog(Mapping[str, ModelInfo]):
         # Entries become a ModelInfo when asked for: of some six hundred, a program looks at two.
         self._models: dict[str, ModelInfo | Mapping[str, Any]] = {m.id: m for m in models}
         self._same: dict[tuple[str | None, str], list[str]] | None = None
+        self._found: dict[str, ModelInfo | None] = {}
         self.as_of = as_of
         self.skipped = skipped
 
@@ -115,9 +118,20 @@ class Catalog(Mapping[str, ModelInfo]):
         The same goes for where a host runs and what it keeps. ``None`` for policies (they may use any model) and for
         models that are not listed anywhere.
         """
-        found = self._models.get(model)
-        if found is not None:
+        if model in self._models:
             return self[model]
+        found = self._found
+        if model in found:
+            return found[model]
+        info = self._derived(model)
+        if len(found) >= _MOST_FOUND:
+            # Another one, because other threads may be reading this.
+            found = self._found = {}
+        found[model] = info
+        return info
+
+    def _derived(self, model: str) -> ModelInfo | None:
+        """What other entries say of an id that has none."""
         parsed = ModelId.parse(model)
         for key in parsed.lookup_keys:
             if key in self._models:

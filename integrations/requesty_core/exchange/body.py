@@ -84,13 +84,18 @@ def declared_tools(*bodies: Mapping[str, Any]) -> frozenset[str]:
     for body in bodies:
         if "tools" not in body and "functions" not in body:
             continue
-        tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+        tools = [tool for tool in body.get("tools") or () if _is_mapping(tool)]
         declared += [tool.get(kind) for tool in tools for kind in ("function", "custom")]
         declared += body.get("functions") or ()
     if not declared:
         return _NO_TOOLS
-    names = [tool.get("name") for tool in declared if isinstance(tool, Mapping)]
+    names = [tool.get("name") for tool in declared if _is_mapping(tool)]
     return frozenset(name for name in names if isinstance(name, str))
+
+
+def _is_mapping(value: object) -> bool:
+    # Asking the abstract class takes ten times as long.
+    return type(value) is dict or isinstance(value, Mapping)
 
 
 def check_json(value: Mapping[str, Any], setting: str) -> None:

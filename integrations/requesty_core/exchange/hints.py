@@ -17,12 +17,12 @@ from requesty_core.settings.checks import begins_like_a_key
 
 __all__ = ["hint_for", "origin_of"]
 
-_HINTS: dict[type[RequestyError], tuple[str, re.Pattern[str]]] = {
+_HINTS: dict[type[RequestyError], tuple[str, str]] = {
     InsufficientBalanceError: (
         "top up the account",
-        re.compile(r"\btop(ping)?[- ]?up|\bbilling\b|\badd(ing)?\b.*\b(credits?|funds)\b|\brecharge", re.I),
+        r"(?i)\btop(ping)?[- ]?up|\bbilling\b|\badd(ing)?\b.*\b(credits?|funds)\b|\brecharge",
     ),
-    SpendLimitError: ("raise the key's monthly limit", re.compile(r"\b(rais|increas|lift)(e|ing)?\b", re.I)),
+    SpendLimitError: ("raise the key's monthly limit", r"(?i)\b(rais|increas|lift)(e|ing)?\b"),
 }
 """What to do about an error of a class, and words of the server's that say so already."""
 
@@ -44,8 +44,8 @@ def hint_for(cls: type[RequestyError], said: str, model: str, address: Any, key:
         return f"check the key {key}" if key else "check the key"
     if cls is PermissionDeniedError:
         return f"asked with the key {key}" if key else ""
-    what_to_do, said_already = _HINTS.get(cls, ("", None))
-    return "" if said_already is not None and said_already.search(said) else what_to_do
+    what_to_do, said_already = _HINTS.get(cls, ("", ""))
+    return "" if re.search(said_already, said) else what_to_do
 
 
 def _not_found(model: str, address: Any) -> str:

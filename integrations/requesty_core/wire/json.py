@@ -1,24 +1,19 @@
-"""What the gateway sends and accepts: JSON in and out, and the shapes of the chat-completions route.
+"""What the gateway sends and accepts: JSON in and out.
 
-The shapes are ``TypedDict``s: documentation for people and type checkers that costs nothing per chunk. The gateway's
-replies vary by provider and change often, so nothing is validated against them; readers accept every variant that the
-wire contract lists as seen or in conflict, and unknown fields stay in the decoded object.
+Its replies vary by provider and change often, so nothing is validated against a shape: readers accept every variant
+that the wire contract lists as seen or in conflict, and unknown fields stay in the decoded object.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, NoReturn, TypedDict
+from typing import Any, NoReturn
 
 import msgspec
 
 __all__ = [
     "UNREADABLE",
-    "ChatCompletion",
-    "ChatCompletionChunk",
-    "ErrorObject",
     "JSONDecodeError",
-    "WireUsage",
     "decode_directly",
     "decode_json",
     "decode_strictly",
@@ -93,84 +88,3 @@ def encode_json(value: Any) -> bytes:
     except UnicodeEncodeError:
         # Half of a surrogate pair, as an answer may hold one: it goes out escaped, as it came.
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-
-
-class FunctionCall(TypedDict, total=False):
-    """``arguments`` is JSON text; objects and ``null`` have been seen and are accepted on input."""
-
-    name: str
-    arguments: str
-
-
-class WireToolCall(TypedDict, total=False):
-    """A tool call or a piece of one. ``index`` and ``type`` may be missing, ``id`` only on the first piece."""
-
-    index: int
-    id: str | None
-    type: Literal["function"]
-    function: FunctionCall
-
-
-class WireMessage(TypedDict, total=False):
-    """A message, or a delta of one. ``reasoning`` is an alternative spelling of ``reasoning_content``."""
-
-    role: str
-    content: str | list[dict[str, Any]] | None
-    reasoning_content: str | None
-    reasoning: str | None
-    reasoning_signature: str | None
-    refusal: str | None
-    tool_calls: list[WireToolCall] | None
-    annotations: list[dict[str, Any]] | None
-    images: list[dict[str, Any]] | None
-
-
-class WireUsage(TypedDict, total=False):
-    """Token counts and cost. ``cached_tokens`` (read) and ``caching_tokens`` (write) are part of ``prompt_tokens``.
-
-    ``cost`` is USD; absent on some routes and providers, zero for free models, sometimes a string.
-    """
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: dict[str, Any] | None
-    completion_tokens_details: dict[str, Any] | None
-    cost: float | str | None
-
-
-class Choice(TypedDict, total=False):
-    """One choice; ``message`` when complete, ``delta`` in a stream. ``finish_reason`` may be missing or null."""
-
-    index: int
-    message: WireMessage
-    delta: WireMessage
-    finish_reason: str | None
-    logprobs: dict[str, Any] | None
-
-
-class ErrorObject(TypedDict, total=False):
-    """``origin`` is router or provider; provider errors may add ``code``, ``type`` and ``param``."""
-
-    origin: str
-    message: str
-    code: int | str
-    type: str
-    param: str
-
-
-class ChatCompletion(TypedDict, total=False):
-    """Body of a chat completion. ``model`` names what served the call, often without its provider prefix."""
-
-    id: str
-    object: str
-    created: int
-    model: str
-    choices: list[Choice]
-    usage: WireUsage | None
-    system_fingerprint: str | None
-    error: ErrorObject | str
-
-
-class ChatCompletionChunk(ChatCompletion):
-    """One chunk of a streamed chat completion; usage may be on every chunk (cumulative), the last, or absent."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from itertools import islice
 from math import isfinite
 from typing import Any
 
@@ -20,6 +21,7 @@ MAX_DEPTH = 200
 """Deepest nesting that is sent; the readers of common servers give up at 512 or 1000, some earlier."""
 
 _SCALARS = frozenset((str, int, bool, type(None)))
+_MOST_CONTAINERS = 1_000_000
 _LARGEST = 1.7976931348623157e308
 
 
@@ -42,29 +44,27 @@ def is_plain(value: Mapping[str, Any]) -> bool:
     """
     if type(value) is not dict:
         return False
-    stack: list[Any] = [value]
-    pop, push = stack.pop, stack.append
-    for _ in range(1_000_000):
-        container = pop()
+    found: list[Any] = [value]
+    for container in islice(found, _MOST_CONTAINERS):
         if type(container) is dict:
             for key in container:
                 if type(key) is not str:
                     return False
-            container = container.values()
-        for item in container:
-            kind = type(item)
-            if kind is str:
+            items = container.values()
+        else:
+            items = container
+        for item in items:
+            if type(item) is str:
                 continue
+            kind = type(item)
             if kind is dict or kind is list:
-                push(item)
+                found.append(item)
             elif kind is float:
                 if not -_LARGEST <= item <= _LARGEST:
                     return False
             elif kind not in _SCALARS:
                 return False
-        if not stack:
-            return True
-    return False
+    return len(found) <= _MOST_CONTAINERS
 
 
 def plain_json(value: Any, path: str = "") -> Any:
