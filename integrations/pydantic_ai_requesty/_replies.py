@@ -193,12 +193,16 @@ def _nested(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+_KNOWN_COUNTS = frozenset(
+    ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cost")
+)
+
+
 def _details(usage: Usage) -> dict[str, int]:
     details = {"reasoning_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else {}
     counts = {**usage.raw, **_nested(usage.raw, "completion_tokens_details")}
-    known = {"prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cost"}
     for name, value in counts.items():
-        if isinstance(value, int) and not isinstance(value, bool) and name not in known:
+        if isinstance(value, int) and not isinstance(value, bool) and name not in _KNOWN_COUNTS:
             details[name] = value
     return details
 
@@ -208,6 +212,8 @@ def failed_attempts(attempts: Sequence[Attempt]) -> list[ModelRequestAttempt] | 
 
     Start times are reckoned back from now by the attempts' durations.
     """
+    if all(attempt.outcome == "ok" for attempt in attempts):
+        return None
     records: list[ModelRequestAttempt] = []
     at = datetime.now(tz=UTC)
     for attempt in reversed(attempts):
@@ -229,4 +235,4 @@ def failed_attempts(attempts: Sequence[Attempt]) -> list[ModelRequestAttempt] | 
                 usage=None if attempt.usage is None else request_usage(attempt.usage),
             )
         )
-    return records[::-1] or None
+    return records[::-1]

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer
 
+from requesty_core.adapters import kept_form
 from requesty_core.schemas import CompiledSchema, compile_schema
 
 from ._errors import RequestyConfigurationError
@@ -34,16 +35,19 @@ class RequestyJsonSchemaTransformer(OpenAIJsonSchemaTransformer):
         compiled = compile_schema(self.schema)
         if self.strict is True:
             return self._forced(compiled)
+        how = type(self), self.strict
+        made, self.is_strict_compatible = kept_form(self.schema, compiled, how, lambda: self._walked(compiled))
+        return made
+
+    def _walked(self, compiled: CompiledSchema) -> tuple[dict[str, Any], bool]:
+        """The schema as it is sent, and whether it is strict."""
         # The parent's walk writes into what it is given.
         self.schema = deepcopy(self.schema)
         loose = super().walk()
         if self.strict is False or not self.is_strict_compatible:
-            return loose
+            return loose, self.is_strict_compatible
         strict = None if compiled.wrapper else compiled.full_strict()
-        if strict is None:
-            self.is_strict_compatible = False
-            return loose
-        return strict
+        return (loose, False) if strict is None else (strict, True)
 
     def _forced(self, compiled: CompiledSchema) -> dict[str, Any]:
         strict = None if compiled.wrapper else compiled.full_strict()

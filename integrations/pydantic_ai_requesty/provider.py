@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal
 
 from openai import NotGiven, Omit
+from pydantic_ai.models import get_user_agent
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.providers import Provider
 
@@ -196,7 +197,7 @@ class ChatClient:
                 fields["timeout"] = timeouts_of(timeout)
             names = original_names(fields.get("tools"))
             fields = legal_call({"messages": messages, **fields})
-            fields |= {"extra_headers": extra_headers, "extra_body": body, **call}
+            fields |= {"extra_headers": _chosen(extra_headers), "extra_body": body, **call}
             if later := fields.get("fallback_params"):
                 fields["fallback_params"] = [params and legal_call(params) for params in later]
             first: str | Step = fields.pop("step", None) or model
@@ -205,6 +206,14 @@ class ChatClient:
                 events = self._pair.aio.stream(model=first, **fields)
                 return NamedStream(events, restorer) if names else events
             return restorer.reply(await self._pair.aio.chat(model=first, **fields))
+
+
+def _chosen(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Headers that somebody set. Pydantic AI's default ``User-Agent`` would go before what the provider's headers, or
+    the caller's HTTP client, say; and headers of one request are made anew each time."""
+    if headers is None or headers.get("User-Agent") != get_user_agent():
+        return headers
+    return {name: value for name, value in headers.items() if name != "User-Agent"}
 
 
 class NamedStream:

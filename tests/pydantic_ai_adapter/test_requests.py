@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import httpx
 import httpx2
 import pytest
 from pydantic_ai import Agent, ModelRetry
@@ -28,9 +29,11 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.native_tools import WebSearchTool
 from pydantic_ai.tools import ToolDefinition
+from tests.pydantic_ai_adapter.conftest import Ways
 
 from pydantic_ai_requesty import RequestyModel, RequestyModelSettings, RequestyProvider, Step
 from requesty_core.errors import ConfigurationError
+from requesty_core.settings.config import USER_AGENT
 
 TOOL = ToolDefinition(name="f", parameters_json_schema={"type": "object", "properties": {}})
 
@@ -122,6 +125,36 @@ async def test_headers(provider: Any, gw: Any) -> None:
     assert headers["authorization"] == f"Bearer {gw.api_key}"
     assert (headers["http-referer"], headers["x-title"]) == ("https://app.test", "App")
     assert (headers["x-requesty-team"], headers["x-requesty-run"]) == ("a", "7")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    ("by_client", "by_provider", "by_request", "sent"),
+    [
+        (None, None, None, USER_AGENT),
+        ("app/1", None, None, "app/1"),
+        ("app/1", "app/2", None, "app/2"),
+        ("app/1", "app/2", "app/3", "app/3"),
+        (None, None, "app/3", "app/3"),
+    ],
+)
+async def test_the_user_agent_is_the_last_that_somebody_chose(
+    provider: Any,
+    gw: Any,
+    streams: bool,
+    by_client: str | None,
+    by_provider: str | None,
+    by_request: str | None,
+    sent: str,
+) -> None:
+    async with httpx.AsyncClient(headers={"User-Agent": by_client} if by_client else None) as client:
+        source = provider(
+            http_client=client if by_client else None,
+            extra_headers={"user-agent": by_provider} if by_provider else None,
+        )
+        settings = {"extra_headers": {"user-agent": by_request}} if by_request else {}
+        await Ways(streams=streams)(RequestyModel("openai/gpt-4o-mini", provider=source), model_settings=settings)
+    assert gw.last_request.headers["user-agent"] == sent
 
 
 async def test_retries_are_literal(make: Any, gw: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -110,6 +111,48 @@ def test_where_it_falls_short_with_strict() -> None:
     assert closed["properties"]["values"]["additionalProperties"] is False
     with pytest.raises(UserError, match=r"\$\.properties\.values"):
         RequestyJsonSchemaTransformer(Free.model_json_schema(), strict=True).walk()
+
+
+@pytest.mark.parametrize("strict", [None, False])
+@pytest.mark.parametrize("model", [Loose, Pair, Home, Node, Free, Stop], ids=lambda model: model.__name__)
+def test_a_schema_that_was_walked_before_is_the_same_again(model: type[BaseModel], strict: bool | None) -> None:
+    schema = {**model.model_json_schema(), "description": f"only here: {model.__name__} {strict}"}
+    walks = [RequestyJsonSchemaTransformer(schema, strict=strict) for _ in range(3)]
+    first, *later = ((one.walk(), one.is_strict_compatible) for one in walks)
+    expected = json.dumps(first)
+    for again in later:
+        assert json.dumps(again) == expected
+        # Whoever got it may write into it.
+        again[0].clear()
+    first[0].clear()
+    last = RequestyJsonSchemaTransformer(schema, strict=strict)
+    assert json.dumps((last.walk(), last.is_strict_compatible)) == expected
+    assert schema["description"].startswith("only here")
+
+
+class Shouting(RequestyJsonSchemaTransformer):
+    """A transformer of the caller's own, over ours."""
+
+    def transform(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {**super().transform(schema), "title": "LOUD"}
+
+
+def test_a_transformer_over_ours_has_its_own_walks() -> None:
+    schema = {**Home.model_json_schema(), "description": "for two transformers"}
+    for _ in range(2):
+        plain, loud = (one(schema, strict=False).walk() for one in (RequestyJsonSchemaTransformer, Shouting))
+        assert loud["title"] == "LOUD"
+        assert plain.get("title") != "LOUD"
+
+
+def test_values_that_json_cannot_hold_are_not_taken_for_text() -> None:
+    def walked(default: object) -> Any:
+        schema = {"type": "object", "properties": {"a": {"type": "string", "default": default}}}
+        return RequestyJsonSchemaTransformer(schema, strict=False).walk()["properties"]["a"]["default"]
+
+    for default in ("1.5", Decimal("1.5"), "1.5", Decimal("1.5")):
+        assert walked(default) == default
+        assert type(walked(default)) is type(default)
 
 
 def agent(gw: GatewayEmulator, output: Any) -> Agent[None, Any]:

@@ -80,6 +80,7 @@ NAMES = {
         "raising_as",
         "unmapped",
     ),
+    ".kept": ("kept_form",),
     ".metadata": (
         "attempts_of",
         "cost_of",

@@ -57,6 +57,7 @@ from .errors import error_classes as error_classes
 from .errors import mapping as mapping
 from .errors import raising_as as raising_as
 from .errors import unmapped as unmapped
+from .kept import kept_form as kept_form
 from .metadata import attempts_of as attempts_of
 from .metadata import cost_of as cost_of
 from .metadata import replayed_fields as replayed_fields
@@ -139,6 +140,7 @@ __all__ = [
     "image_address",
     "image_data",
     "json_schema_format",
+    "kept_form",
     "known_arguments",
     "legal_call",
     "made_transports",

@@ -19,7 +19,7 @@ def legal_call(call: Mapping[str, Any]) -> dict[str, Any]:
         made["tools"] = [_renamed(tool, changed) for tool in tools]
         if isinstance(call.get("tool_choice"), Mapping):
             made["tool_choice"] = _renamed(call["tool_choice"], changed)
-    if any(_illegal_calls(message) for message in call["messages"]):
+    if any(message.get("tool_calls") and _illegal_calls(message) for message in call["messages"]):
         made["messages"] = [
             {**message, "tool_calls": [_renamed(item, names) for item in message["tool_calls"]]}
             if _illegal_calls(message)
