@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from requesty_core import Budget, CostLedger, FallbackPolicy, RequestyError, RequestyOptions, Step, Timeouts
+from requesty_core.lazy import lazy_names
 
 from ._error_classes import (
     RequestyAuthenticationError,
@@ -46,11 +47,11 @@ from ._error_classes import (
 )
 from ._errors import RequestyRefusalError
 from .chat_models import ChatRequesty
-from .embeddings import RequestyEmbeddings
-from .fallbacks import ChatRequestyFallback
 from .registry import register
 
 if TYPE_CHECKING:
+    from .embeddings import RequestyEmbeddings
+    from .fallbacks import ChatRequestyFallback
     from .middleware import RequestyFallbackMiddleware
 
 __all__ = [
@@ -95,11 +96,22 @@ if find_spec("langchain") is None:
     __all__.remove("RequestyFallbackMiddleware")
 
 
-def __getattr__(name: str) -> Any:
-    if name != "RequestyFallbackMiddleware":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        from .middleware import RequestyFallbackMiddleware
-    except ImportError as exc:
-        raise ImportError(f"{name} needs the langchain package; pip install langchain ({exc})") from exc
-    return RequestyFallbackMiddleware
+# Classes of pydantic's cost milliseconds each: those that a program may do without are made when they are asked for.
+_load, __dir__ = lazy_names(
+    __name__,
+    {
+        ".embeddings": ("RequestyEmbeddings",),
+        ".fallbacks": ("ChatRequestyFallback",),
+        ".middleware": ("RequestyFallbackMiddleware",),
+    },
+)[1:]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        try:
+            return _load(name)
+        except ImportError as exc:
+            if name != "RequestyFallbackMiddleware":
+                raise
+            raise ImportError(f"{name} needs the langchain package; pip install langchain ({exc})") from exc

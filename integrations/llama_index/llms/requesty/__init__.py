@@ -9,9 +9,17 @@ except ModuleNotFoundError as missing:
 
     raise extra_missing(missing, "llama-index") from None
 
+from typing import TYPE_CHECKING
+
+from requesty_core.lazy import lazy_names
+
 from ._structured import StructuredOutputError
 from .base import Requesty
-from .fallback import RequestyFallback
 from .registry import register
+
+if TYPE_CHECKING:
+    from .fallback import RequestyFallback
+else:
+    _, __getattr__, __dir__ = lazy_names(__name__, {".fallback": ("RequestyFallback",)})
 
 __all__ = ["Requesty", "RequestyFallback", "StructuredOutputError", "register"]

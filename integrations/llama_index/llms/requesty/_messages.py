@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 from llama_index.core.tools.types import BaseTool
 
 from requesty_core.adapters import CallIds, strict_function
@@ -30,6 +30,8 @@ def wire_messages(messages: Sequence[ChatMessage]) -> list[Wire]:
 
 def _wire(message: ChatMessage, where: str, ids: CallIds) -> Wire:
     role = _ROLES.get(message.role, message.role.value)
+    if role != "tool" and (text := _only_text(message)):
+        return {"role": role, "content": text}
     if role == "assistant":
         wire = assistant_message(message, where, ids)
     else:
@@ -40,6 +42,14 @@ def _wire(message: ChatMessage, where: str, ids: CallIds) -> Wire:
     if isinstance(name, str) and name and message.role is not MessageRole.FUNCTION:
         wire["name"] = name
     return wire
+
+
+def _only_text(message: ChatMessage) -> str | None:
+    """The text of a message that holds nothing else, as nearly all of a history."""
+    if len(message.blocks) != 1 or message.additional_kwargs:
+        return None
+    block = message.blocks[0]
+    return block.text if type(block) is TextBlock else None
 
 
 def wire_tools(tools: Sequence[BaseTool], strict: bool) -> list[Wire]:

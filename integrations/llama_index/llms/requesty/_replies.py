@@ -41,12 +41,13 @@ def chat_response(reply: ChatReply, delta: str | None = None, *, loose: frozense
 
     ``loose`` names tools that would run with any arguments.
     """
+    metadata = reply_metadata(reply)
     return ChatResponse(
         message=_message(reply.message, reply, loose),
-        raw=_raw(reply),
+        raw=_raw(reply, metadata),
         delta=delta,
         logprobs=_logprobs(reply.message.logprobs),
-        additional_kwargs=_counts(reply),
+        additional_kwargs=_counts(reply, metadata),
     )
 
 
@@ -121,7 +122,7 @@ def _call_block(call: ToolCall) -> ToolCallBlock:
     return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=given)
 
 
-def _raw(reply: ChatReply) -> dict[str, Any]:
+def _raw(reply: ChatReply, metadata: Mapping[str, Any]) -> dict[str, Any]:
     message = reply.message
     raw: dict[str, Any] = {
         "id": reply.id,
@@ -133,7 +134,8 @@ def _raw(reply: ChatReply) -> dict[str, Any]:
             {"index": index, "finish_reason": choice.finish_reason, "message": wire_message(choice)}
             for index, choice in enumerate(reply.choices or (message,))
         ],
-        "requesty": reply_metadata(reply),
+        # Not the same lists as in `additional_kwargs`, so that a change to one is none to the other.
+        "requesty": {**metadata, "attempts": [{**attempt} for attempt in metadata["attempts"]]},
     }
     if reply.usage is not None:
         usage = reply.usage
@@ -149,9 +151,9 @@ def _raw(reply: ChatReply) -> dict[str, Any]:
     return {**reply.extra, **{key: value for key, value in raw.items() if value is not None}}
 
 
-def _counts(reply: ChatReply) -> dict[str, Any]:
+def _counts(reply: ChatReply, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Counters, cost (USD), finish reason, ids and attempts; what the gateway did not say has no key."""
-    values: dict[str, Any] = {"finish_reason": reply.finish_reason, **reply_metadata(reply)}
+    values: dict[str, Any] = {"finish_reason": reply.finish_reason, **metadata}
     if (usage := reply.usage) is not None:
         values |= {
             "prompt_tokens": usage.input_tokens,

@@ -79,7 +79,8 @@ class Requesty(CallingLLM):
 
     def _restorer(self, kwargs: Mapping[str, Any]) -> Restorer:
         """What brings an answer back to the user's own schemas where strict forms were sent."""
-        answer = strict_format({**self.additional_kwargs, **kwargs}.get("response_format"))[1]
+        form = kwargs.get("response_format", self.additional_kwargs.get("response_format"))
+        answer = None if form is None else strict_format(form)[1]
         return Restorer(kwargs.get("strict_schemas") or {}, answer, names=original_names(kwargs.get("tools")))
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> ChatResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .base import Requesty
-from .fallback import RequestyFallback
 
 __all__ = ["register"]
 
@@ -15,6 +14,8 @@ def register() -> None:
     """
     # Here, because it imports the integrations of other vendors that are installed.
     from llama_index.core.llms.loading import RECOGNIZED_LLMS
+
+    from .fallback import RequestyFallback
 
     for cls in (Requesty, RequestyFallback):
         RECOGNIZED_LLMS[cls.class_name()] = cls

@@ -153,8 +153,9 @@ class Connection(BaseModel):
 
     def _pair(self) -> ClientPair:
         """Clients of both kinds, made once; they hold no connection of their own."""
-        # Read once: pydantic finds a private attribute by way of an exception.
-        clients = self._clients
+        # By an attribute's name pydantic finds it by way of an exception, several times in every call.
+        private = self.__pydantic_private__
+        clients: ClientPair | None = None if private is None else private.get("_clients")
         if clients is None:
             self._clients = clients = ClientPair(framework="llama_index", **self._client_settings())
         return clients

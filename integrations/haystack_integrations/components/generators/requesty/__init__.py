@@ -9,8 +9,19 @@ except ModuleNotFoundError as missing:
 
     raise extra_missing(missing, "haystack") from None
 
+from typing import TYPE_CHECKING
+
+from requesty_core.lazy import lazy_names
+
 from .chat_generator import RequestyChatGenerator
-from .fallback import RequestyFallbackChatGenerator
-from .image_generator import RequestyImageGenerator
+
+if TYPE_CHECKING:
+    from .fallback import RequestyFallbackChatGenerator
+    from .image_generator import RequestyImageGenerator
+else:
+    _, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {".fallback": ("RequestyFallbackChatGenerator",), ".image_generator": ("RequestyImageGenerator",)},
+    )
 
 __all__ = ["RequestyChatGenerator", "RequestyFallbackChatGenerator", "RequestyImageGenerator"]

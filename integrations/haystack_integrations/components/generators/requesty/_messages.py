@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from haystack.dataclasses import (
@@ -59,9 +60,13 @@ class _Ids:
     """
 
     def __init__(self, messages: Sequence[ChatMessage]) -> None:
-        self.answered = {result.origin.id for message in messages for result in message.tool_call_results}
+        self._messages = messages
         self._open: list[tuple[ToolCall, str]] = []
         self._count = 0
+
+    @cached_property
+    def answered(self) -> set[str | None]:
+        return {result.origin.id for message in self._messages for result in message.tool_call_results}
 
     def of_call(self, call: ToolCall) -> str:
         if call.id:
@@ -84,6 +89,8 @@ class _Ids:
 
 
 def _wire(message: ChatMessage, where: str, ids: _Ids) -> list[Wire]:
+    if (text := _only_text(message)) is not None:
+        return [_named({"role": message.role.value, "content": text}, message)]
     if message.tool_call_results:
         return [_tool_result(result, message, where, ids) for result in message.tool_call_results]
     if message.is_from(ChatRole.ASSISTANT):
@@ -99,6 +106,12 @@ def _wire(message: ChatMessage, where: str, ids: _Ids) -> list[Wire]:
     else:
         content = message.text if len(message.texts) == 1 else [_text(text) for text in message.texts]
     return [_named({"role": message.role.value, "content": _marked(content, message)}, message)]
+
+
+def _only_text(message: ChatMessage) -> str | None:
+    """The text of a message that holds nothing else, as nearly all of a history; each of its lists is a search."""
+    parts = message._content
+    return parts[0].text if len(parts) == 1 and type(parts[0]) is TextContent and not message.meta else None
 
 
 def _is_mixed(message: ChatMessage) -> bool:
