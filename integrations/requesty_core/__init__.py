@@ -58,6 +58,7 @@ NAMES = {
         "EmbeddingsReply",
         "MalformedEmbeddingsError",
     ),
+    ".errors.response": ("ErrorResponse",),
     ".errors.tree": (
         "AnswerFormatError",
         "AuthenticationError",
@@ -69,7 +70,6 @@ NAMES = {
         "EmptyChoicesError",
         "ErrorBodyError",
         "ErrorKind",
-        "ErrorResponse",
         "FallbackExhaustedError",
         "InsufficientBalanceError",
         "MalformedResponseError",

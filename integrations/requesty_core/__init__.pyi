@@ -31,6 +31,7 @@ from .client.operations import warm as warm
 from .embeddings.replies import EmbeddingsError as EmbeddingsError
 from .embeddings.replies import EmbeddingsReply as EmbeddingsReply
 from .embeddings.replies import MalformedEmbeddingsError as MalformedEmbeddingsError
+from .errors.response import ErrorResponse as ErrorResponse
 from .errors.tree import AnswerFormatError as AnswerFormatError
 from .errors.tree import AuthenticationError as AuthenticationError
 from .errors.tree import BadRequestError as BadRequestError
@@ -41,7 +42,6 @@ from .errors.tree import ContextOverflowError as ContextOverflowError
 from .errors.tree import EmptyChoicesError as EmptyChoicesError
 from .errors.tree import ErrorBodyError as ErrorBodyError
 from .errors.tree import ErrorKind as ErrorKind
-from .errors.tree import ErrorResponse as ErrorResponse
 from .errors.tree import FallbackExhaustedError as FallbackExhaustedError
 from .errors.tree import InsufficientBalanceError as InsufficientBalanceError
 from .errors.tree import MalformedResponseError as MalformedResponseError

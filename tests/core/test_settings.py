@@ -266,8 +266,8 @@ def test_any_text_as_base_url_is_used_or_refused(text: str, scheme: bool) -> Non
     if isinstance(settings, str):
         assert settings.startswith("base_url: ")
     else:
-        assert str(settings.chat_route.url).endswith("/chat/completions")
-        assert settings.chat_route.url.raw_host
+        assert str(settings.routes.chat.url).endswith("/chat/completions")
+        assert settings.routes.chat.url.raw_host
 
 
 @given(st.text(), st.text())

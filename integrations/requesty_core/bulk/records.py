@@ -7,10 +7,10 @@ import hashlib
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from requesty_core.errors import AnswerFormatError, RequestyError
 from requesty_core.money.usage import Usage

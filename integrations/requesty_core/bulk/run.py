@@ -21,8 +21,9 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from requesty_core.errors import ConfigurationError, RequestyError
 from requesty_core.money.usage import Usage

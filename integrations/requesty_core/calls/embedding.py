@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from requesty_core.catalog.abilities import embedding_limits
 from requesty_core.embeddings.batches import DEFAULT_BATCH_SIZE, Batch, Cutter

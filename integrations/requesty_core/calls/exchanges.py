@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from msgspec.structs import replace
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.exchange.body import build_body, chat_body, declared_tools

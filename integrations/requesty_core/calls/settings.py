@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from requesty_core.catalog.cache import current
 from requesty_core.catalog.media import media_of
 from requesty_core.catalog.model_id import check_model
@@ -22,7 +24,6 @@ from requesty_core.exchange.adaptation import Adaptation
 from requesty_core.exchange.body import check_gateway_object, check_json
 from requesty_core.money.accounts import Accounts
 from requesty_core.money.usage import Usage
-from requesty_core.network.http import parsed_url
 from requesty_core.network.settings import DEFAULT_NETWORK, NetworkSettings
 from requesty_core.retry.fallback import FallbackEngine
 from requesty_core.retry.health import HealthBoard
@@ -36,7 +37,7 @@ from requesty_core.telemetry.call import CallTelemetry, check_tracing
 
 from .estimate import estimate_cost
 from .objects import check_callable, check_object, check_policy
-from .route import JSON_HEADERS, STREAM_HEADERS, CallOptions, Route, kept_route
+from .route import CallOptions, Route, Routes
 
 if TYPE_CHECKING:
     from requesty_core.catalog.catalog import Catalog
@@ -71,17 +72,10 @@ class ClientSettings:
     health: HealthBoard = field(default_factory=HealthBoard)
     refusals: RefusalMemory = field(default_factory=RefusalMemory)
     line: Line = field(default_factory=Line)
-    chat_route: Route = field(init=False)
-    stream_route: Route = field(init=False)
-    embeddings_route: Route = field(init=False)
+    routes: Routes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        url = parsed_url(f"{self.config.base_url}/chat/completions")
-        own = self.config.headers
-        object.__setattr__(self, "chat_route", kept_route(url, JSON_HEADERS, own))
-        object.__setattr__(self, "stream_route", kept_route(url, STREAM_HEADERS, own, streams=True))
-        embeddings = parsed_url(f"{self.config.base_url}/embeddings")
-        object.__setattr__(self, "embeddings_route", kept_route(embeddings, JSON_HEADERS, own))
+        object.__setattr__(self, "routes", Routes(self.config.base_url, self.config.headers))
 
     @classmethod
     @partial(known_arguments, owner="RequestyClient")
@@ -151,7 +145,7 @@ class ClientSettings:
 
     def with_key(self, api_key: Any) -> ClientSettings:
         """The same with another key; everything shared stays shared."""
-        return replace(self, config=replace(self.config, api_key=ApiKey(api_key)))
+        return replace(self, config=msgspec.structs.replace(self.config, api_key=ApiKey(api_key)))
 
     def call_options(
         self,

@@ -10,16 +10,16 @@ looked up by its identity; ids themselves are always sent as the caller wrote th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from requesty_core.values import Value
 
 from .model_id import DEDICATED_PREFIXES
 
 __all__ = ["Identity", "identify"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Value, frozen=True):
     """One model and how an id asks for it.
 
     Attributes:

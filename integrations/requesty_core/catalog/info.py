@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from requesty_core.money.usage import money
+from requesty_core.values import Value
 
 from .identity import Identity, identify
 from .model_id import DEDICATED_PREFIXES, ModelId
@@ -16,8 +17,7 @@ from .model_id import DEDICATED_PREFIXES, ModelId
 __all__ = ["ModelInfo", "PriceTier", "read_model", "read_models"]
 
 
-@dataclass(frozen=True, slots=True)
-class PriceTier:
+class PriceTier(Value, frozen=True):
     """Prices in USD per token of prompts longer than ``above`` tokens; a price that is not told is ``None``."""
 
     above: int

@@ -9,11 +9,11 @@ Any non-empty string parses, because the gateway adds providers, variants and re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.checks import shown
+from requesty_core.values import Value
 
 __all__ = ["DEDICATED_PREFIXES", "ModelId", "check_model"]
 
@@ -32,8 +32,7 @@ def check_model(model: object, setting: str = "model") -> str:
     return model
 
 
-@dataclass(frozen=True, slots=True)
-class ModelId:
+class ModelId(Value, frozen=True):
     """A model id taken apart. ``str(model_id)`` gives back the text it was parsed from, byte for byte.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from requesty_core.errors import ConfigurationError
+from requesty_core.values import Value
 
 __all__ = ["Adapt", "Form", "LeftOut", "Prepared", "adapts", "check_adapt"]
 
@@ -30,16 +30,14 @@ def adapts(adapt: Adapt, step: int) -> bool:
     return adapt == "always" or (adapt == "chain" and step > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Value, frozen=True):
     """A field that was not sent as the request had it, and why."""
 
     field: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Value, frozen=True):
     """A request for one model. ``body`` is the one given where nothing had to change.
 
     ``learned`` are the refusals that were known when it was prepared.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from requesty_core.money.exact import product, total
 from requesty_core.money.usage import Usage
 
@@ -12,8 +10,7 @@ from .info import ModelInfo, PriceTier
 __all__ = ["EstimatedUsage", "estimate"]
 
 
-@dataclass(frozen=True, slots=True)
-class EstimatedUsage(Usage):
+class EstimatedUsage(Usage, frozen=True):
     """A usage whose cost was computed from catalogue prices.
 
     ``tier`` is the price tier by prompt size that was used; ``None`` where the gateway lists one price for all sizes.

@@ -8,11 +8,13 @@ known, and following it costs nothing where it does. A rule the table lacks is f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
+from requesty_core.values import Value
 from requesty_core.wire.json import decode_json
 
 from .identity import Identity, identify
@@ -22,8 +24,7 @@ __all__ = ["ForcedToolChoice", "ModelRules", "Rule", "rules", "rules_for"]
 ForcedToolChoice = Literal["accepted", "refused", "refused_while_reasoning"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRules:
+class ModelRules(Value, frozen=True):
     """What one model refuses or needs on chat completions; the defaults are those of a model without rules.
 
     Attributes:
@@ -60,8 +61,7 @@ NO_RULES = ModelRules()
 """The rules of policies and of models that the table does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Value, frozen=True):
     """One row of the table: for which models, what it says, and where and when that was found."""
 
     maker: str

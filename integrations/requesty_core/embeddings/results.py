@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
 
 from requesty_core.errors import ConfigurationError, ErrorKind, RequestyError
 from requesty_core.money.usage import Usage, sum_usage
 from requesty_core.replies.attempts import Attempt
+from requesty_core.values import Value
 
 from .replies import EmbeddingsError, EmbeddingsReply, MalformedEmbeddingsError
 from .vectors import BatchResult, Vector, as_list, positions_in_short
@@ -15,8 +15,7 @@ from .vectors import BatchResult, Vector, as_list, positions_in_short
 __all__ = ["Results"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(Value, frozen=True):
     positions: Sequence[int]
     error: RequestyError
 

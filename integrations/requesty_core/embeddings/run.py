@@ -20,11 +20,14 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from requesty_core.errors import ErrorKind, MalformedResponseError, RequestyError
 from requesty_core.replies.attempts import Attempt
+from requesty_core.values import Value
 
 from .batches import Batch, Cutter
 from .replies import EmbeddingsReply
@@ -44,8 +47,7 @@ MAX_REFUSED = 8
 _ABOUT_INPUTS = frozenset({400, 413, 422})
 
 
-@dataclass(frozen=True, slots=True)
-class RunRules:
+class RunRules(Value, frozen=True):
     """How a run goes.
 
     Attributes:
@@ -59,7 +61,7 @@ class RunRules:
 
     max_in_flight: int = DEFAULT_MAX_IN_FLIGHT
     retries: int = 0
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = msgspec.field(default_factory=dict)
     halves: bool = True
     count: int | None = None
     window: int | None = None

@@ -16,7 +16,6 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -25,14 +24,14 @@ import msgspec
 from requesty_core.errors import MalformedResponseError, RequestyError, error_from_body
 from requesty_core.money.usage import Usage, parse_usage
 from requesty_core.replies.received import ReceivedResponse
+from requesty_core.values import Value
 
 __all__ = ["BatchResult", "Vector", "as_list", "check_answer", "positions_in_short", "read_embeddings"]
 
 Vector: TypeAlias = "array[float] | list[float]"
 
 
-@dataclass(frozen=True, slots=True)
-class BatchResult:
+class BatchResult(Value, frozen=True):
     """What one request gave. ``wrong`` says of places in the batch why their vector, which is ``None``, is no use."""
 
     vectors: Sequence[Vector | None]
@@ -209,12 +208,13 @@ def _floats(value: list[Any], checked: bool) -> Vector:
     if checked:
         # The decoder takes no number that is not finite.
         return value
-    if not all(type(item) in (int, float) for item in value):
-        raise ValueError("an embedding is not a list of numbers")
     try:
-        value = [float(item) for item in value]
-    except OverflowError:
-        raise ValueError(_NOT_FINITE) from None
+        value = msgspec.convert(value, list[float])
+    except _NOT_DECODED:
+        if all(type(item) in (int, float) for item in value):
+            # A whole number that is larger than any float.
+            raise ValueError(_NOT_FINITE) from None
+        raise ValueError("an embedding is not a list of numbers") from None
     # A sum is finite unless one of its parts is not, or it grew too large itself.
     if not isfinite(sum(value)) and not all(map(isfinite, value)):
         raise ValueError(_NOT_FINITE)

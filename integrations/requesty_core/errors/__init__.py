@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .reading import class_for_status, error_from_body, error_from_status
+from .response import ErrorResponse
 from .tree import (
     AnswerFormatError,
     AuthenticationError,
@@ -14,7 +15,6 @@ from .tree import (
     EmptyChoicesError,
     ErrorBodyError,
     ErrorKind,
-    ErrorResponse,
     FallbackExhaustedError,
     InsufficientBalanceError,
     MalformedResponseError,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from requesty_core.wire.json import JSONDecodeError
 
+from .response import ErrorResponse
 from .tree import (
     AuthenticationError,
     BadRequestError,
     ContextOverflowError,
     ErrorBodyError,
-    ErrorResponse,
     InsufficientBalanceError,
     MalformedResponseError,
     NotFoundError,
@@ -64,24 +64,23 @@ _TYPE_CLASSES: dict[str, type[RequestyError]] = {
 }
 
 # A key that is no key, as opposed to a good one that may not do this ("model not allowed for this API key").
-_BAD_KEY = re.compile(
-    r"authorization token|unauthori[sz]ed"
+# Searched for as text, which compiles them with the first error instead of at import.
+_BAD_KEY = (
+    r"(?i)authorization token|unauthori[sz]ed"
     r"|(invalid|incorrect|unknown|wrong|bad|missing|expired|revoked|disabled|no)\b.{0,20}\bapi[ _-]?key"
-    r"|api[ _-]?key\b.{0,20}\b(invalid|incorrect|unknown|wrong|missing|expired|revoked|disabled|not (valid|found))",
-    re.IGNORECASE,
+    r"|api[ _-]?key\b.{0,20}\b(invalid|incorrect|unknown|wrong|missing|expired|revoked|disabled|not (valid|found))"
 )
-_OVERFLOW = re.compile(
-    r"context[ _-]?(length|window|limit)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
-    r"|exceeds? the (maximum|model'?s?|limit).{0,40}tokens|reduce the length",
-    re.IGNORECASE,
+_OVERFLOW = (
+    r"(?i)context[ _-]?(length|window|limit)|maximum context|prompt is too long|input is too long"
+    r"|too many (input )?tokens|exceeds? the (maximum|model'?s?|limit).{0,40}tokens|reduce the length"
 )
 
 
 def class_for_status(status: int, message: str = "", code: object = None) -> type[RequestyError]:
     """The error class for an HTTP status. The text decides only where one status has two meanings (403, 400)."""
-    if status == 403 and _BAD_KEY.search(message):
+    if status == 403 and re.search(_BAD_KEY, message):
         return AuthenticationError
-    if status in (400, 413, 422) and (code == "context_length_exceeded" or _OVERFLOW.search(message)):
+    if status in (400, 413, 422) and (code == "context_length_exceeded" or re.search(_OVERFLOW, message)):
         return ContextOverflowError
     if status in _STATUS_CLASSES:
         return _STATUS_CLASSES[status]

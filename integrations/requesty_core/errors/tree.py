@@ -7,16 +7,15 @@ what happened; the attributes say where, whether a retry can help, and what had 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-
-from requesty_core.wire.json import decode_json
 
 if TYPE_CHECKING:
     from requesty_core.replies.attempts import Attempt
     from requesty_core.replies.reply import ChatReply
+
+    from .response import ErrorResponse
 
 __all__ = [
     "AnswerFormatError",
@@ -29,7 +28,6 @@ __all__ = [
     "EmptyChoicesError",
     "ErrorBodyError",
     "ErrorKind",
-    "ErrorResponse",
     "FallbackExhaustedError",
     "InsufficientBalanceError",
     "MalformedResponseError",
@@ -74,27 +72,6 @@ class ErrorKind(StrEnum):
     EMPTY_CHOICES = "empty_choices"
     MALFORMED = "malformed"
     EXHAUSTED = "exhausted"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorResponse:
-    """The HTTP response behind an error, without the request (which holds the key).
-
-    Its attributes are those that tracing tools read from HTTP errors; names in ``headers`` are in lower case.
-    """
-
-    status_code: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""
-
-    @property
-    def text(self) -> str:
-        """The body as text; undecodable bytes are replaced."""
-        return self.content.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """Decode the body. Raises ``ValueError`` if it is not JSON."""
-        return decode_json(self.content)
 
 
 class RequestyError(Exception):

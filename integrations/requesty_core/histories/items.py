@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from requesty_core.replies.reply import ToolCall
+from requesty_core.values import Value
 
 __all__ = ["CacheMark", "Item", "LeftOut", "Part", "Refusal", "Result", "Thought", "ToolCall"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Value, frozen=True):
     """A content part, as the gateway takes it."""
 
     part: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Thought:
+class Thought(Value, frozen=True):
     """Reasoning that a model showed; its ``signature`` goes back with it where there is one."""
 
     text: str
     signature: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value, frozen=True):
     """What a model said when it refused."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Value, frozen=True):
     """What a tool answered: a text, or content parts.
 
     Attributes:
@@ -47,15 +43,13 @@ class Result:
     content: str | list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class CacheMark:
+class CacheMark(Value, frozen=True):
     """A mark for the part before it (Bedrock's ``cachePoint``)."""
 
     control: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Value, frozen=True):
     """A block that stays behind.
 
     Attributes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.replies.reply import ToolCall
+from requesty_core.values import Value
 
 from .blocks import read_block
 from .calls import CallIds
@@ -89,8 +89,7 @@ def _without_transcript(part: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key != "transcript"} if "transcript" in part else part
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantTurn:
+class AssistantTurn(Value, frozen=True):
     """What a model once said, as it can be sent to any other.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from requesty_core.values import Value
 
 from .exact import EXACT, total
 from .usage import Usage
@@ -12,8 +13,7 @@ from .usage import Usage
 __all__ = ["LedgerEntry", "LedgerSnapshot"]
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(Value, frozen=True):
     """Totals of one group: attempts, tokens and money.
 
     Attributes:
@@ -54,8 +54,7 @@ class LedgerEntry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSnapshot:
+class LedgerSnapshot(Value, frozen=True):
     """What a ledger held at one moment: the total, and the same per requested model, tag and trace id.
 
     After 10,000 models, or tags, further ones are added up as ``(others)``; of trace ids there are as many as the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from typing import Literal, NamedTuple
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.checks import refuse, shown
 from requesty_core.settings.fingerprint import is_fingerprint, key_fingerprint
+from requesty_core.values import Value
 
 from .exact import hundredth, total
 
@@ -29,8 +29,7 @@ class Spender(NamedTuple):
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Value, frozen=True):
     """How a budget stands in one period: USD spent and reserved, calls, those of unknown cost, the dearest call."""
 
     spent: Decimal = Decimal(0)
@@ -40,8 +39,7 @@ class Standing:
     dearest: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Value, frozen=True):
     """Which attempts a budget counts: those that match everything given; of several values of one name, any."""
 
     key: tuple[str, ...] = ()

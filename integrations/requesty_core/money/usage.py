@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from requesty_core.values import Value
 
 from .exact import total
 
@@ -52,8 +56,7 @@ def _add_money(left: Decimal | None, right: Decimal | None) -> Decimal | None:
     return total((left, right))
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Value, frozen=True):
     """Usage of one call or of several added together.
 
     Attributes:
@@ -75,8 +78,10 @@ class Usage:
     caching_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Decimal | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    raw: Mapping[str, Any] = msgspec.field(default_factory=dict)
     estimated: bool = False
+
+    _unshown = frozenset(("raw",))
 
     def __add__(self, other: Usage) -> Usage:
         """Add counts; the cost of a sum is known only if both costs are."""

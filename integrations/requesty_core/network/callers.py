@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
+
+from msgspec.structs import replace
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.config import USER_AGENT, Timeouts

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -155,6 +156,7 @@ FRAMING = frozenset(
 """Headers that say how a message is framed and by whom it is received (RFC 9112, sections 3.2 and 6)."""
 
 
+@lru_cache(maxsize=64)
 def parsed_url(url: str) -> httpx.URL:
     """A URL below ``base_url``. Raises :class:`ConfigurationError` for one that the library could not send to."""
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from requesty_core.errors import ConfigurationError
 from requesty_core.settings.checks import shown
+from requesty_core.values import Value
 
 from .pool import check_limit
 
@@ -32,8 +32,7 @@ ENVIRONMENT = "REQUESTY_TRANSPORT"
 _PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkSettings:
+class NetworkSettings(Value, frozen=True):
     """Checked settings of how to send; transports with the same settings are shared.
 
     ``library``: ``"httpx"`` sends with ``httpx``'s own transport (default: the environment variable
@@ -46,9 +45,11 @@ class NetworkSettings:
     library: Library | None = None
     ca_bundle: str | None = None
     client_cert: str | tuple[str, ...] | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     max_connections: int | None = None
     max_response_bytes: int | None = None
+
+    _unshown = frozenset(("proxy",))
 
     @classmethod
     def build(
@@ -76,7 +77,7 @@ class NetworkSettings:
     @property
     def is_default(self) -> bool:
         """Whether nothing was set."""
-        return all(getattr(self, field.name) is None for field in fields(self))
+        return self == DEFAULT_NETWORK
 
 
 DEFAULT_NETWORK = NetworkSettings()

@@ -9,8 +9,9 @@ the reply built from it always agree; every field this package does not know pas
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from requesty_core.money.usage import Usage
 from requesty_core.replies.accumulate import Accumulator, choice_index

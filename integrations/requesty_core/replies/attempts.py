@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+import msgspec
+
 from requesty_core.errors import ErrorKind, RequestyError
 from requesty_core.money.usage import Usage
+from requesty_core.values import Value
 
 __all__ = ["Attempt", "Phase", "attempt_dict"]
 
 Phase = Literal["not_sent", "refused", "sent", "answering", "answered"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Value, frozen=True):
     """One HTTP request of a call.
 
     Attributes:
@@ -52,7 +53,7 @@ class Attempt:
     phase: Phase = "answered"
     estimate: Decimal | None = None
     resent_after: str | None = None
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def cost(self) -> Decimal | None:

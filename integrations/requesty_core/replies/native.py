@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from requesty_core.errors import ErrorBodyError, MalformedResponseError, TruncatedStreamError, error_from_body
 from requesty_core.money.usage import Usage, parse_usage
+from requesty_core.values import Value
 from requesty_core.wire.json import JSONDecodeError, decode_json
 
 from .attempts import Attempt
@@ -24,8 +24,7 @@ from .received import ReceivedResponse
 __all__ = ["MessagesAccumulator", "NativeEvent", "NativeReply", "ResponsesAccumulator", "read_native"]
 
 
-@dataclass(frozen=True, slots=True)
-class NativeReply:
+class NativeReply(Value, frozen=True):
     """A complete answer of a native route; ``body`` is its JSON object. Other attributes as ``ChatReply``."""
 
     body: Mapping[str, Any]
@@ -35,7 +34,9 @@ class NativeReply:
     provider: str | None = None
     request_id: str | None = None
     attempts: Sequence[Attempt] = ()
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    _unshown = frozenset(("headers",))
 
     @property
     def id(self) -> str | None:
@@ -155,7 +156,7 @@ class _NativeAccumulator(StreamAccumulator[NativeEvent, NativeReply]):
 
     def with_attempts(self, reply: NativeReply, attempts: Sequence[Attempt]) -> NativeReply:
         """The reply with the call's attempts."""
-        return replace(reply, attempts=attempts)
+        return msgspec.structs.replace(reply, attempts=attempts)
 
     def end_events(self, reply: NativeReply) -> list[NativeEvent]:
         """The routes' own events end the stream; none is added."""

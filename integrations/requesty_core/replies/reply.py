@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from requesty_core.money.usage import Usage
+from requesty_core.values import Value
 
 from .arguments import read_arguments
-
-if TYPE_CHECKING:
-    from .attempts import Attempt
+from .attempts import Attempt
 
 __all__ = [
     "AnnotationDelta",
@@ -31,8 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Value, frozen=True):
     """A tool call as received.
 
     Attributes:
@@ -52,7 +49,7 @@ class ToolCall:
     arguments: str
     id: str
     type: str = "function"
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
     is_cut: bool = False
 
     def parsed(self) -> dict[str, Any] | None:
@@ -76,8 +73,7 @@ class ToolCall:
         return {**self.extra, "id": self.id, "type": "function", "function": function}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Value, frozen=True):
     """One choice of a reply.
 
     Attributes:
@@ -106,11 +102,10 @@ class Message:
     finish_reason: str | None = None
     raw_finish_reason: str | None = None
     logprobs: Mapping[str, Any] | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ChatReply:
+class ChatReply(Value, frozen=True):
     """A complete chat reply, streamed or not.
 
     ``text``, ``reasoning``, ``tool_calls`` and the other message fields are those of the first choice;
@@ -137,12 +132,14 @@ class ChatReply:
     request_id: str | None = None
     usage: Usage | None = None
     attempts: Sequence[Attempt] = ()
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     created: int | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    choices: Sequence[Message] = field(default=(), repr=False)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    choices: Sequence[Message] = ()
+    extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    _unshown = frozenset(("headers", "choices"))
 
     @property
     def text(self) -> str:
@@ -178,7 +175,7 @@ class ChatReply:
 def with_attempts(reply: ChatReply, attempts: Sequence[Attempt]) -> ChatReply:
     """The reply, which nobody has seen yet, with the call's attempts."""
     # A copy of it would cost as much as reading the answer did.
-    object.__setattr__(reply, "attempts", attempts)
+    msgspec.structs.force_setattr(reply, "attempts", attempts)
     return reply
 
 

@@ -15,11 +15,12 @@ choice; a chain here covers what a policy cannot, such as the policy itself fail
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from requesty_core.errors import ConfigurationError, ErrorKind, FallbackExhaustedError, RequestyError
 from requesty_core.settings.config import Timeouts
+from requesty_core.values import Value
 
 from .candidates import Candidates
 from .exhausted import exhausted
@@ -30,8 +31,7 @@ from .steps import Step
 __all__ = ["Action", "FallbackEngine", "Send", "Wait"]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Value, frozen=True):
     """Make attempt ``number`` (from 1) on ``step``, the chain's number ``position`` (from 0).
 
     ``timeouts`` are already cut to the deadline.
@@ -43,8 +43,7 @@ class Send:
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Value, frozen=True):
     """Let ``seconds`` pass, then ask again."""
 
     seconds: float

@@ -6,11 +6,13 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from requesty_core.errors import RequestyError
 from requesty_core.lifetime import renewed_after_fork
+from requesty_core.values import Value
 
 if TYPE_CHECKING:
     from .policy import FallbackPolicy
@@ -28,15 +30,13 @@ def boards() -> tuple[HealthBoard, ...]:
     return tuple(_boards)
 
 
-@dataclass(slots=True)
-class _Health:
+class _Health(msgspec.Struct):
     failures: int = 0
     open_until: float = 0.0
     probing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ModelHealth:
+class ModelHealth(Value, frozen=True):
     """How one model does.
 
     Attributes:

@@ -6,12 +6,16 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+import msgspec
+
 from requesty_core._version import __version__
 from requesty_core.errors import ConfigurationError
+from requesty_core.values import Value
 
 from .checks import shown
 from .keys import ApiKey, KeySource
@@ -116,6 +120,12 @@ def check_url(url: object, setting: str) -> str:
     """Return the URL without a trailing slash. Raises :class:`ConfigurationError` naming the setting and what to do."""
     if not isinstance(url, str):
         raise ConfigurationError(f"{setting}: {shown(url)} is not a text; give a URL such as {REGIONS['global']!r}")
+    return _checked_url(url, setting)
+
+
+@lru_cache(maxsize=64)
+def _checked_url(url: str, setting: str) -> str:
+    # Remembered: programs make client after client for one address.
     if not url.strip():
         raise ConfigurationError(f"{setting}: empty; give a URL such as {REGIONS['global']!r}")
     text = url.strip()
@@ -136,7 +146,7 @@ def check_url(url: object, setting: str) -> str:
         raise ConfigurationError(f"{setting}: {shown(text)} has no http or https scheme; {write}")
     if not parts.hostname:
         raise ConfigurationError(f"{setting}: {shown(text)} names no host")
-    if parts.query or parts.fragment or any(c.isspace() for c in text):
+    if parts.query or parts.fragment or len(text.split()) > 1:
         raise ConfigurationError(f"{setting}: {shown(text)} must not contain a query, a fragment or white space")
     if not _is_host(parts.hostname) or parts.netloc.count("]") > 1 or not text.isprintable():
         raise ConfigurationError(f"{setting}: {shown(text)} names no usable host; write it in ASCII ('xn--' names too)")
@@ -177,8 +187,7 @@ def gateway_url(base_url: str | None = None, region: str | None = None) -> str:
     return REGIONS["global"]
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Value, frozen=True):
     """Checked settings of a client. Build it with :meth:`build`; it is immutable, cheap to copy and picklable."""
 
     api_key: ApiKey
@@ -187,7 +196,9 @@ class Config:
     timeouts: Timeouts
     max_retries: int
     feedback_url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    _unshown = frozenset(("headers",))
 
     @classmethod
     def build(

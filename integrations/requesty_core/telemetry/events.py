@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from requesty_core.replies.attempts import Attempt
+from requesty_core.values import Value
 
 __all__ = ["AttemptFinished", "AttemptStarted", "CallCommitted", "CallEvent", "FellBack", "Observer"]
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStarted:
+class AttemptStarted(Value, frozen=True):
     """A request is about to be sent."""
 
     model: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFinished:
+class AttemptFinished(Value, frozen=True):
     """An attempt ended, well or not."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class FellBack:
+class FellBack(Value, frozen=True):
     """The call moves from one model to the next."""
 
     from_model: str
     to_model: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallCommitted:
+class CallCommitted(Value, frozen=True):
     """A stream delivered its first meaningful event; no other attempt can follow."""
 
     model: str

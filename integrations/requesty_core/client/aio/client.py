@@ -179,12 +179,12 @@ class AsyncRequestyClient(BaseClient):
         ``extra_headers``, ``extra_body``. Raises :class:`RequestyError`.
         """
         exchange, options = chat_exchange(self._settings, model, messages, params)
-        return await self.run(exchange, self._settings.chat_route, options)
+        return await self.run(exchange, self._settings.routes.chat, options)
 
     def stream(self, *, model: str | Step, messages: Sequence[Mapping[str, Any]], **params: Any) -> AsyncChatStream:
         """Ask for a streamed answer, as :meth:`chat`; nothing is sent until it is iterated."""
         exchange, options = chat_stream_exchange(self._settings, model, messages, params)
-        return AsyncChatStream(exchange, *self.start(exchange, self._settings.stream_route, options))
+        return AsyncChatStream(exchange, *self.start(exchange, self._settings.routes.stream, options))
 
     async def embeddings(self, *, model: str, input: EmbeddingInput, **params: Any) -> EmbeddingsReply:
         """Embed texts (or token ids), in as many requests as needed.
@@ -224,7 +224,7 @@ class AsyncRequestyClient(BaseClient):
         return AsyncEmbeddingsStream(call, self._batches(call))
 
     def _batches(self, call: EmbeddingsCall) -> AsyncGenerator[None]:
-        route, options = self._settings.embeddings_route, call.options
+        route, options = self._settings.routes.embeddings, call.options
         return self._sender.batches(
             call.run, call.line, call.exchange_for, lambda exchange: partial(self._prepare, exchange, route, options)
         )
