@@ -43,6 +43,13 @@ class Value(msgspec.Struct, frozen=True):
         shown = (name for name in self.__struct_fields__ if name not in self._unshown)
         return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that ``repr`` shows as a dictionary, values in them too.
+
+        Tracers ask this of objects that they do not know; ``dataclasses.asdict`` gives every field.
+        """
+        return {name: _as_dict(getattr(self, name)) for name in self.__struct_fields__ if name not in self._unshown}
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Value], handler: Callable[[Any], Any]) -> Any:
         """A value, or a mapping of its fields; written as that mapping."""
@@ -57,6 +64,12 @@ class Value(msgspec.Struct, frozen=True):
                 lambda value: _dataclass(cls)(**msgspec.structs.asdict(value)), return_schema=fields
             ),
         )
+
+
+def _as_dict(value: Any) -> Any:
+    if isinstance(value, Value):
+        return value.to_dict()
+    return [_as_dict(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
 @cache

@@ -99,6 +99,14 @@ def test_nested_values_become_dicts() -> None:
     assert plain["message"]["tool_calls"][0] == dataclasses.asdict(MESSAGE.tool_calls[0])
 
 
+def test_a_tracer_gets_what_repr_shows() -> None:
+    plain = REPLY.to_dict()
+    assert list(plain) == [name for name in REPLY.__struct_fields__ if name not in ("headers", "choices")]
+    assert plain["message"]["tool_calls"] == [MESSAGE.tool_calls[0].to_dict()]
+    assert plain["attempts"][0]["usage"]["cost"] == Decimal("0.25")
+    assert "raw" not in plain["usage"]
+
+
 def test_values_of_different_classes_are_not_equal() -> None:
     assert Usage(1) != EstimatedUsage(1)
     assert Usage(1) == Usage(1)
@@ -168,3 +176,4 @@ def test_a_long_value_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_may_be_secret_is_not_shown(value: Value) -> None:
     assert SECRET not in repr(value)
     assert SECRET not in str(value)
+    assert SECRET not in str(value.to_dict())
