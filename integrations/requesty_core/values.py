@@ -6,7 +6,7 @@ class in a fiftieth, which is what an import pays. Whatever takes a dataclass ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from functools import cache
 from inspect import get_annotations
@@ -51,17 +51,19 @@ class Value(msgspec.Struct, frozen=True):
         return {name: _as_dict(getattr(self, name)) for name in self.__struct_fields__ if name not in self._unshown}
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: type[Value], handler: Callable[[Any], Any]) -> Any:
+    def __get_pydantic_core_schema__(cls, source: type[Value], handler: Any) -> Any:
         """A value, or a mapping of its fields; written as that mapping."""
         from pydantic_core import core_schema
 
-        fields = handler.generate_schema(_dataclass(cls))  # type: ignore[attr-defined]
+        fields = handler.generate_schema(_dataclass(cls))
         read = core_schema.no_info_after_validator_function(lambda like: cls(**vars(like)), fields)
         return core_schema.json_or_python_schema(
             json_schema=read,
             python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), read]),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: _dataclass(cls)(**msgspec.structs.asdict(value)), return_schema=fields
+                # A value of a subclass has more fields than its place says.
+                lambda value: _dataclass(cls)(*(getattr(value, name) for name in cls.__struct_fields__)),
+                return_schema=fields,
             ),
         )
 
@@ -69,6 +71,8 @@ class Value(msgspec.Struct, frozen=True):
 def _as_dict(value: Any) -> Any:
     if isinstance(value, Value):
         return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: _as_dict(item) for key, item in value.items()}
     return [_as_dict(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 

@@ -321,11 +321,11 @@ def test_a_transport_gets_a_request_with_its_length_and_a_body_that_was_read(
         seen.append((request.headers["content-length"], len(request.content), "transfer-encoding" in request.headers))
         return library.Response(200, json=ANSWER)
 
-    class Transport(library.BaseTransport):  # type: ignore[misc]
+    class Transport(library.BaseTransport):
         def handle_request(self, request: Any) -> Any:
             return answer(request)
 
-    class AsyncTransport(library.AsyncBaseTransport):  # type: ignore[misc]
+    class AsyncTransport(library.AsyncBaseTransport):
         async def handle_async_request(self, request: Any) -> Any:
             return answer(request)
 

@@ -21,6 +21,7 @@ from requesty_core import Attempt, ChatReply, Message, ModelId, ToolCall, Usage
 from requesty_core.calls.route import CallOptions, Route
 from requesty_core.catalog.prices import EstimatedUsage
 from requesty_core.errors import ErrorResponse
+from requesty_core.money.entries import LedgerEntry, LedgerSnapshot
 from requesty_core.network.http import URL, Headers
 from requesty_core.network.settings import NetworkSettings
 from requesty_core.retry.policy import FallbackPolicy
@@ -105,6 +106,8 @@ def test_a_tracer_gets_what_repr_shows() -> None:
     assert plain["message"]["tool_calls"] == [MESSAGE.tool_calls[0].to_dict()]
     assert plain["attempts"][0]["usage"]["cost"] == Decimal("0.25")
     assert "raw" not in plain["usage"]
+    entry = LedgerEntry(calls=1)
+    assert LedgerSnapshot(entry, {"a/b": entry}, {}, {}).to_dict()["by_model"] == {"a/b": entry.to_dict()}
 
 
 def test_values_of_different_classes_are_not_equal() -> None:
@@ -142,6 +145,14 @@ def test_pydantic_keeps_writes_and_reads_values() -> None:
     assert (again.usage, again.attempts, again.call) == (kept.usage, kept.attempts, kept.call)
     assert msgspec.structs.replace(again.reply, attempts=tuple(again.reply.attempts), choices=(MESSAGE,)) == REPLY
     assert Kept.model_validate({"usage": {"input_tokens": 5}}).usage == Usage(5)
+
+
+def test_pydantic_writes_a_subclass_as_what_its_place_says() -> None:
+    estimated = EstimatedUsage(1, 2, 3, cost=Decimal(1), estimated=True)
+    kept = Kept(usage=estimated)
+    assert kept.usage is estimated
+    assert kept.model_dump()["usage"].keys() == set(Usage.__struct_fields__)
+    assert Kept.model_validate_json(kept.model_dump_json()).usage == Usage(1, 2, 3, cost=Decimal(1), estimated=True)
 
 
 def test_pydantic_refuses_what_is_no_value() -> None:
