@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -154,3 +155,56 @@ def test_importing_it_imports_no_client_code() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert result.stdout.strip() == "[]"
+
+
+class Gate:
+    """As ``on_request``, keeps the server busy after a request until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self.opened.set()
+
+    def __call__(self, record: RecordedRequest) -> None:
+        self.reached.set()
+        self.opened.wait(10)
+
+    def close(self, gw: GatewayEmulator) -> None:
+        """Return when the server is busy."""
+        self.reached.clear()
+        self.opened.clear()
+        assert httpx.get(gw.base_url + "/models/managed").status_code == 200
+        assert self.reached.wait(5)
+
+
+def test_waiting_for_idle_waits_for_what_has_not_been_read() -> None:
+    body = b'{"model":"openai/gpt-4o","messages":[{"role":"user","content":"hi"}]}'
+    lines = [f"POST {CHAT} HTTP/1.1", "host: x", "authorization: Bearer k", "content-type: application/json"]
+    request = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+    gate = Gate()
+    with GatewayEmulator(api_key="k", on_request=gate) as gw, socket.create_connection((gw.host, gw.port)) as known:
+        known.sendall(request)
+        assert gw.wait_idle()
+        assert known.recv(65536).startswith(b"HTTP/1.1 200")
+        for number in range(1, 51):
+            gate.close(gw)
+            # Over a connection that is known, and one that was not accepted yet, by somebody who does not stay.
+            known.sendall(request)
+            with socket.create_connection((gw.host, gw.port)) as fresh:
+                fresh.sendall(request)
+            gate.opened.set()
+            assert gw.wait_idle()
+            assert len(gw.chat_requests) == 1 + 2 * number
+            assert known.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_waiting_for_idle_gives_up_when_the_time_is_over() -> None:
+    gate = Gate()
+    with GatewayEmulator(on_request=gate) as gw:
+        gate.close(gw)
+        assert not gw.wait_idle(0.05)
+        assert not gw.wait_idle(0)
+        gate.opened.set()
+        assert gw.wait_idle()
+        assert gw.wait_idle(0)
+    assert gw.wait_idle(), "what does not run has nothing in flight"

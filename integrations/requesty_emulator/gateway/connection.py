@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, Protocol
@@ -33,11 +34,15 @@ class Connection(Protocol):
 
 
 class WireProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol that hands itself to the application as ``scope["state"]["connection"]``."""
+    """uvicorn's HTTP/1.1 protocol that hands itself to the application as ``scope["state"]["connection"]``.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    ``on_end`` is called at its end with the client's address.
+    """
+
+    def __init__(self, *args: Any, on_end: Callable[[tuple[str, int] | None], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lost = False
+        self._on_end = on_end
         self._waiter: asyncio.Future[None] | None = None
         self.app_state = {**self.app_state, "connection": self}
 
@@ -51,6 +56,7 @@ class WireProtocol(H11Protocol):
         self.lost = True
         self._wake()
         super().connection_lost(exc)
+        self._on_end(self.client)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

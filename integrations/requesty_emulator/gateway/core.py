@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -56,10 +57,21 @@ class Core:
         self.state.clear_ledger()
         self.feed.cleared()
 
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """A request, from its head to the end of its answer."""
+        with self.idle:
+            self.open_requests += 1
+        try:
+            yield
+        finally:
+            with self.idle:
+                self.open_requests -= 1
+                self.idle.notify_all()
+
     def opened(self, record: RecordedRequest) -> None:
         """A request arrived."""
         with self.idle:
-            self.open_requests += 1
             self.requests.append(record)
             record.counted = record.size
             self._kept_bytes += record.counted
@@ -90,13 +102,11 @@ class Core:
         """A request is over, however it ended."""
         record.finished = time.time()
         with self.idle:
-            self.open_requests -= 1
             if record.counted:
                 grown = record.size - record.counted
                 record.counted += grown
                 self._kept_bytes += grown
                 self._forget()
-            self.idle.notify_all()
         self.feed.changed(record)
         if self.on_request is not None:
             try:

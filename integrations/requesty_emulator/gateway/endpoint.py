@@ -30,6 +30,10 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; whatever happens, the answer is one of the documented bodies."""
+        with self.core.in_flight():
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, doubled = _headers(scope)
         raw, too_large = await _read(receive, self.core.settings.max_body_bytes)
         record = RecordedRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,14 @@ from requesty_emulator.gateway.core import Core
 from requesty_emulator.gateway.policy import Policy
 from requesty_emulator.gateway.records import LedgerEntry, RecordedRequest, WorkedAnswer
 from requesty_emulator.gateway.state import State
+from requesty_emulator.server.listening import Server
 
 
 class Inspection:
     """The reading half of :class:`~requesty_emulator.server.server.GatewayEmulator`."""
 
     _core: Core
+    _server: Server | None
 
     @property
     def state(self) -> State:
@@ -102,6 +105,13 @@ class Inspection:
         return self._core.spend(group_by)
 
     def wait_idle(self, timeout: float = 5.0) -> bool:
-        """Wait until no request is in flight; false when the time is over first."""
+        """Wait until no request is in flight; false when the time is over first.
+
+        Requests that were sent before this call are waited for, also those that the emulator has not read yet; a
+        ``timeout`` of 0 looks at those that it has.
+        """
+        until = time.monotonic() + timeout
+        if self._server is not None and timeout > 0 and not self._server.catch_up(timeout):
+            return False
         with self._core.idle:
-            return self._core.idle.wait_for(lambda: self._core.open_requests == 0, timeout)
+            return self._core.idle.wait_for(lambda: self._core.open_requests == 0, max(until - time.monotonic(), 0.0))

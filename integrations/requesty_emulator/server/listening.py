@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import socket
 import threading
+import time
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -20,7 +22,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Any, keep_alive: float) -> None:
         config = uvicorn.Config(
             app,
-            http=WireProtocol,
+            http=partial(WireProtocol, on_end=self._connection_ended),  # type: ignore[arg-type]  # called as the class is
             ws="none",
             lifespan="off",
             loop="asyncio",
@@ -37,6 +39,8 @@ class Server(uvicorn.Server):
         self.ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._halt: asyncio.Event | None = None
+        self._address: Any = None
+        self._probes: dict[tuple[str, int] | None, threading.Event] = {}
 
     def run_in_thread(self, sock: socket.socket) -> None:
         """Serve on ``sock`` until :meth:`stop`."""
@@ -47,7 +51,7 @@ class Server(uvicorn.Server):
             sock.close()
 
     async def _run(self, sock: socket.socket) -> None:
-        self._loop, self._halt = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._halt, self._address = asyncio.get_running_loop(), asyncio.Event(), sock.getsockname()
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup(sockets=[sock])
@@ -60,6 +64,31 @@ class Server(uvicorn.Server):
                 connection.abort()
         # One turn of the loop lets the cut streams leave their handlers before the loop closes.
         await asyncio.sleep(0)
+
+    def catch_up(self, timeout: float) -> bool:
+        """Wait until all that was sent before this call has been read; false when the time is over first.
+
+        A connection of its own is made behind those of the clients, and ended: when the server sees its end, whatever
+        was sent before it has been read, because connections are accepted in their order and all that can be read is
+        read in every turn of the loop.
+        """
+        until = time.monotonic() + timeout
+        try:
+            with socket.create_connection(self._address[:2], timeout) as probe:
+                name = probe.getsockname()[:2]
+                seen = self._probes[name] = threading.Event()
+        except TimeoutError:
+            return False
+        try:
+            return seen.wait(max(until - time.monotonic(), 0.0))
+        finally:
+            self._probes.pop(name, None)
+
+    def _connection_ended(self, client: tuple[str, int] | None) -> None:
+        probe = self._probes.get(client)
+        if probe is not None:
+            # What was read in the same turn as this end has its task begun by the next one.
+            asyncio.get_running_loop().call_soon(probe.set)
 
     def stop(self) -> None:
         """Ask the server's thread to end."""
