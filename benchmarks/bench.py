@@ -3,7 +3,8 @@ our adapter and the peer's. Run: ``make bench``; conditions as in ``quick``. ``A
 adapters for the home page.
 
 A framework's floor is a model class of it that does nothing but yield the same chunks (``floors``). What an adapter may
-cost is that floor and the core together, and a quarter more: the last column, which should not exceed 1.25.
+cost is that floor and the core together, and a quarter more: the last column, which should not exceed 1.25. All that is
+compared takes turns, and a ratio is the median of those of the rounds: processors change their pace within a run.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ HELD = ROOT / "docs" / "bench.json"
 
 def measure(
     loop: asyncio.AbstractEventLoop, ways: dict[str, Callable[[], Any] | None], rounds: int
-) -> dict[str, float]:
-    """Seconds of CPU of each way, the median of rounds in which all take turns."""
+) -> dict[str, list[float]]:
+    """Seconds of CPU of each way in each of the rounds, in which all take turns."""
 
     def run(way: Callable[[], Any]) -> None:
         result = way()
@@ -54,11 +55,16 @@ def measure(
             seconds = cpu(lambda way=way: run(way))
             if turn:
                 taken[name].append(seconds)
-    return {name: statistics.median(each) for name, each in taken.items()}
+    return taken
 
 
-def core(url: str, loop: asyncio.AbstractEventLoop, rounds: int, name: str) -> tuple[float, float]:
-    """Print the rows of the core on a loop; returns the seconds that its stream costs, sync and async."""
+def ratio(parts: list[float], *wholes: list[float]) -> float:
+    """The median of what the first is of the sum of the others in each round."""
+    return statistics.median(part / sum(whole) for part, *whole in zip(parts, *wholes, strict=True))
+
+
+def core(url: str, loop: asyncio.AbstractEventLoop, rounds: int, name: str) -> None:
+    """Print the rows of the core on a loop."""
     by_hand, client = httpx.Client(), RequestyClient(api_key=KEY, base_url=url, max_retries=0)
     aby_hand, aclient = httpx.AsyncClient(), AsyncRequestyClient(api_key=KEY, base_url=url, max_retries=0)
     sync = measure(
@@ -78,15 +84,12 @@ def core(url: str, loop: asyncio.AbstractEventLoop, rounds: int, name: str) -> t
         rounds,
     )
     for title, found in (("core, sync", sync), (f"core, {name}", aio)):
-        hand, ours = (found[key] / CHUNKS * 1e6 for key in ("hand", "ours"))
-        print(f"{title:26}{hand:12.1f}{ours:10.2f}{ours / hand:10.2f}   <= 0.22", flush=True)
+        hand, ours = (statistics.median(found[key]) / CHUNKS * 1e6 for key in ("hand", "ours"))
+        print(f"{title:26}{hand:12.1f}{ours:10.2f}{ratio(found['ours'], found['hand']):10.2f}   <= 0.22", flush=True)
     loop.run_until_complete(aby_hand.aclose())
-    return sync["ours"], aio["ours"]
 
 
-def adapters(
-    url: str, loop: asyncio.AbstractEventLoop, rounds: int, costs: tuple[float, float]
-) -> dict[str, dict[str, float]]:
+def adapters(url: str, loop: asyncio.AbstractEventLoop, rounds: int) -> dict[str, dict[str, float]]:
     """Print the rows of the frameworks; returns their microseconds per chunk."""
     held: dict[str, dict[str, float]] = {}
     print(
@@ -100,13 +103,11 @@ def adapters(
             print(f"{framework.__name__}: left out ({error})")
             continue
         for title, found in rows.items():
-            held[title] = {k: round(v, 1) for k, v in found.items() if k != "is_async"}
-            least = found["floor"] + costs[bool(found["is_async"])] / CHUNKS * 1e6
-            peer = (
-                f"{found['peer']:8.1f}{found['ours'] / found['peer']:8.2f}" if "peer" in found else f"{'-':>8}{'-':>8}"
-            )
+            held[title] = {name: round(found[name], 1) for name in ("floor", "ours", "peer") if name in found}
+            peer = f"{found['peer']:8.1f}{found['of_peer']:8.2f}" if "peer" in found else f"{'-':>8}{'-':>8}"
+            least = found["floor"] + found["core"]
             print(
-                f"{title:26}{found['floor']:8.1f}{least:8.1f}{found['ours']:8.1f}{peer}{found['ours'] / least:16.2f}",
+                f"{title:26}{found['floor']:8.1f}{least:8.1f}{found['ours']:8.1f}{peer}{found['of_least']:16.2f}",
                 flush=True,
             )
     return held
@@ -115,14 +116,23 @@ def adapters(
 def of_framework(
     framework: Callable[[str], Any], url: str, loop: asyncio.AbstractEventLoop, rounds: int
 ) -> dict[str, dict[str, float]]:
-    """Microseconds per chunk of each way of each row of a framework; ``is_async`` is 1 where it runs on the loop."""
+    """Microseconds per chunk of each way of each row of a framework and of the core, and what ours is of the others."""
+    client = RequestyClient(api_key=KEY, base_url=url, max_retries=0)
+    aclient = AsyncRequestyClient(api_key=KEY, base_url=url, max_retries=0)
     found: dict[str, dict[str, float]] = {}
     for title, ways in framework(url).items():
-        found[title] = {k: v / CHUNKS * 1e6 for k, v in measure(loop, ways, rounds).items()}
         one = ways["floor"]()
-        found[title]["is_async"] = float(inspect.isawaitable(one))
         if inspect.iscoroutine(one):
             one.close()
+            alone = lambda: adrain(aclient.stream(model=MODEL, messages=MESSAGES))  # noqa: E731
+        else:
+            alone = lambda: drain(client.stream(model=MODEL, messages=MESSAGES))  # noqa: E731
+        taken = measure(loop, {"core": alone, **ways}, rounds)
+        row = {name: statistics.median(each) / CHUNKS * 1e6 for name, each in taken.items()}
+        row["of_least"] = ratio(taken["ours"], taken["floor"], taken["core"])
+        if "peer" in taken:
+            row["of_peer"] = ratio(taken["ours"], taken["peer"])
+        found[title] = row
     return found
 
 
@@ -161,11 +171,9 @@ def request(url: str, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
 
     settings: Any = {"api_key": KEY, "base_url": url, "max_retries": 0}
     ways = {"ours": way(RequestyOpenAI(**settings)), "peer": way(openai.OpenAI(**settings))}
-    found = {k: v / REQUESTS * 1e6 for k, v in measure(loop, ways, rounds).items()}
-    print(
-        f"\n{'OpenAI SDK, a request':26}{found['ours']:24.0f}{found['peer']:8.0f}"
-        f"{found['ours'] / found['peer']:8.2f}   <= 0.60"
-    )
+    taken = measure(loop, ways, rounds)
+    ours, peer = (statistics.median(taken[name]) / REQUESTS * 1e6 for name in ("ours", "peer"))
+    print(f"\n{'OpenAI SDK, a request':26}{ours:24.0f}{peer:8.0f}{ratio(taken['ours'], taken['peer']):8.2f}   <= 0.60")
 
 
 def main() -> None:
@@ -186,7 +194,7 @@ def main() -> None:
         return
     with server() as url:
         print(f"{'stream, us per chunk':26}{'httpx+json':>12}{'core':>10}{'ratio':>10}   target")
-        costs = core(url, loop, rounds, "asyncio")
+        core(url, loop, rounds, "asyncio")
         try:
             import uvloop
         except ImportError:
@@ -196,7 +204,7 @@ def main() -> None:
             core(url, fast, rounds, "uvloop")
             fast.run_until_complete(fast.shutdown_asyncgens())
             fast.close()
-        held = adapters(url, loop, rounds, costs)
+        held = adapters(url, loop, rounds)
         request(url, loop, rounds)
         loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
