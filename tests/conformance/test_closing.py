@@ -15,7 +15,7 @@ from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import ModelRequest, UserPromptPart
-from tests.support.waiting import aeventually, eventually
+from tests.support.waiting import PATIENCE, aeventually, eventually
 
 from langchain_requesty import ChatRequesty, ChatRequestyFallback
 from llama_index.llms.requesty import Requesty
@@ -26,7 +26,6 @@ from requesty_emulator import GatewayEmulator
 
 MODEL = "openai/gpt-4o-mini"
 MESSAGES = [{"role": "user", "content": "hi"}]
-PATIENCE = 5.0
 
 
 class Word(BaseModel):
@@ -106,7 +105,7 @@ def check(gateway: GatewayEmulator, ledger: CostLedger) -> None:
     """One request was made, its connection was freed, and it is booked as of unknown cost."""
     gateway.wait_idle(PATIENCE)
     assert [request.disconnected for request in gateway.requests] == [True]
-    assert eventually(lambda: ledger.total.unknown == 1, PATIENCE)
+    assert eventually(lambda: ledger.total.unknown == 1)
     assert ledger.total.calls == 1
 
 
@@ -128,8 +127,8 @@ def test_from_another_thread(
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    assert eventually(lambda: requesty_gateway.active_streams == 1, PATIENCE)
-    assert eventually(lambda: bool(made), PATIENCE)
+    assert eventually(lambda: requesty_gateway.active_streams == 1)
+    assert eventually(lambda: bool(made))
     threading.Event().wait(0.2)
     made[0].close()
     reader.join(PATIENCE)
@@ -170,7 +169,7 @@ async def test_from_another_task(
             pass
 
     reader = asyncio.ensure_future(read())
-    assert await aeventually(lambda: requesty_gateway.active_streams == 1, PATIENCE)
+    assert await aeventually(lambda: requesty_gateway.active_streams == 1)
     await asyncio.sleep(0.2)
     if how == "close":
         await getattr(stream, "aclose", stream.close if hasattr(stream, "close") else None)()

@@ -231,7 +231,7 @@ def test_deadlines_hold_with_a_client_of_the_callers(
             base_url=url.replace("http:", "https:") if phase == "TLS" else url,
             **LIMITS[limit],
         )
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
 
 
 @LIBRARIES
@@ -250,7 +250,7 @@ def test_a_deadline_holds_while_a_name_is_looked_up(serve: Any, library: Any, mo
     try:
         with pytest.raises(RequestTimeoutError, match=r"longer than 0.2 s"):
             ask("sync", library.Client(), base_url=url, timeout=Timeouts(total=0.2))
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
     finally:
         over.set()
 
@@ -263,7 +263,7 @@ def test_a_deadline_holds_on_a_connection_that_was_used_before(serve: Any, libra
         begun = time.monotonic()
         with pytest.raises(RequestTimeoutError, match=r"longer than 0.2 s"):
             ask("sync", own, base_url=url, timeout=Timeouts(total=0.2))
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
 
 
 def test_a_response_that_comes_too_late_is_closed(serve: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import openai
 import pytest
-from tests.support.waiting import aeventually, eventually
+from tests.support.waiting import PATIENCE, aeventually, eventually
 from tests.support.ways import MESSAGES, MODEL
 
 from openai_requesty import AsyncRequestyOpenAI, RequestyOpenAI
@@ -23,7 +23,6 @@ STAGES = {
     "in the answer": Fault(stall_after_chunks=3),
 }
 """Where the answer stops coming."""
-PATIENCE = 5.0
 
 
 @pytest.fixture(params=STAGES.values(), ids=STAGES)
@@ -48,7 +47,7 @@ def check(gateway: GatewayEmulator, ledger: CostLedger) -> None:
     gateway.wait_idle(PATIENCE)
     assert len(gateway.requests) == 1
     assert gateway.requests[0].disconnected
-    assert eventually(lambda: ledger.snapshot().total.unknown == 1, PATIENCE)
+    assert eventually(lambda: ledger.snapshot().total.unknown == 1)
 
 
 def read_in_a_thread(stream: Any) -> tuple[threading.Thread, list[BaseException | None]]:
@@ -72,7 +71,7 @@ def test_from_another_thread(gateway: GatewayEmulator) -> None:
     ledger = CostLedger()
     stream = RequestyClient(**settings(gateway, ledger)).stream(model=MODEL, messages=MESSAGES)
     reader, ended = read_in_a_thread(stream)
-    assert eventually(lambda: bool(gateway.requests), PATIENCE)
+    assert eventually(lambda: bool(gateway.requests))
     time.sleep(0.2)
     stream.close()
     reader.join(PATIENCE)
@@ -106,7 +105,7 @@ def test_from_another_task(gateway: GatewayEmulator) -> None:
                 pass
 
         reader = asyncio.ensure_future(read())
-        assert await aeventually(lambda: bool(gateway.requests), PATIENCE)
+        assert await aeventually(lambda: bool(gateway.requests))
         await asyncio.sleep(0.2)
         await stream.close()
         done, _ = await asyncio.wait([reader], timeout=PATIENCE)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.support.socket_answers import drip, unstreamed, whole
 from tests.support.sockets import WAIT, full, no_tls
-from tests.support.waiting import aeventually, eventually
+from tests.support.waiting import PATIENCE, aeventually, eventually
 from tests.support.ways import MESSAGES
 from tests.support.wire import Wire, answer, pieces
 
@@ -61,20 +61,20 @@ def test_a_silent_model_is_overtaken_and_cut_off(serve: Any, way: Any) -> None:
     reply = ask()
     assert reply.text == "two"
     assert [(a.model, a.outcome) for a in reply.attempts if a.outcome == "ok"] == [("b/2", "ok")]
-    assert server.hung_up.wait(1), "the loser is cut off at once"
+    assert server.hung_up.wait(PATIENCE), "the loser is cut off at once"
     assert [e.model for e in events if isinstance(e, CallCommitted)] == (["b/2"] if way.streams else [])
 
 
 def test_a_model_that_starts_but_says_nothing_is_overtaken(serve: Any, streaming: Any) -> None:
     server, ask = hedged(serve, streaming, {b"a/1": lambda: drip(), b"b/2": good(streaming, "two")})
     assert ask().text == "two"
-    assert server.hung_up.wait(1)
+    assert server.hung_up.wait(PATIENCE)
 
 
 def test_the_first_may_still_win(serve: Any, way: Any) -> None:
     server, ask = hedged(serve, way, {b"a/1": good(way, "one", 0.1), b"b/2": lambda: [WAIT]})
     assert ask().text == "one"
-    assert server.hung_up.wait(1)
+    assert server.hung_up.wait(PATIENCE)
     assert len(server.requests) == 2
 
 
@@ -133,7 +133,7 @@ def test_a_hook_that_fails_ends_the_race(serve: Any, way: Any) -> None:
     server, ask = hedged(serve, way, {b"a/1": lambda: [WAIT], b"b/2": good(way, "two")}, on_event=hook)
     with pytest.raises(KeyError):
         ask()
-    assert server.hung_up.wait(1)
+    assert server.hung_up.wait(PATIENCE)
 
 
 async def test_a_cancelled_race_leaves_nothing_open(serve: Any) -> None:
@@ -143,7 +143,7 @@ async def test_a_cancelled_race_leaves_nothing_open(serve: Any) -> None:
         api_key="k", base_url=server.base_url, transport=transport, fallback_policy=HEDGE, fallbacks=["b/2"]
     )
     task = asyncio.create_task(client.chat(model="a/1", messages=MESSAGES))
-    assert await aeventually(lambda: transport.in_flight == 2, 5)
+    assert await aeventually(lambda: transport.in_flight == 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -77,6 +77,23 @@ def test_a_chunked_body_is_the_same_however_the_bytes_are_cut(
     assert [(n.lower(), v) for n, v in headers] == [(n.lower(), v) for n, v in reference_headers]
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"1;" + b"e" * 5000 + b"\r\n", "longer than 4096 bytes"),
+        (b"1;" + b"e" * 5000, "longer than 4096 bytes"),
+        (b"0" * 5000 + b"\r\n", "longer than 4096 bytes"),
+        (b"one\r\n", "not a number: b'one'"),
+        (b"1 2\r\n", "not a number: b'1 2'"),
+    ],
+)
+@pytest.mark.parametrize("step", [7, 10_000])
+def test_a_chunk_size_that_cannot_be_read_is_refused_for_what_it_is(line: bytes, words: str, step: int) -> None:
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + line
+    with pytest.raises(httpx.RemoteProtocolError, match=words):
+        parse([data[at : at + step] for at in range(0, len(data), step)])
+
+
 @given(st.binary(max_size=300), st.lists(st.integers(0, 500), max_size=8))
 def test_a_body_of_known_length_is_the_same_however_the_bytes_are_cut(body: bytes, places: list[int]) -> None:
     data = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body

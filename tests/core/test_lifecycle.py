@@ -19,7 +19,7 @@ import pytest
 from tests.support.bodies import chunk, sse
 from tests.support.socket_answers import started, unstreamed, whole
 from tests.support.sockets import WAIT, head, http_chunk, no_tls
-from tests.support.waiting import aeventually, eventually
+from tests.support.waiting import PATIENCE, aeventually, eventually
 from tests.support.ways import MESSAGES, MODEL
 from tests.support.wire import Wire
 
@@ -72,7 +72,7 @@ def test_a_stream_given_up_frees_its_connection(serve: Any, give_up: Callable[[A
     del stream
     assert eventually(lambda: transport.in_flight == 0)
     assert transport.idle == 0, "a connection in the middle of an answer must not be used again"
-    assert server.hung_up.wait(1)
+    assert server.hung_up.wait(PATIENCE)
 
 
 async def aclose(stream: Any, task: Any) -> None:
@@ -149,7 +149,7 @@ async def test_a_cancelled_task_frees_its_connection(serve: Any, when: str) -> N
     if when == "in the middle":
         await asyncio.wait_for(reading.wait(), 5)
     else:
-        assert await aeventually(lambda: len(server.requests) == 1, 5)
+        assert await aeventually(lambda: len(server.requests) == 1)
         await asyncio.sleep(0.01)
     assert transport.in_flight == 1
     task.cancel()
@@ -223,7 +223,7 @@ def test_a_loop_that_ends_with_a_stream_under_way_leaves_nothing_open(serve: Any
         await anext(kept[0])
 
     asyncio.run(main())
-    assert server.hung_up.wait(1)
+    assert server.hung_up.wait(PATIENCE)
 
 
 def test_loops_in_threads_side_by_side(serve: Any) -> None:

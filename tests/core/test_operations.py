@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.support.waiting import aeventually, eventually
+from tests.support.waiting import PATIENCE, aeventually, eventually
 from tests.support.ways import MESSAGES, MODEL
 
 from requesty_core import (
@@ -36,7 +36,6 @@ from requesty_core import (
 from requesty_emulator import GatewayEmulator
 
 OTHER = "anthropic/claude-sonnet-4-5"
-PATIENCE = 5.0
 
 
 def settings(gateway: GatewayEmulator, **more: Any) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def test_a_call_is_under_way_until_it_has_ended(gateway: GatewayEmulator) -> Non
     client = RequestyClient(**settings(gateway))
     caller = threading.Thread(target=client.chat, kwargs={"model": MODEL, "messages": MESSAGES})
     caller.start()
-    assert eventually(lambda: len(snapshot().calls) == 1, PATIENCE)
+    assert eventually(lambda: len(snapshot().calls) == 1)
     (call,) = snapshot().calls
     assert (call.models, call.attempt, call.is_answering) == ((MODEL,), 1, False)
     assert 0 <= call.seconds < PATIENCE
@@ -79,7 +78,7 @@ def test_a_stream_is_under_way_until_it_is_closed_or_read(gateway: GatewayEmulat
     dropped = client.stream(model=MODEL, messages=MESSAGES)
     next(iter(dropped))
     del dropped
-    assert eventually(lambda: snapshot().calls == (), PATIENCE)
+    assert eventually(lambda: snapshot().calls == ())
 
 
 def test_a_failed_call_is_over(gateway: GatewayEmulator) -> None:
@@ -95,7 +94,7 @@ def test_a_hedging_call_asks_two(gateway: GatewayEmulator) -> None:
     client = RequestyClient(**settings(gateway, fallbacks=[OTHER], fallback_policy=policy))
     caller = threading.Thread(target=client.chat, kwargs={"model": MODEL, "messages": MESSAGES})
     caller.start()
-    assert eventually(lambda: [set(call.models) for call in snapshot().calls] == [{MODEL, OTHER}], PATIENCE)
+    assert eventually(lambda: [set(call.models) for call in snapshot().calls] == [{MODEL, OTHER}])
     assert [call.attempt for call in snapshot().calls] == [2]
     caller.join()
 
@@ -127,7 +126,7 @@ def test_drain_waits_for_what_is_under_way(gateway: GatewayEmulator) -> None:
     client = RequestyClient(**settings(gateway))
     caller = threading.Thread(target=lambda: ended.append(client.chat(model=MODEL, messages=MESSAGES).text))
     caller.start()
-    assert eventually(lambda: bool(snapshot().calls), PATIENCE)
+    assert eventually(lambda: bool(snapshot().calls))
     assert not drain(0.001)
     assert drain(PATIENCE)
     caller.join()
@@ -138,7 +137,7 @@ async def test_adrain_waits_for_what_is_under_way(gateway: GatewayEmulator) -> N
     gateway.fault(delay=0.4)
     client = AsyncRequestyClient(**settings(gateway))
     task = asyncio.ensure_future(client.chat(model=MODEL, messages=MESSAGES))
-    assert await aeventually(lambda: bool(snapshot().calls), PATIENCE)
+    assert await aeventually(lambda: bool(snapshot().calls))
     assert not await adrain(0.01)
     assert await adrain(PATIENCE)
     assert (await task).text
@@ -148,7 +147,7 @@ async def test_a_cancelled_call_does_not_hold_up_the_end(gateway: GatewayEmulato
     gateway.fault(delay=30)
     client = AsyncRequestyClient(**settings(gateway))
     task = asyncio.ensure_future(client.chat(model=MODEL, messages=MESSAGES))
-    assert await aeventually(lambda: bool(snapshot().calls), PATIENCE)
+    assert await aeventually(lambda: bool(snapshot().calls))
     task.cancel()
     assert await adrain(PATIENCE)
 
@@ -162,7 +161,7 @@ def test_warm_connections_carry_the_first_calls(serve: Any) -> None:
     server = serve(lambda n: unstreamed())
     assert warm(server.base_url, connections=2) == 2
     assert warm(server.base_url, connections=2) == 0
-    assert eventually(lambda: server.connections == 2, PATIENCE)
+    assert eventually(lambda: server.connections == 2)
     client = RequestyClient(api_key="k", base_url=server.base_url)
     assert client.chat(model=MODEL, messages=MESSAGES).text == "Hello"
     assert server.connections == 2

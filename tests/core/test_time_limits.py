@@ -11,6 +11,7 @@ import pytest
 from tests.support.bodies import chunk, sse
 from tests.support.socket_answers import drip, whole
 from tests.support.sockets import CLOSE, RESET, WAIT, closed_port, head, http_chunk
+from tests.support.waiting import PATIENCE
 from tests.support.ways import MODEL
 
 from requesty_core import (
@@ -53,8 +54,8 @@ def test_time_limits(serve: Any, way: Any, what: str, timeout: Timeouts, script:
     with pytest.raises(RequestTimeoutError) as caught:
         way(None, {"base_url": server.base_url, "timeout": timeout, "max_retries": 0})
     assert words in str(caught.value)
-    assert time.monotonic() - begun < 2
-    assert server.hung_up.wait(1)
+    assert time.monotonic() - begun < 10
+    assert server.hung_up.wait(PATIENCE)
 
 
 def test_the_first_token_has_a_limit_of_its_own(serve: Any, streaming: Any) -> None:
@@ -104,6 +105,6 @@ def test_alarms_ring_in_order_unless_cancelled() -> None:
     never = set_alarm(0.03, lambda: rung.append(2))
     early = set_alarm(0.01, lambda: rung.append(1))
     never.cancel()
-    assert done.wait(2)
+    assert done.wait(PATIENCE)
     assert rung == [1, 3]
     assert (early.went_off, never.went_off, late.went_off) == (True, False, True)

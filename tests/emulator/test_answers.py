@@ -116,7 +116,7 @@ def test_a_huge_prompt_is_answered_at_once(http: httpx.Client, gw: GatewayEmulat
     for extra in ({}, fields):
         started = time.perf_counter()
         said(http, f"say {unit * (200_000 // len(unit))}", **{"model": "vertex/gemini-2.5-pro", **extra})
-        assert time.perf_counter() - started < 2
+        assert time.perf_counter() - started < 10
 
 
 @pytest.mark.parametrize(

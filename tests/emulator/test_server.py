@@ -20,8 +20,8 @@ def test_it_starts_and_stops_quickly() -> None:
     with GatewayEmulator() as gw:
         assert httpx.get(gw.base_url + "/models").status_code == 200
         stopping = time.perf_counter()
-    assert stopping - started < 1.0
-    assert time.perf_counter() - stopping < 0.5
+    assert stopping - started < 5
+    assert time.perf_counter() - stopping < 3
     with pytest.raises(httpx.ConnectError):
         httpx.get(gw.base_url + "/models")
 
@@ -36,7 +36,7 @@ def test_it_stops_with_open_streams() -> None:
         next(received)
         started = time.perf_counter()
         gw.stop()
-        assert time.perf_counter() - started < 0.5
+        assert time.perf_counter() - started < 3
         with pytest.raises(httpx.RemoteProtocolError):
             list(received)
     assert gw.active_streams == 0

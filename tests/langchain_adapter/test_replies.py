@@ -266,7 +266,7 @@ def test_a_closed_stream_frees_its_connection(gateway: GatewayEmulator, settings
     stream = ChatRequesty(model=MODEL, **settings).stream("Tell me a long story about a lighthouse, please")
     next(stream)
     stream.close()  # type: ignore[attr-defined]
-    assert gateway.wait_idle(2.0)
+    assert gateway.wait_idle()
     assert gateway.last_request.disconnected or gateway.last_request.finished is not None
 
 

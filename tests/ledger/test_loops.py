@@ -166,7 +166,7 @@ async def test_an_answer_is_not_held_up_by_a_hedge_that_waits(tmp_path: Path) ->
     client = client_of(budget, sent, wait=wait, fallbacks=["c/d"], fallback_policy=FallbackPolicy(hedge_after=0.05))
     start = time.monotonic()
     assert (await client.chat(**CALL)).text == "ok"
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 4
     assert len(sent) == 1
     released[0].set()
     await until(lambda: not budget.reserved and budget.spent == CENT)

@@ -281,7 +281,7 @@ def test_leaving_a_stream_frees_its_connection(way: Any, gw: Any) -> None:
     else:
         with create(client, stream=True)() as stream:
             next(iter(stream))
-    assert gw.wait_idle(2.0)
+    assert gw.wait_idle()
 
 
 def test_an_error_in_the_callers_loop_is_his_own(way: Any, gw: Any) -> None:

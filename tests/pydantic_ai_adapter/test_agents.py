@@ -254,7 +254,7 @@ async def test_cancelling_a_stream_frees_the_connection(make: Any, gw: Any) -> N
         async for _ in result.stream_text(delta=True, debounce_by=None):
             await result.cancel()
             break
-    assert gw.wait_idle(2.0)
+    assert gw.wait_idle()
     assert result.response.state == "interrupted"
 
 
@@ -274,5 +274,5 @@ async def test_cancelling_from_another_task(make: Any, gw: Any) -> None:
         await asyncio.sleep(0.05)
         await result.cancel()
         await asyncio.wait_for(task, 2.0)
-    assert gw.wait_idle(2.0)
+    assert gw.wait_idle()
     assert result.response.state == "interrupted"

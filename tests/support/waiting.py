@@ -6,8 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
+PATIENCE = 30.0
+"""Seconds to wait for what comes within milliseconds unless the machine is busy."""
 
-def eventually(holds: Callable[[], bool], seconds: float = 1.0) -> bool:
+
+def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Whether a condition comes true within the given time."""
     end = time.monotonic() + seconds
     while not holds():
@@ -17,7 +20,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 1.0) -> bool:
     return True
 
 
-async def aeventually(holds: Callable[[], bool], seconds: float = 1.0) -> bool:
+async def aeventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """The same on an event loop."""
     end = time.monotonic() + seconds
     while not holds():

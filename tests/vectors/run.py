@@ -42,6 +42,7 @@ STRICTER = (
     "content length is not one number",
     "unknown transfer encoding",
     "chunk size is not a number",
+    "chunk size and its extensions are longer",
 )
 """What is refused here though a lenient parser reads it: the answer is an error, never a guess."""
 

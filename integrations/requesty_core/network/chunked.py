@@ -11,6 +11,7 @@ __all__ = ["ChunkedBody"]
 
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,20})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _BETWEEN = re.compile(rb"\r\n([0-9A-Fa-f]{1,8})\r\n")
+_LONG_LINE = f"a chunk size and its extensions are longer than {MAX_LINE_BYTES} bytes"
 
 
 class ChunkedBody:
@@ -65,7 +66,7 @@ class ChunkedBody:
             end = data.find(b"\r\n", at)
             if end < 0:
                 if size - at > MAX_LINE_BYTES:
-                    raise RemoteProtocolError("a chunk size is not a number")
+                    raise RemoteProtocolError(_LONG_LINE)
                 break
             length = self._length(data, at, end)
             at = end + 2
@@ -110,8 +111,10 @@ class ChunkedBody:
 
     def _length(self, data: bytes, at: int, end: int) -> int:
         """What the line before a chunk says of its length."""
+        if end - at > MAX_LINE_BYTES:
+            raise RemoteProtocolError(_LONG_LINE)
         match = _CHUNK_SIZE.fullmatch(data, at, end)
-        if match is None or end - at > MAX_LINE_BYTES:
+        if match is None:
             raise RemoteProtocolError(f"a chunk size is not a number: {data[at : min(end, at + 40)]!r}")
         length = int(match[1], 16)
         if end - at > 20:

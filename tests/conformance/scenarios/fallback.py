@@ -133,7 +133,7 @@ def hedging(case: Case) -> None:
     got = case.ask(fallback_policy=policy, **CHAIN)  # type: ignore[arg-type]
     assert got.requested == SECOND
     assert sorted(got.attempts) == [(SECOND, "ok"), (FIRST, "cancelled")]
-    assert case.gw.wait_idle(2.0)
+    assert case.gw.wait_idle()
 
 
 @scenario(GROUP, "an error of the caller's own callback is his own", modes=STREAMS)

@@ -49,7 +49,7 @@ def stop_early(case: Case) -> None:
     case.gw.say(text="x " * 400, pieces=["x "] * 400)
     case.gw.fault(chunk_delay=0.02)
     assert case.ask(Ask(stop_after=2)).pieces[:2] == ["x ", "x "]
-    assert case.gw.wait_idle(2.0)
+    assert case.gw.wait_idle()
 
 
 @scenario(GROUP, "cancelling the task frees the connection", modes=ONLY_ASTREAM)
@@ -67,7 +67,7 @@ def cancel(case: Case) -> None:
         assert task.cancelled()
 
     run(cancelled())
-    assert case.gw.wait_idle(2.0)
+    assert case.gw.wait_idle()
 
 
 @scenario(GROUP, "a pickle works without carrying the key", modes=UNARY, needs="pickle")
