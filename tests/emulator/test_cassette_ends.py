@@ -162,3 +162,27 @@ def test_an_answer_with_a_length_is_whole_when_its_bytes_are(tmp_path: Path, tak
     (exchange,) = recorder.cassette.exchanges
     assert exchange.answer.ending == ending
     assert exchange.answer.length == (None if ending == "complete" else 10)
+
+
+def test_what_was_sent_before_a_replayer_stops_is_told() -> None:
+    """Who sends it may not wait for the answer, and the server may not have read it yet."""
+    busy, go_on = threading.Event(), threading.Event()
+
+    def hold(told: str) -> None:
+        busy.set()
+        assert go_on.wait(10)
+
+    request = b"GET /v1/%b HTTP/1.1\r\nhost: x\r\n\r\n"
+    for _ in range(20):
+        busy.clear()
+        go_on.clear()
+        with Replayer(Cassette()) as replayer:
+            replayer.on_unknown = hold
+            with socket.create_connection((replayer.host, replayer.port)) as known:
+                known.sendall(request % b"one")
+                assert busy.wait(10)
+                with socket.create_connection((replayer.host, replayer.port)) as fresh:
+                    fresh.sendall(request % b"two")
+            replayer.on_unknown = None
+            go_on.set()
+        assert [told.split()[1] for told in replayer.unknown] == ["/v1/one", "/v1/two"]

@@ -82,6 +82,7 @@ class Recorder(CassetteServer):
     def stop(self) -> None:
         """Stop, and write what was recorded; an answer still under way after a second is cut there."""
         running = self._thread is not None
+        self._catch_up()
         with self._idle:
             # One that its client has left, or read to the end, is about to be kept.
             if not self._idle.wait_for(lambda: not self._open, 1.0):

@@ -50,12 +50,18 @@ class CassetteServer:
         return self
 
     def stop(self) -> None:
-        """Stop at once; open streams are cut."""
+        """Stop as soon as what was sent before has been read; open streams are cut."""
+        self._catch_up()
         if self._server is not None:
             self._server.stop()
         if self._thread is not None:
             self._thread.join(timeout=5)
         self._thread = self._server = None
+
+    def _catch_up(self) -> None:
+        """Read what was sent before this call, as far as that takes no second."""
+        if self._server is not None:
+            self._server.catch_up(1.0)
 
     def serve_forever(self, ready: Callable[[Self], None] | None = None) -> None:
         """Answer in the foreground until interrupted; ``ready`` is called once requests are accepted."""

@@ -68,9 +68,9 @@ class Server(uvicorn.Server):
     def catch_up(self, timeout: float) -> bool:
         """Wait until all that was sent before this call has been read; false when the time is over first.
 
-        A connection of its own is made behind those of the clients, and ended: when the server sees its end, whatever
-        was sent before it has been read, because connections are accepted in their order and all that can be read is
-        read in every turn of the loop.
+        True of a server that has stopped, which reads nothing more. A connection of its own is made behind those of the
+        clients, and ended: when the server sees its end, whatever was sent before it has been read, because connections
+        are accepted in their order and all that can be read is read in every turn of the loop.
         """
         until = time.monotonic() + timeout
         try:
@@ -79,6 +79,8 @@ class Server(uvicorn.Server):
                 seen = self._probes[name] = threading.Event()
         except TimeoutError:
             return False
+        except ConnectionRefusedError:
+            return True
         try:
             return seen.wait(max(until - time.monotonic(), 0.0))
         finally:
