@@ -89,6 +89,7 @@ def test_the_functions_of_dataclasses_take_it(value: Any) -> None:
     assert dataclasses.astuple(value) is not None
     changed = {value.__struct_fields__[0]: None}
     assert dataclasses.replace(value, **changed) == msgspec.structs.replace(value, **changed)
+    assert value.__replace__(**changed) == dataclasses.replace(value, **changed)
     with pytest.raises(TypeError, match="nowhere"):
         dataclasses.replace(value, nowhere=1)
 
