@@ -119,15 +119,17 @@ def of_framework(
     """Microseconds per chunk of each way of each row of a framework and of the core, and what ours is of the others."""
     client = RequestyClient(api_key=KEY, base_url=url, max_retries=0)
     aclient = AsyncRequestyClient(api_key=KEY, base_url=url, max_retries=0)
+    alone: dict[bool, Callable[[], Any]] = {
+        False: lambda: drain(client.stream(model=MODEL, messages=MESSAGES)),
+        True: lambda: adrain(aclient.stream(model=MODEL, messages=MESSAGES)),
+    }
     found: dict[str, dict[str, float]] = {}
     for title, ways in framework(url).items():
         one = ways["floor"]()
-        if inspect.iscoroutine(one):
+        is_async = inspect.iscoroutine(one)
+        if is_async:
             one.close()
-            alone = lambda: adrain(aclient.stream(model=MODEL, messages=MESSAGES))  # noqa: E731
-        else:
-            alone = lambda: drain(client.stream(model=MODEL, messages=MESSAGES))  # noqa: E731
-        taken = measure(loop, {"core": alone, **ways}, rounds)
+        taken = measure(loop, {"core": alone[is_async], **ways}, rounds)
         row = {name: statistics.median(each) / CHUNKS * 1e6 for name, each in taken.items()}
         row["of_least"] = ratio(taken["ours"], taken["floor"], taken["core"])
         if "peer" in taken:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from functools import cache
 from inspect import get_annotations
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
-import msgspec.structs
 
 __all__ = ["Value"]
 
@@ -43,10 +42,6 @@ class Value(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         shown = (name for name in self.__struct_fields__ if name not in self._unshown)
         return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
-
-    def __replace__(self, **changes: Any) -> Self:
-        """For ``copy.replace``; not every msgspec has it."""
-        return msgspec.structs.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that ``repr`` shows as a dictionary, values in them too.

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from requesty_emulator import Cassette, Recorder, Replayer
+from requesty_emulator import Cassette, GatewayEmulator, Recorder, Replayer
+from requesty_emulator.cassettes.tape import Exchange
 
 CHAT = "/v1/chat/completions"
 ASK: dict[str, Any] = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Say hello."}]}
@@ -186,3 +187,28 @@ def test_what_was_sent_before_a_replayer_stops_is_told() -> None:
             replayer.on_unknown = None
             go_on.set()
         assert [told.split()[1] for told in replayer.unknown] == ["/v1/one", "/v1/two"]
+
+
+def test_what_was_sent_before_a_recorder_stops_is_recorded(tmp_path: Path) -> None:
+    busy, go_on = threading.Event(), threading.Event()
+
+    def hold(exchange: Exchange) -> None:
+        busy.set()
+        assert go_on.wait(10)
+
+    request = b"GET /v1/models/managed HTTP/1.1\r\nhost: x\r\n\r\n"
+    with GatewayEmulator() as gateway:
+        for number in range(20):
+            busy.clear()
+            go_on.clear()
+            recorder = Recorder(tmp_path / f"{number}.json", gateway.management_url, on_exchange=hold).start()
+            with (
+                socket.create_connection((recorder.host, recorder.port)) as known,
+                socket.create_connection((recorder.host, recorder.port)) as fresh,
+            ):
+                known.sendall(request)
+                assert busy.wait(10)
+                fresh.sendall(request)
+                go_on.set()
+                recorder.stop()
+            assert len(recorder.cassette.exchanges) == 2

@@ -157,6 +157,18 @@ def test_importing_it_imports_no_client_code() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def has_ipv6() -> bool:
+    """Whether this machine has an IPv6 loopback, which containers often have not."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+NO_IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+
+
 class Gate:
     """As ``on_request``, keeps the server busy after a request until it is opened."""
 
@@ -177,12 +189,14 @@ class Gate:
         assert self.reached.wait(5)
 
 
-def test_waiting_for_idle_waits_for_what_has_not_been_read() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=NO_IPV6)])
+def test_waiting_for_idle_waits_for_what_has_not_been_read(host: str) -> None:
     body = b'{"model":"openai/gpt-4o","messages":[{"role":"user","content":"hi"}]}'
     lines = [f"POST {CHAT} HTTP/1.1", "host: x", "authorization: Bearer k", "content-type: application/json"]
     request = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
     gate = Gate()
-    with GatewayEmulator(api_key="k", on_request=gate) as gw, socket.create_connection((gw.host, gw.port)) as known:
+    emulator = GatewayEmulator(api_key="k", on_request=gate, host=host)
+    with emulator as gw, socket.create_connection((gw.host, gw.port)) as known:
         known.sendall(request)
         assert gw.wait_idle()
         assert known.recv(65536).startswith(b"HTTP/1.1 200")

@@ -27,6 +27,7 @@ from pydantic_ai.exceptions import ContentFilterError, UnexpectedModelBehavior
 from pydantic_ai.messages import FinalResultEvent, PartDeltaEvent, TextPartDelta
 from pydantic_ai.models import override_allow_model_requests
 from pydantic_ai.models.instrumented import InstrumentationSettings, InstrumentedModel
+from tests.support.waiting import PATIENCE
 
 from pydantic_ai_requesty import Budget, CostLedger, RequestyModels
 
@@ -273,6 +274,6 @@ async def test_cancelling_from_another_task(make: Any, gw: Any) -> None:
         # The reader is to be waiting on the silent connection.
         await asyncio.sleep(0.05)
         await result.cancel()
-        await asyncio.wait_for(task, 2.0)
+        await asyncio.wait_for(task, PATIENCE)
     assert gw.wait_idle()
     assert result.response.state == "interrupted"

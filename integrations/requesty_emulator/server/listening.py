@@ -20,9 +20,11 @@ class Server(uvicorn.Server):
     """uvicorn without its polling loop and signal handling: starts and stops within milliseconds."""
 
     def __init__(self, app: Any, keep_alive: float) -> None:
+        # Called by uvicorn as it would call the class.
+        protocol: Any = partial(WireProtocol, on_end=self._connection_ended)
         config = uvicorn.Config(
             app,
-            http=partial(WireProtocol, on_end=self._connection_ended),  # type: ignore[arg-type]  # called as the class is
+            http=protocol,
             ws="none",
             lifespan="off",
             loop="asyncio",
